@@ -1,0 +1,1 @@
+"""The server around the schema: HTTP, sockets, command line."""

@@ -1,0 +1,40 @@
+"""Everything that the environment may set: the only reader of `PARLEY_*` and of `.env`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One value for each `PARLEY_…` variable; secrets have no default and never print."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_", env_file=".env", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="address to listen to")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen to")
+    workers: int = Field(1, ge=1, le=64, description="server processes")
+    data_dir: Path = Field(Path(".parley"), description="where the embedded stores keep their data")
+    mongodb_uri: SecretStr | None = Field(None, description="MongoDB to use instead of the embedded one")
+    redis_url: SecretStr | None = Field(None, description="Redis to use instead of the embedded one")
+    database: str = Field("parley", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="name of the MongoDB database")
+    secret_key: SecretStr | None = Field(
+        None, min_length=32, description="key that protects the signing keys (32 characters or more); made by `serve --demo`"
+    )
+    demo: bool = Field(False, description="demo world: loopback and embedded stores only")
+
+    issuer: str = Field("parley", description="`iss` of access tokens")
+    audience: str = Field("parley", description="`aud` of access tokens")
+    access_token_seconds: int = Field(900, ge=30, le=3600, description="life of an access token")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token")
+    password_hashers: int = Field(2, ge=1, le=64, description="password checks at the same time, 64 MiB each")
+
+    bucket_messages: int = Field(50, ge=1, le=1000, description="messages to a bucket; fixed once data is stored")
+    bucket_bytes: int = Field(256 * 1024, ge=1024, le=4 * 1024 * 1024, description="a bucket closes at this size")
+    message_bytes: int = Field(1024 * 1024, ge=1, le=4 * 1024 * 1024, description="longest content of a message, UTF-8")
+    metadata_bytes: int = Field(16 * 1024, ge=0, le=256 * 1024, description="largest metadata of a message, JSON")
+
+    request_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="longest request body")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
+    log_format: Literal["console", "json"] = Field("json", description="form of a log line")

@@ -1,0 +1,1 @@
+"""What is remembered: documents in MongoDB and the stores that hold them."""

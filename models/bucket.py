@@ -1,0 +1,80 @@
+"""Buckets: runs of consecutive messages of one branch, bounded in number and bytes."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from beanie import Document, PydanticObjectId
+from pydantic import BaseModel, Field
+
+
+class MessageRole(StrEnum):
+    """Who speaks."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+    TOOL = "tool"
+
+
+class MessageStatus(StrEnum):
+    """Whether a message is whole."""
+
+    COMPLETE = "complete"
+    STREAMING = "streaming"
+    INTERRUPTED = "interrupted"
+
+
+class Metadata(BaseModel):
+    """How an answer was made. `latency_ms` in milliseconds, tokens in and out."""
+
+    llm_model: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    latency_ms: int | None = None
+    finish_reason: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class Message(BaseModel):
+    """A message as it lies in its bucket; what is None or empty is not stored."""
+
+    depth: int
+    role: MessageRole
+    content: str
+    created_at: datetime
+    author_id: PydanticObjectId | None = None
+    status: MessageStatus = MessageStatus.COMPLETE
+    metadata: Metadata | None = None
+    edited_from: str | None = None
+    """Address (`branch.depth`) of the message that this one is a new version of."""
+    deleted_at: datetime | None = None
+    idempotency_key: str | None = None
+    forks: int = 0
+    """Branches that leave after this message. `tree.fork` raises it after the branch has its ordinal."""
+
+
+class Bucket(Document):
+    """Messages `first_depth … first_depth + count - 1` of one branch, all in one slot.
+
+    A branch's last bucket, and no other, has `tail` (the branch), `next_depth` and `open`: so one index entry
+    finds the end of a branch, and appending is one conditional update of it. `lineage` stands in the first and
+    the last bucket of a branch; it never changes but for the `ordinal` that a new branch gets once.
+    """
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    conversation_id: PydanticObjectId
+    branch: str
+    slot: str
+    first_depth: int
+    count: int
+    size: int
+    """BSON bytes of the messages as they were appended; never lowered, so that a closed bucket stays closed."""
+    messages: list[Message]
+    tail: str | None = None
+    next_depth: int | None = None
+    open: bool | None = None
+    lineage: dict[str, Any] | None = None
+
+    class Settings:
+        name = "buckets"

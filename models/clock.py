@@ -1,0 +1,14 @@
+"""The time as it is stored: UTC, cut to the millisecond that BSON keeps."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC, without the microseconds that MongoDB would drop."""
+    return stored(datetime.now(UTC))
+
+
+def stored(moment: datetime) -> datetime:
+    """`moment` as MongoDB gives it back: UTC and whole milliseconds."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,57 @@
+"""A conversation, and where each reader left off in it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from beanie import Document, PydanticObjectId
+from pydantic import Field
+
+
+class ConversationState(StrEnum):
+    """Where a conversation stands; deleted ones stay stored until they are purged."""
+
+    LIVE = "live"
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+
+
+class Conversation(Document):
+    """Who owns it, what policies look at, and the figures that a list of conversations shows.
+
+    `message_count`, `branch_count`, `updated_at` are denormalised: `tree.touch` writes them after each append.
+    """
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    owner_id: PydanticObjectId
+    title: str | None = None
+    tags: list[str] = []
+    attributes: dict[str, Any] = {}
+    state: ConversationState = ConversationState.LIVE
+    started_at: datetime
+    updated_at: datetime
+    message_count: int = 0
+    branch_count: int = 0
+    root_forks: int = 0
+    """How many alternatives the very first message has; those of other messages stand on their parent."""
+    chosen_branch: str = "main"
+    """Where the owner left off; `Reader` remembers it for everybody else."""
+    slot_width: int
+    """Depths to a slot of buckets (`tree.address`); fixed for life, so that the setting may change."""
+    source: str | None = None
+    """Where it was imported from: format and id, for the curious; the document's id is derived from it."""
+
+    class Settings:
+        name = "conversations"
+
+
+class Reader(Document):
+    """The branch on which a reader other than the owner left off. Its id is `conversation:user`."""
+
+    id: str
+    conversation_id: PydanticObjectId
+    user_id: PydanticObjectId
+    chosen_branch: str
+
+    class Settings:
+        name = "readers"

@@ -1,0 +1,57 @@
+"""The connection to MongoDB."""
+
+from datetime import UTC
+from types import TracebackType
+from typing import Any, Self
+
+from beanie import init_beanie
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.documents import DOCUMENTS
+
+Record = dict[str, Any]
+"""A stored document, as PyMongo reads it."""
+
+TIMEOUT_MS = 10_000
+"""Longest a database call may take before it fails: the embedded server ignores `maxTimeMS`."""
+
+
+class Database:
+    """One client, one database, and Beanie bound to it. `async with` it, or `close` it.
+
+    INVARIANT: Beanie binds document classes to one database a process; so does this.
+    """
+
+    def __init__(self, client: AsyncMongoClient[Record], name: str) -> None:
+        self.client = client
+        self.db: AsyncDatabase[Record] = client.get_database(
+            name, codec_options=CodecOptions(tz_aware=True, tzinfo=UTC)
+        )
+
+    @classmethod
+    async def connect(cls, uri: str, name: str) -> Self:
+        """Connect, and bind the documents. Indexes belong to `models.migrations`."""
+        client: AsyncMongoClient[Record] = AsyncMongoClient(
+            uri, timeoutMS=TIMEOUT_MS, serverMonitoringMode="poll", tz_aware=True, appname="parley"
+        )
+        database = cls(client, name)
+        await init_beanie(database=database.db, document_models=DOCUMENTS, skip_indexes=True)
+        return database
+
+    async def ping(self) -> None:
+        """Raise `PyMongoError` unless the server answers."""
+        await self.db.command("ping")
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

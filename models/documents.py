@@ -1,0 +1,25 @@
+"""The list of documents that Beanie is told of."""
+
+from typing import Final
+
+from beanie import Document
+
+from models.branch import Branch
+from models.bucket import Bucket
+from models.conversation import Conversation, Reader
+from models.policy import Policy
+from models.role import Role, RoleAssignment
+from models.signing_key import SigningKey
+from models.user import User
+
+DOCUMENTS: Final[list[type[Document]]] = [
+    Branch,
+    Bucket,
+    Conversation,
+    Policy,
+    Reader,
+    Role,
+    RoleAssignment,
+    SigningKey,
+    User,
+]

@@ -1,0 +1,46 @@
+"""The indexes of the first release. Every query that the code sends lies on one of them (tests/models/test_indexes)."""
+
+from typing import Final
+
+from pymongo import ASCENDING as UP
+from pymongo import IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.database import Record
+
+INDEXES: Final[dict[str, list[IndexModel]]] = {
+    "buckets": [
+        # Pages: every slot that a page touches, by `$in`. Its uniqueness lets one writer start a bucket.
+        IndexModel([("conversation_id", UP), ("slot", UP), ("first_depth", UP)], name="slot", unique=True),
+        # The end of a branch, and the condition of an append.
+        IndexModel([("conversation_id", UP), ("tail", UP), ("next_depth", UP), ("open", UP)], name="tail"),
+    ],
+    "branches": [
+        IndexModel([("conversation_id", UP), ("branch", UP)], name="branch", unique=True),
+        # Siblings; its uniqueness gives each ordinal out once.
+        IndexModel(
+            [("conversation_id", UP), ("parent_branch", UP), ("fork_depth", UP), ("ordinal", UP)],
+            name="sibling",
+            unique=True,
+        ),
+        IndexModel([("conversation_id", UP), ("_id", UP)], name="listed"),
+    ],
+    "conversations": [
+        IndexModel([("state", UP), ("updated_at", UP), ("_id", UP)], name="updated"),
+        IndexModel([("owner_id", UP), ("state", UP), ("updated_at", UP), ("_id", UP)], name="owner"),
+        IndexModel([("attributes.region", UP), ("state", UP), ("updated_at", UP), ("_id", UP)], name="region"),
+        IndexModel([("state", UP), ("started_at", UP), ("_id", UP)], name="started"),
+    ],
+    "readers": [IndexModel([("conversation_id", UP)], name="conversation")],
+    "users": [
+        IndexModel([("email_key", UP)], name="email", unique=True),
+    ],
+    "role_assignments": [IndexModel([("user_id", UP), ("ended_at", UP)], name="user")],
+    "append_receipts": [IndexModel([("created_at", UP)], name="expiry", expireAfterSeconds=24 * 3600)],
+}
+
+
+async def apply(db: AsyncDatabase[Record]) -> None:
+    """Create them; the server skips those that exist."""
+    for collection, indexes in INDEXES.items():
+        await db[collection].create_indexes(indexes)

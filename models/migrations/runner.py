@@ -1,0 +1,40 @@
+"""Applies the migrations that a database has not had yet."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from models.clock import now
+from models.database import Record
+from models.migrations import m0001_first_indexes
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A named step. `apply` may run again after a crash, and beside another worker: it must be idempotent."""
+
+    name: str
+    apply: Callable[[AsyncDatabase[Record]], Awaitable[None]]
+
+
+MIGRATIONS: Sequence[Migration] = (Migration("0001_first_indexes", m0001_first_indexes.apply),)
+
+
+async def applied(db: AsyncDatabase[Record]) -> set[str]:
+    """Names of the migrations that `db` has had."""
+    return {record["_id"] async for record in db.migrations.find({})}
+
+
+async def migrate(db: AsyncDatabase[Record]) -> list[str]:
+    """Apply what is missing, in order, and return its names."""
+    had = await applied(db)
+    missing = [migration for migration in MIGRATIONS if migration.name not in had]
+    for migration in missing:
+        await migration.apply(db)
+        try:
+            await db.migrations.insert_one({"_id": migration.name, "applied_at": now()})
+        except DuplicateKeyError:
+            continue  # another worker finished the same step
+    return [migration.name for migration in missing]

@@ -1,0 +1,31 @@
+"""Policies: rules that hold whoever asks, by attributes."""
+
+from enum import StrEnum
+from typing import Any
+
+from beanie import Document
+
+from models.role import GrantEffect
+
+
+class PolicyMode(StrEnum):
+    """Whether a policy counts; shadow ones are judged and logged only."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+class Policy(Document):
+    """Allow or deny `actions` where `when` holds and `unless` does not. The name is the id."""
+
+    id: str
+    effect: GrantEffect
+    actions: list[str]
+    when: dict[str, Any] | None = None
+    unless: dict[str, Any] | None = None
+    mode: PolicyMode = PolicyMode.ENFORCE
+    description: str | None = None
+
+    class Settings:
+        name = "policies"

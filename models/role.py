@@ -1,0 +1,53 @@
+"""Roles and who holds them, as stored; `permissions.store` turns them into what the engine decides on."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from beanie import Document, PydanticObjectId
+from pydantic import BaseModel, Field
+
+
+class GrantEffect(StrEnum):
+    """What a matching grant or policy says."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class Grant(BaseModel):
+    """`action` is `resource:verb`, or `resource:*`; `condition` as `permissions.engine.conditions` stores it."""
+
+    effect: GrantEffect = GrantEffect.ALLOW
+    action: str
+    condition: dict[str, Any] | None = None
+
+
+class Role(Document):
+    """Grants, and the roles whose grants it also has. The name is the id."""
+
+    id: str
+    inherits: list[str] = []
+    grants: list[Grant] = []
+    priority: int | None = None
+    description: str | None = None
+
+    class Settings:
+        name = "roles"
+
+
+class RoleAssignment(Document):
+    """A user's role, from when until when. An ended one keeps its end."""
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    user_id: PydanticObjectId
+    role: str
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    granted_by: PydanticObjectId | None = None
+    granted_at: datetime
+    reason: str | None = None
+    ended_at: datetime | None = None
+
+    class Settings:
+        name = "role_assignments"

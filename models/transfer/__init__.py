@@ -1,0 +1,1 @@
+"""Conversations in and out: other chat systems' exports."""

@@ -1,0 +1,1 @@
+"""The message tree: branches as runs of messages, kept in buckets."""

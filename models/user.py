@@ -1,0 +1,28 @@
+"""Accounts."""
+
+from datetime import datetime
+from typing import Any
+
+from beanie import Document, PydanticObjectId
+from pydantic import Field
+
+
+def email_key(email: str) -> str:
+    """The form by which an address is unique and found: trimmed, case folded (embedded stores have no collation)."""
+    return email.strip().casefold()
+
+
+class User(Document):
+    """A person or service that signs in. `attributes` are what policies look at (region, clearance, …)."""
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    email: str
+    email_key: str
+    display_name: str
+    password_hash: str
+    attributes: dict[str, Any] = {}
+    disabled: bool = False
+    created_at: datetime
+
+    class Settings:
+        name = "users"

@@ -1,0 +1,1 @@
+"""What they may do: a pure engine of roles and policies."""
