@@ -55,11 +55,12 @@ class Message(BaseModel):
 
 
 class Bucket(Document):
-    """Messages `first_depth … first_depth + count - 1` of one branch, all in one slot.
+    """Consecutive messages of one branch, from `first_depth` on, all in one slot of depths.
 
     A branch's last bucket, and no other, has `tail` (the branch), `next_depth` and `open`: so one index entry
-    finds the end of a branch, and appending is one conditional update of it. `lineage` stands in the first and
-    the last bucket of a branch; it never changes but for the `ordinal` that a new branch gets once.
+    finds the end of a branch, and appending is one conditional update of it. `lineage` (`tree.lineage.Lineage`)
+    stands in the first and the last bucket of a branch; it never changes but for the `ordinal` that a new branch
+    gets once.
     """
 
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
@@ -67,7 +68,6 @@ class Bucket(Document):
     branch: str
     slot: str
     first_depth: int
-    count: int
     size: int
     """BSON bytes of the messages as they were appended; never lowered, so that a closed bucket stays closed."""
     messages: list[Message]

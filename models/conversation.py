@@ -31,7 +31,7 @@ class Conversation(Document):
     started_at: datetime
     updated_at: datetime
     message_count: int = 0
-    branch_count: int = 0
+    branch_count: int = 1
     root_forks: int = 0
     """How many alternatives the very first message has; those of other messages stand on their parent."""
     chosen_branch: str = "main"
@@ -48,7 +48,7 @@ class Conversation(Document):
 class Reader(Document):
     """The branch on which a reader other than the owner left off. Its id is `conversation:user`."""
 
-    id: str
+    id: str  # type: ignore[assignment]  # Beanie's ids may be of any type
     conversation_id: PydanticObjectId
     user_id: PydanticObjectId
     chosen_branch: str

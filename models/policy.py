@@ -19,7 +19,7 @@ class PolicyMode(StrEnum):
 class Policy(Document):
     """Allow or deny `actions` where `when` holds and `unless` does not. The name is the id."""
 
-    id: str
+    id: str  # type: ignore[assignment]  # Beanie's ids may be of any type
     effect: GrantEffect
     actions: list[str]
     when: dict[str, Any] | None = None

@@ -26,7 +26,7 @@ class Grant(BaseModel):
 class Role(Document):
     """Grants, and the roles whose grants it also has. The name is the id."""
 
-    id: str
+    id: str  # type: ignore[assignment]  # Beanie's ids may be of any type
     inherits: list[str] = []
     grants: list[Grant] = []
     priority: int | None = None

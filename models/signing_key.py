@@ -8,7 +8,7 @@ from beanie import Document
 class SigningKey(Document):
     """An Ed25519 key pair. The id is the `kid` of the tokens that it signs."""
 
-    id: str
+    id: str  # type: ignore[assignment]  # Beanie's ids may be of any type
     algorithm: str
     public_key: bytes
     encrypted_private_key: bytes

@@ -1,1 +1,24 @@
 """The message tree: branches as runs of messages, kept in buckets."""
+
+from models.tree.address import MAIN, Address
+from models.tree.append import Appended
+from models.tree.draft import Draft, TreeLimits
+from models.tree.history import BranchEnd, CursorError, History, Page, Row, Window
+from models.tree.plant import Sprout
+from models.tree.tree import MessageTree
+
+__all__ = [
+    "MAIN",
+    "Address",
+    "Appended",
+    "BranchEnd",
+    "CursorError",
+    "Draft",
+    "History",
+    "MessageTree",
+    "Page",
+    "Row",
+    "Sprout",
+    "TreeLimits",
+    "Window",
+]

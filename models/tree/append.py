@@ -1,0 +1,170 @@
+"""Appending: one conditional write where nobody was faster, and every message kept where somebody was.
+
+The order of writes is what makes a crash harmless (no transaction is open in which a dead worker could leave one):
+
+- on a branch: the push (or the new bucket) is the commit; unmarking the bucket before it is housekeeping;
+- a fork: its bucket first, which nobody can find yet; then its branch document, which takes the next ordinal (a
+  unique index gives each out once) and is the commit; then the ordinal in the bucket and on the parent. What a crash
+  leaves out there, the next fork, append or retry at that place writes again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from models.clock import now
+from models.conversation import Conversation
+from models.database import Record
+from models.tree.address import MAIN, Address, keyed_branch, random_branch
+from models.tree.buckets import Buckets, Tail
+from models.tree.draft import Draft, TreeLimits
+from models.tree.errors import (
+    BranchNotFoundError,
+    ContentionError,
+    KeyReusedError,
+    MessageNotFoundError,
+)
+from models.tree.forks import ForkLocks, Forks
+from models.tree.lineage import UNNUMBERED, Lineage, Segment
+
+FIRST: Final = Address(MAIN, 0)
+ATTEMPTS: Final = 1000
+"""Rounds in which others may be faster before `ContentionError`; each lost one is a message that somebody else added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A stored message. `fresh` is False where an earlier try with the same key had stored it."""
+
+    address: Address
+    message: Mapping[str, Any]
+    fresh: bool = True
+    forked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Occupied:
+    """Somebody else's message follows the parent already; `home` is the parent's branch."""
+
+    home: Lineage
+
+
+class Appender:
+    """Appends to one conversation."""
+
+    def __init__(
+        self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits, locks: ForkLocks
+    ) -> None:
+        self._conversation = conversation
+        self._limits = limits
+        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+        self._forks = Forks(db, self._buckets, locks)
+        self._receipts = db["append_receipts"]
+
+    async def after(self, parent: Address | None, draft: Draft) -> Appended:
+        """Append after `parent` (None: as a first message), on a branch of its own where something follows already."""
+        draft.check(self._limits)
+        outcome = await self._continue(parent.next if parent else FIRST, draft)
+        return outcome if isinstance(outcome, Appended) else await self._fork(parent, outcome.home, draft)
+
+    async def at_end(self, branch: str, draft: Draft) -> Appended:
+        """Append after the branch's last message, whichever that is when it is written.
+
+        With a key, each attempt's place is pinned by a receipt, so that a retry goes the same way as the first try.
+        """
+        draft.check(self._limits)
+        for attempt in range(ATTEMPTS):
+            place = await self._end(branch)
+            if draft.idempotency_key is not None:
+                place = await self._pinned(place, draft, attempt)
+            outcome = await self._continue(place, draft)
+            if isinstance(outcome, Appended):
+                return outcome
+        raise ContentionError
+
+    async def _end(self, branch: str) -> Address:
+        tail = await self._buckets.tail(branch)
+        if tail is None and branch != MAIN:
+            raise BranchNotFoundError(branch)
+        return Address(branch, tail.next_depth if tail else 0)
+
+    async def _pinned(self, place: Address, draft: Draft, attempt: int) -> Address:
+        """The place that was chosen for this attempt by whoever came first."""
+        parts = (self._conversation.id, draft.author_id, draft.idempotency_key, attempt)
+        digest = sha256("\0".join(map(str, parts)).encode()).hexdigest()
+        try:
+            await self._receipts.insert_one({"_id": digest, "place": str(place), "created_at": now()})
+        except DuplicateKeyError:
+            receipt = await self._receipts.find_one({"_id": digest})
+            return Address.parse(receipt["place"]) if receipt else place
+        return place
+
+    async def _continue(self, place: Address, draft: Draft) -> Appended | _Occupied:
+        """Put `draft` at `place`, the next one of its branch, unless another message is there."""
+        message = draft.record(place.depth)
+        if place.depth and await self._buckets.push(place.branch, message):
+            return Appended(place, message)
+        for _ in range(ATTEMPTS):
+            tail = await self._buckets.tail(place.branch)
+            if tail is None and place != FIRST:
+                raise MessageNotFoundError(str(place))
+            if tail is not None and place.depth < tail.next_depth:
+                return await self._occupied(place, tail, draft)
+            if tail is not None and place.depth > tail.next_depth:
+                raise MessageNotFoundError(str(place))
+            if await self._roll(place, tail, message):
+                return Appended(place, message)
+        raise ContentionError
+
+    async def _occupied(self, place: Address, tail: Tail, draft: Draft) -> "Appended | _Occupied":
+        """What is at `place`: an earlier try of the same draft, or somebody else's message."""
+        if place.depth <= tail.lineage.own.start and place != FIRST:
+            raise MessageNotFoundError(str(place))
+        there = (await self._buckets.messages_at([place]))[place]
+        return _retried(place, there, draft) if draft.is_retried_by(there) else _Occupied(tail.lineage)
+
+    async def _roll(self, place: Address, tail: Tail | None, message: Record) -> bool:
+        """Begin the branch's next bucket, or push after all; False where somebody was faster."""
+        if tail is not None and tail.open:
+            return await self._buckets.push(place.branch, message)
+        lineage = tail.lineage if tail else Lineage(Segment(MAIN, 0, 0))
+        try:
+            await self._buckets.start(place.branch, message, lineage)
+        except DuplicateKeyError:
+            return False
+        if tail is not None:
+            await self._buckets.unmark(tail)
+        return True
+
+    async def _fork(self, parent: Address | None, home: Lineage, draft: Draft) -> Appended:
+        """Put `draft` on a new branch that leaves after `parent`, which lies on the branch of `home`."""
+        start = parent.depth + 1 if parent else 0
+        key = draft.idempotency_key
+        branch = keyed_branch(self._conversation.id, parent, draft.author_id, key) if key else random_branch()
+        own = Segment(branch, start, UNNUMBERED)
+        lineage = (await self._forks.numbered(home)).child(own) if parent else Lineage(own)
+        address, message = Address(branch, start), draft.record(start)
+        try:
+            await self._buckets.start(branch, message, lineage)
+        except DuplicateKeyError:
+            message = (await self._buckets.messages_at([address]))[address]
+            if not draft.is_retried_by(message):  # two keys with one digest: as good as impossible
+                return await self._fork(parent, home, replace(draft, idempotency_key=None))
+            _same(message, draft)
+        published = await self._forks.publish(lineage, draft.author_id)
+        return Appended(address, message, fresh=published, forked=True)
+
+
+def _retried(address: Address, there: Mapping[str, Any], draft: Draft) -> Appended:
+    _same(there, draft)
+    return Appended(address, there, fresh=False)
+
+
+def _same(there: Mapping[str, Any], draft: Draft) -> None:
+    """Raise `KeyReusedError` unless `draft` says what `there` says (a deleted message may have said anything)."""
+    if there.get("deleted_at") is None and there["content"] != draft.content:
+        raise KeyReusedError

@@ -1,0 +1,183 @@
+"""Reads and writes of buckets: each method is one database call, on one index."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.database import Record
+from models.tree.address import MAIN, Address, slot
+from models.tree.draft import TreeLimits, bson_size
+from models.tree.lineage import Chunk, Lineage
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of a branch: the depth of the next message, whether its last bucket has room, its lineage."""
+
+    branch: str
+    first_depth: int
+    next_depth: int
+    open: bool
+    lineage: Lineage
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Read a tail bucket."""
+        lineage = Lineage.of(record["branch"], record.get("lineage"))
+        return cls(record["branch"], record["first_depth"], record["next_depth"], record["open"], lineage)
+
+
+TAIL_FIELDS = {"branch": 1, "first_depth": 1, "next_depth": 1, "open": 1, "lineage": 1}
+
+
+class Buckets:
+    """The buckets of one conversation, whose slots are `width` depths wide."""
+
+    def __init__(
+        self, db: AsyncDatabase[Record], conversation_id: PydanticObjectId, width: int, limits: TreeLimits
+    ) -> None:
+        self._collection: AsyncCollection[Record] = db["buckets"]
+        self.conversation_id = conversation_id
+        self.width = width
+        self._limits = limits
+
+    async def tails(self, branches: Collection[str]) -> dict[str, Tail]:
+        """The ends of `branches`; one that doesn't exist, or has no message yet, is left out."""
+        query = {"conversation_id": self.conversation_id, "tail": {"$in": list(branches)}}
+        found: dict[str, Tail] = {}
+        async for record in self._collection.find(query, TAIL_FIELDS):
+            tail = Tail.of(record)
+            # A crash between the two writes of `roll` leaves the bucket before marked too: the later one is the end.
+            if record["branch"] not in found or found[record["branch"]].next_depth < tail.next_depth:
+                found[record["branch"]] = tail
+        return found
+
+    async def tail(self, branch: str) -> Tail | None:
+        """The end of `branch`."""
+        return (await self.tails([branch])).get(branch)
+
+    async def messages(self, slots: Iterable[str], start: int, stop: int) -> dict[Address, Record]:
+        """The messages in `slots` at depths `start <= depth < stop`."""
+        within = {"$and": [{"$gte": ["$$m.depth", start]}, {"$lt": ["$$m.depth", stop]}]}
+        return await self._filtered(slots, within)
+
+    async def messages_at(self, addresses: Collection[Address]) -> dict[Address, Record]:
+        """The messages at `addresses`; those that don't exist are left out."""
+        slots = {slot(address.branch, address.depth, self.width) for address in addresses}
+        depths = list({address.depth for address in addresses})
+        found = await self._filtered(slots, {"$in": ["$$m.depth", depths]})
+        return {address: found[address] for address in addresses if address in found}
+
+    async def _filtered(self, slots: Iterable[str], condition: Mapping[str, Any]) -> dict[Address, Record]:
+        wanted = {"$filter": {"input": "$messages", "as": "m", "cond": condition}}
+        cursor = await self._collection.aggregate(
+            [
+                {"$match": {"conversation_id": self.conversation_id, "slot": {"$in": list(slots)}}},
+                {"$project": {"branch": 1, "messages": wanted}},
+            ]
+        )
+        return {
+            Address(bucket["branch"], message["depth"]): message
+            async for bucket in cursor
+            for message in bucket["messages"]
+        }
+
+    async def lineages(self, chunks: Sequence[Chunk]) -> dict[str, Lineage]:
+        """The lineages that the chunks' holders keep in their first buckets, by holder."""
+        starts = {chunk.holder: chunk.holder_start for chunk in chunks}
+        return await self.first_lineages(starts)
+
+    async def first_lineages(self, starts: Mapping[str, int]) -> dict[str, Lineage]:
+        """The lineages of branches, given the depth at which each begins."""
+        slots = [slot(branch, start, self.width) for branch, start in starts.items()]
+        query = {"conversation_id": self.conversation_id, "slot": {"$in": slots}}
+        return {
+            record["branch"]: Lineage.of(record["branch"], record.get("lineage"))
+            async for record in self._collection.find(query, {"branch": 1, "first_depth": 1, "lineage": 1})
+            if record["first_depth"] == starts[record["branch"]]
+        }
+
+    async def push(self, branch: str, message: Record) -> bool:
+        """Append to the branch's open bucket, if `message`'s depth is the next; False where it isn't, or none is open.
+
+        The bucket closes with the message that fills it, in the same write: a closed one never opens again.
+        """
+        depth = message["depth"]
+        size = {"$add": ["$size", bson_size(message)]}
+        updated = await self._collection.update_one(
+            {"conversation_id": self.conversation_id, "tail": branch, "next_depth": depth, "open": True},
+            [
+                {
+                    "$set": {
+                        # `$literal`: what a user writes is never read as an expression.
+                        "messages": {"$concatArrays": ["$messages", [{"$literal": message}]]},
+                        "size": size,
+                        "next_depth": depth + 1,
+                        "open": {"$lt": [size, self._limits.bucket_bytes]} if self._room(depth) else False,
+                    }
+                }
+            ],
+        )
+        return updated.matched_count == 1
+
+    async def start(self, branch: str, message: Record, lineage: Lineage) -> None:
+        """Begin a bucket with `message`, as the branch's new end. Raises `DuplicateKeyError` where one begins there."""
+        await self._collection.insert_one(self.record(branch, [message], lineage, tail=True))
+
+    async def unmark(self, tail: Tail) -> None:
+        """`tail` is the end no more: a later bucket is."""
+        gone = {"tail": "", "next_depth": "", "open": ""}
+        if tail.first_depth != tail.lineage.own.start:
+            gone["lineage"] = ""
+        await self._collection.update_one(self._key(tail.branch, tail.first_depth), {"$unset": gone})
+
+    async def number(self, branch: str, start: int, ordinal: int) -> None:
+        """Write the ordinal into the first bucket of a new branch."""
+        await self._collection.update_one(self._key(branch, start), {"$set": {"lineage.ordinal": ordinal}})
+
+    async def count_fork(self, parent: Address, ordinal: int) -> None:
+        """At least `ordinal` branches leave after `parent`."""
+        await self._collection.update_many(  # a slot may have several buckets, one of them has the parent
+            {
+                "conversation_id": self.conversation_id,
+                "slot": slot(parent.branch, parent.depth, self.width),
+            },
+            {"$max": {"messages.$[parent].forks": ordinal}},
+            array_filters=[{"parent.depth": parent.depth}],
+        )
+
+    def record(self, branch: str, messages: Sequence[Record], lineage: Lineage, *, tail: bool) -> dict[str, Any]:
+        """A bucket that holds `messages`, consecutive ones of one slot."""
+        first, last = messages[0]["depth"], messages[-1]["depth"]
+        size = sum(bson_size(message) for message in messages)
+        bucket = {
+            "_id": PydanticObjectId(),
+            "conversation_id": self.conversation_id,
+            "branch": branch,
+            "slot": slot(branch, first, self.width),
+            "first_depth": first,
+            "size": size,
+            "messages": list(messages),
+        }
+        if tail:
+            is_open = self._room(last) and size < self._limits.bucket_bytes
+            bucket |= {"tail": branch, "next_depth": last + 1, "open": is_open}
+        if branch != MAIN and (tail or first == lineage.own.start):
+            bucket["lineage"] = lineage.record()
+        return bucket
+
+    def _key(self, branch: str, first_depth: int) -> Record:
+        """What the unique index finds one bucket by."""
+        return {
+            "conversation_id": self.conversation_id,
+            "slot": slot(branch, first_depth, self.width),
+            "first_depth": first_depth,
+        }
+
+    def _room(self, depth: int) -> bool:
+        """Whether the message after `depth` is in the same slot."""
+        return (depth + 1) % self.width != 0

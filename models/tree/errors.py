@@ -1,0 +1,69 @@
+"""What can be wrong with a change of the message tree.
+
+TreeError
+├── MessageNotFoundError   no message at that address
+├── BranchNotFoundError    no such branch in the conversation
+├── InvalidContentError    content that can't be stored
+│   └── TooLargeError      content or metadata over its cap
+├── KeyReusedError         an idempotency key came again with another message
+└── ContentionError        writers kept overtaking this one; try again
+"""
+
+from dataclasses import dataclass
+
+
+class TreeError(Exception):
+    """Base of them all."""
+
+
+@dataclass
+class MessageNotFoundError(TreeError):
+    """No message at `address`."""
+
+    address: str
+
+    def __str__(self) -> str:
+        return "no such message"
+
+
+@dataclass
+class BranchNotFoundError(TreeError):
+    """No branch `branch`."""
+
+    branch: str
+
+    def __str__(self) -> str:
+        return "no such branch"
+
+
+@dataclass
+class InvalidContentError(TreeError):
+    """`field` can't be stored; `reason` says why."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.reason}"
+
+
+@dataclass
+class TooLargeError(InvalidContentError):
+    """`size` bytes where `limit` are allowed."""
+
+    size: int = 0
+    limit: int = 0
+
+
+class KeyReusedError(TreeError):
+    """The key belongs to another message."""
+
+    def __str__(self) -> str:
+        return "the idempotency key was used for another message"
+
+
+class ContentionError(TreeError):
+    """Too many writers at one place."""
+
+    def __str__(self) -> str:
+        return "too many writers at this message, try again"

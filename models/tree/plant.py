@@ -1,0 +1,172 @@
+"""Planting: a whole tree of messages stored at once, as an import needs it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from models.bucket import MessageRole, MessageStatus, Metadata
+from models.conversation import Conversation
+from models.database import Record
+from models.tree.address import MAIN, Address, keyed_branch, slot
+from models.tree.buckets import Buckets
+from models.tree.draft import Draft, TreeLimits, bson_size
+from models.tree.lineage import Lineage, Segment
+
+BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Buckets sent in one call: the embedded server hangs on far larger ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sprout:
+    """A message to plant. `parent` is its parent's place in the sequence, which comes before it; None: a first message.
+
+    Siblings come oldest first.
+    """
+
+    parent: int | None
+    role: MessageRole
+    content: str
+    created_at: datetime
+    author_id: PydanticObjectId | None = None
+    status: MessageStatus = MessageStatus.COMPLETE
+    metadata: Metadata | None = None
+    deleted_at: datetime | None = None
+
+    def draft(self) -> Draft:
+        """The same, as a draft."""
+        return Draft(
+            role=self.role,
+            content=self.content,
+            author_id=self.author_id,
+            created_at=self.created_at,
+            status=self.status,
+            metadata=self.metadata,
+            deleted_at=self.deleted_at,
+        )
+
+
+@dataclass(slots=True)
+class _Run:
+    """A branch while it grows."""
+
+    lineage: Lineage
+    parent: Address | None
+    messages: list[Record]
+
+
+async def plant(
+    db: AsyncDatabase[Record],
+    conversation: Conversation,
+    sprouts: Sequence[Sprout],
+    chosen: int | None,
+    limits: TreeLimits,
+) -> bool:
+    """Store `conversation` with `sprouts`; the branch of `sprouts[chosen]` becomes its chosen one.
+
+    False where that conversation is there already. Its document comes last and makes the rest visible; what a crash
+    before that left behind is swept away by the next try.
+    """
+    for sprout in sprouts:
+        sprout.draft().check(limits)
+    if await db.conversations.find_one({"_id": conversation.id}, {"_id": 1}):
+        return False
+    await db.buckets.delete_many({"conversation_id": conversation.id})
+    await db.branches.delete_many({"conversation_id": conversation.id})
+    runs, homes = _grown(conversation.id, sprouts)
+    buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+    for batch in _batches(_bucketed(buckets, runs, limits), BATCH_BYTES):
+        await db.buckets.insert_many(batch)
+    for batch in _batches((_branch(conversation, run) for run in runs), BATCH_BYTES):
+        await db.branches.insert_many(batch)
+    counted = conversation.model_copy(
+        update={
+            "message_count": len(sprouts),
+            "branch_count": len(runs),
+            "root_forks": sum(run.parent is None for run in runs) - 1,
+            "chosen_branch": conversation.chosen_branch if chosen is None else homes[chosen].branch,
+        }
+    )
+    try:
+        await counted.insert()
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def _grown(conversation_id: PydanticObjectId, sprouts: Sequence[Sprout]) -> tuple[list[_Run], list[Address]]:
+    """The branches, and each sprout's address: a first child goes on with its parent's branch, the others fork."""
+    trunk = _Run(Lineage(Segment(MAIN, 0, 0)), None, [])
+    runs: dict[str, _Run] = {MAIN: trunk}
+    children: dict[int | None, int] = {}
+    homes: list[Address] = []
+    for place, sprout in enumerate(sprouts):
+        parent = None if sprout.parent is None else homes[sprout.parent]
+        ordinal = children.get(sprout.parent, 0)
+        children[sprout.parent] = ordinal + 1
+        depth = parent.depth + 1 if parent else 0
+        if ordinal == 0:
+            run = runs[parent.branch] if parent else trunk
+        else:
+            own = Segment(keyed_branch(conversation_id, place), depth, ordinal)
+            lineage = runs[parent.branch].lineage.child(own) if parent else Lineage(own)
+            run = runs[own.branch] = _Run(lineage, parent, [])
+            if parent:
+                siblings = runs[parent.branch]
+                siblings.messages[parent.depth - siblings.lineage.own.start]["forks"] = ordinal
+        homes.append(Address(run.lineage.own.branch, depth))
+        run.messages.append(sprout.draft().record(depth))
+    return list(runs.values()), homes
+
+
+def _bucketed(buckets: Buckets, runs: Sequence[_Run], limits: TreeLimits) -> Iterator[Record]:
+    """The buckets of all branches, cut as appending would cut them."""
+    for run in runs:
+        pieces = list(_pieces(run, buckets.width, limits.bucket_bytes))
+        for piece in pieces:
+            yield buckets.record(run.lineage.own.branch, piece, run.lineage, tail=piece is pieces[-1])
+
+
+def _pieces(run: _Run, width: int, limit: int) -> Iterator[list[Record]]:
+    for _, messages in groupby(run.messages, key=lambda message: slot("", message["depth"], width)):
+        piece: list[Record] = []
+        size = 0
+        for message in messages:
+            if size >= limit:
+                yield piece
+                piece, size = [], 0
+            piece.append(message)
+            size += bson_size(message)
+        yield piece
+
+
+def _branch(conversation: Conversation, run: _Run) -> Record:
+    own = run.lineage.own
+    return {
+        "conversation_id": conversation.id,
+        "branch": own.branch,
+        "parent_branch": run.parent.branch if run.parent else None,
+        "fork_depth": own.start,
+        "ordinal": own.ordinal,
+        "created_at": run.messages[0]["created_at"] if run.messages else conversation.started_at,
+        "author_id": conversation.owner_id,
+    }
+
+
+def _batches(records: Iterator[Record], limit: int) -> Iterator[list[Record]]:
+    """`records` in lists of about `limit` bytes."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += bson_size(record)
+        if size >= limit:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

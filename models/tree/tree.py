@@ -1,0 +1,101 @@
+"""The message tree of all conversations: the one door to `append`, `history` and what keeps their figures true."""
+
+from collections.abc import Sequence
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.clock import now
+from models.conversation import Conversation, ConversationState
+from models.database import Record
+from models.tree.address import MAIN, Address
+from models.tree.append import Appended, Appender
+from models.tree.draft import Draft, TreeLimits
+from models.tree.forks import ForkLocks
+from models.tree.history import History
+from models.tree.plant import Sprout, plant
+
+
+class MessageTree:
+    """Made once a worker; keeps nothing but its limits and its locks."""
+
+    def __init__(self, db: AsyncDatabase[Record], limits: TreeLimits) -> None:
+        self._db = db
+        self.limits = limits
+        self._locks = ForkLocks()
+
+    async def start(self, conversation: Conversation) -> None:
+        """Store a new conversation, empty. Its first branch first: what nobody can find harms nobody."""
+        branch = {
+            "conversation_id": conversation.id,
+            "branch": MAIN,
+            "parent_branch": None,
+            "fork_depth": 0,
+            "ordinal": 0,
+            "created_at": conversation.started_at,
+            "author_id": conversation.owner_id,
+        }
+        await self._db.branches.insert_one(branch)
+        await conversation.insert()
+
+    async def append(self, conversation: Conversation, parent: Address | None, draft: Draft) -> Appended:
+        """Append after `parent`; on a branch of its own where something follows already. None: as a first message."""
+        return await self._touched(conversation, draft, await self._appender(conversation).after(parent, draft))
+
+    async def append_at_end(self, conversation: Conversation, branch: str, draft: Draft) -> Appended:
+        """Append after the last message of `branch`."""
+        return await self._touched(conversation, draft, await self._appender(conversation).at_end(branch, draft))
+
+    async def choose(self, conversation: Conversation, user_id: PydanticObjectId, branch: str) -> None:
+        """Remember that `user_id` is on `branch`."""
+        if user_id == conversation.owner_id:
+            await self._db.conversations.update_one({"_id": conversation.id}, {"$set": {"chosen_branch": branch}})
+            return
+        choice = {"conversation_id": conversation.id, "user_id": user_id, "chosen_branch": branch}
+        await self._db.readers.update_one({"_id": reader_id(conversation.id, user_id)}, {"$set": choice}, upsert=True)
+
+    async def chosen(self, conversation: Conversation, user_id: PydanticObjectId) -> str:
+        """The branch on which `user_id` is: his own choice, or else the owner's."""
+        if user_id == conversation.owner_id:
+            return conversation.chosen_branch
+        reader = await self._db.readers.find_one({"_id": reader_id(conversation.id, user_id)})
+        return reader["chosen_branch"] if reader else conversation.chosen_branch
+
+    def history(self, conversation: Conversation) -> History:
+        """Reads `conversation`."""
+        return History(self._db, conversation, self.limits)
+
+    async def plant(self, conversation: Conversation, sprouts: Sequence[Sprout], chosen: int | None) -> bool:
+        """Store a whole conversation at once; False where it is there already."""
+        return await plant(self._db, conversation, sprouts, chosen, self.limits)
+
+    def _appender(self, conversation: Conversation) -> Appender:
+        return Appender(self._db, conversation, self.limits, self._locks)
+
+    async def _touched(self, conversation: Conversation, draft: Draft, appended: Appended) -> Appended:
+        """Bring the conversation's figures up to date, and its author to the branch that he wrote on.
+
+        A crash before this leaves the count short by a message that nobody was told of.
+        """
+        branch = appended.address.branch
+        if appended.fresh:
+            await self._db.conversations.update_one(
+                {"_id": conversation.id},
+                {
+                    "$inc": {"message_count": 1, "branch_count": int(appended.forked)},
+                    "$max": {"updated_at": now()},
+                },
+            )
+        if draft.author_id and branch != await self.chosen(conversation, draft.author_id):
+            await self.choose(conversation, draft.author_id, branch)
+        return appended
+
+
+def reader_id(conversation_id: PydanticObjectId, user_id: PydanticObjectId) -> str:
+    """The id of the reader's document: one read by `_id` finds it."""
+    return f"{conversation_id}:{user_id}"
+
+
+def is_readable(conversation: Conversation) -> bool:
+    """Whether it shows at all."""
+    return conversation.state is not ConversationState.DELETED
