@@ -28,8 +28,7 @@ class DataDirectoryInUseError(EmbeddedError):
         self.pid = pid
         owner = f"process {pid}" if pid else "another process"
         super().__init__(
-            f"the data directory `{directory}` is in use by {owner}: "
-            "stop it, or set PARLEY_DATA_DIR to another one"
+            f"the data directory `{directory}` is in use by {owner}: stop it, or set PARLEY_DATA_DIR to another one"
         )
 
 

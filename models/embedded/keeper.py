@@ -2,7 +2,7 @@
 
 It starts the servers, starts one again that dies, and stops them in reverse order when its standard input
 closes: on every system that happens also when the process at the other end is killed with -9. It imports the
-standard library only, and is run by path (`python -I -S keeper.py '{"servers": […], "lock": 3}'`): up in 0.03 s.
+standard library only, and is run by path (`python -I -S keeper.py '{"servers": […], "lock": 3}'`).
 """
 
 import contextlib
@@ -18,10 +18,11 @@ from typing import Any
 
 STOP_SECONDS = 10.0
 """A server that has not stopped by then is killed: a running query may keep it from hearing SIGTERM."""
-QUICK_SECONDS = 5.0
+QUICK_SECONDS = 1.0
 """A server that ends sooner than this after its start counts as one that cannot run."""
-QUICK_ENDS = 3
+QUICK_ENDS = 5
 """After so many quick ends in a row, give up."""
+PAUSE_SECONDS = 0.05
 
 
 class Server:
@@ -57,7 +58,7 @@ class Server:
         self.quick_ends = self.quick_ends + 1 if quick else 0
         if self.quick_ends >= QUICK_ENDS:
             return False
-        time.sleep(0.1 * self.quick_ends)
+        time.sleep(PAUSE_SECONDS)
         self.start()
         return True
 

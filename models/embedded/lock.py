@@ -1,8 +1,10 @@
 """One owner of a data directory at a time."""
 
+import contextlib
 import fcntl
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +12,26 @@ from models.embedded.errors import DataDirectoryInUseError, UnusableDataDirector
 
 HANDOVER_SECONDS: Final = 25.0
 """How long to wait for the stores of an owner who was killed: each may take 10 s to stop."""
+GLANCE_SECONDS: Final = 0.5
+"""How long to wait for an owner: longer than `owned` needs for its look."""
 POLL_SECONDS: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A locked data directory.
+
+    `owner` is held by this process alone. `stores` is inherited by the stores, and so is held as long as anybody
+    writes there: an owner killed with -9 leaves it behind for the moment that his stores take to end.
+    """
+
+    owner: int
+    stores: int
+
+    def release(self) -> None:
+        """Let go; our stores must have ended."""
+        os.close(self.stores)
+        os.close(self.owner)
 
 
 def prepare(directory: Path) -> Path:
@@ -24,65 +45,56 @@ def prepare(directory: Path) -> Path:
     return directory
 
 
-def acquire(directory: Path) -> int:
-    """Lock `directory` and return the descriptor that holds the lock.
-
-    The lock lives as long as any process that inherited the descriptor: the stores do, so an owner killed
-    with -9 leaves it locked until his stores have ended; that is waited for.
-    """
-    lock = _open(directory)
-    deadline = time.monotonic() + HANDOVER_SECONDS
-    while not _try(lock, fcntl.LOCK_EX):
-        pid = owner(directory)
-        if (pid and alive(pid)) or time.monotonic() > deadline:
-            os.close(lock)
-            raise DataDirectoryInUseError(directory, pid)
-        time.sleep(POLL_SECONDS)
-    os.truncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
-    return lock
+def acquire(directory: Path) -> Lock:
+    """Lock `directory`, or raise `DataDirectoryInUseError`."""
+    with contextlib.ExitStack() as opened:
+        owner = _open(directory / "owner.lock", opened)
+        stores = _open(directory / "stores.lock", opened)
+        if not (_within(GLANCE_SECONDS, owner) and _within(HANDOVER_SECONDS, stores)):
+            raise DataDirectoryInUseError(directory, owner_pid(directory))
+        os.truncate(owner, 0)
+        os.write(owner, str(os.getpid()).encode())
+        opened.pop_all()
+    return Lock(owner, stores)
 
 
-def locked(directory: Path) -> bool:
+def owned(directory: Path) -> bool:
     """Whether somebody owns the directory now."""
-    if not (directory / "lock").exists():
+    if not (directory / "owner.lock").exists():
         return False
-    lock = _open(directory)
-    try:
-        return not _try(lock, fcntl.LOCK_SH)
-    finally:
-        os.close(lock)
+    with contextlib.ExitStack() as opened:
+        return not _try(_open(directory / "owner.lock", opened), fcntl.LOCK_SH)
 
 
-def owner(directory: Path) -> int | None:
-    """The process that locked the directory last."""
+def owner_pid(directory: Path) -> int | None:
+    """The process that owned the directory last."""
     try:
-        return int((directory / "lock").read_text())
+        return int((directory / "owner.lock").read_text())
     except (OSError, ValueError):
         return None
 
 
-def alive(pid: int) -> bool:
-    """Whether a process of that number runs."""
+def _open(path: Path, opened: contextlib.ExitStack) -> int:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnusableDataDirectoryError(path.parent, error.strerror or str(error)) from error
+    opened.callback(os.close, descriptor)
+    return descriptor
+
+
+def _within(seconds: float, descriptor: int) -> bool:
+    deadline = time.monotonic() + seconds
+    while not _try(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
     return True
 
 
-def _open(directory: Path) -> int:
+def _try(descriptor: int, kind: int) -> bool:
     try:
-        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise UnusableDataDirectoryError(directory, error.strerror or str(error)) from error
-
-
-def _try(lock: int, kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

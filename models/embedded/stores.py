@@ -47,7 +47,7 @@ class EmbeddedStores:
         self.directory = directory
         self._servers: list[servers.Server] = []
         self._keeper: subprocess.Popen[bytes] | None = None
-        self._lock: int | None = None
+        self._lock: lock.Lock | None = None
 
     @property
     def mongodb_uri(self) -> str:
@@ -66,7 +66,7 @@ class EmbeddedStores:
         self.directory = lock.prepare(self.directory)
         self._lock = lock.acquire(self.directory)
         try:
-            self._launch(self._lock)
+            self._launch(self._lock.stores)
             self._wait()
         except BaseException:
             self.stop()
@@ -82,7 +82,7 @@ class EmbeddedStores:
             _end(self._keeper)
         self._keeper = None
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
         self._lock = None
 
     def check(self) -> None:
@@ -94,7 +94,12 @@ class EmbeddedStores:
         """Process numbers by the stores' names; a store that was started again has a new one."""
         return {server.name: int(server.pid_file.read_text()) for server in self._servers}
 
-    def _launch(self, lock_held: int) -> None:
+    @property
+    def keeper_pid(self) -> int:
+        """Process number of the keeper, whose children the stores are; 0 when stopped."""
+        return self._keeper.pid if self._keeper else 0
+
+    def _launch(self, stores_lock: int) -> None:
         mongodb_port, redis_port = free_ports(2)
         self._servers = [
             servers.mongodb(self.directory, mongodb_port),
@@ -102,7 +107,7 @@ class EmbeddedStores:
         ]
         for server in self._servers:
             _keep_one_old(server.log)
-        work = {"lock": lock_held, "servers": [_spec(server) for server in self._servers]}
+        work = {"lock": stores_lock, "servers": [_spec(server) for server in self._servers]}
         # -I -S: nothing of the surroundings is imported. A session of its own: Ctrl-C is for us, who stop the
         # stores last.
         with (self.directory / "keeper.log").open("wb") as log:
@@ -111,7 +116,7 @@ class EmbeddedStores:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                pass_fds=[lock_held],
+                pass_fds=[stores_lock],
                 start_new_session=True,
             )
 
@@ -160,13 +165,13 @@ def running(directory: Path, wait_seconds: float = 10.0) -> Endpoints | None:
     Waits for one that is just starting.
     """
     deadline = time.monotonic() + wait_seconds
-    while lock.locked(directory):
+    while lock.owned(directory):
         with contextlib.suppress(OSError, ValueError, TypeError):
             found = Endpoints(**json.loads((directory / STATE).read_text()))
-            if lock.alive(found.pid):
+            if found.pid == lock.owner_pid(directory):
                 return found
         if time.monotonic() > deadline:
-            raise DataDirectoryInUseError(directory, lock.owner(directory))
+            raise DataDirectoryInUseError(directory, lock.owner_pid(directory))
         time.sleep(POLL_SECONDS)
     return None
 

@@ -1,0 +1,40 @@
+"""Helpers for tests that start and kill real processes."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+def until(condition: Callable[[], Found | None], seconds: float = 15.0) -> Found:
+    """Poll until `condition` gives something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
+        time.sleep(0.01)
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        os.kill(pid, 0)
+        stat = Path(f"/proc/{pid}/stat")
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def gone(pids: Iterable[int], seconds: float = 15.0) -> bool:
+    """Wait until none of them runs."""
+    waiting = list(pids)
+    return until(lambda: not any(runs(pid) for pid in waiting), seconds)
+
+
+def kill_9(pid: int) -> None:
+    """End a process as a crash would: it cannot tidy up."""
+    os.kill(pid, signal.SIGKILL)
