@@ -1,1 +1,1 @@
-"""Who is asking: passwords, keys, tokens, sessions."""
+"""Who is asking: passwords, signing keys, access tokens, sessions."""

@@ -1,0 +1,113 @@
+"""Bearer token to principal, the public keys, and the joining of the parts that sign people in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from redis.asyncio import Redis
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api.settings import Settings
+from permissions.authn.accounts import Accounts
+from permissions.authn.attempts import Attempts
+from permissions.authn.errors import KeyRingError, UnauthenticatedError
+from permissions.authn.gate import SessionGate
+from permissions.authn.keys import KeyRing
+from permissions.authn.passwords import Passwords
+from permissions.authn.principal import Principal
+from permissions.authn.refresh import RefreshTokens
+from permissions.authn.sessions import Sessions
+from permissions.authn.tokens import Tokens
+
+JWKS_PATH: Final = "/.well-known/jwks.json"
+JWKS_SECONDS: Final = 300
+"""How long others may keep the public keys before they ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Says who sends a request or opened a socket. One a worker."""
+
+    tokens: Tokens
+    gate: SessionGate
+
+    async def authenticate(self, authorization: str | None) -> Principal | None:
+        """The caller whom `Authorization: Bearer …` proves; None for one who claims nothing.
+
+        Raise `UnauthenticatedError` (or its `TokenExpiredError`, `TokenRevokedError`) for a bad proof, and
+        `AuthnUnavailableError` where it can't be checked.
+        """
+        if authorization is None:
+            return None
+        token = await self.tokens.verify(_bearer(authorization))
+        await self.gate.require(token.principal)
+        return token.principal
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """What a worker needs to sign people in and to know them again."""
+
+    accounts: Accounts
+    authenticator: Authenticator
+    keys: KeyRing
+
+
+@asynccontextmanager
+async def open_authentication(settings: Settings, redis: Redis) -> AsyncIterator[Authentication]:
+    """Join the parts; `Database.connect` comes first. Makes the first signing key where there is none."""
+    if settings.secret_key is None:
+        raise KeyRingError("set PARLEY_SECRET_KEY: 32 random characters or more, the same for all workers")
+    secret = settings.secret_key.get_secret_value()
+    keys = KeyRing(secret)
+    await keys.ensure()
+    tokens = _tokens(settings, keys)
+    sessions = _sessions(settings, redis)
+    gate = SessionGate(sessions)
+    passwords = Passwords(settings.password_hashers)
+    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, Attempts(redis), gate)
+    try:
+        yield Authentication(accounts, Authenticator(tokens, gate), keys)
+    finally:
+        passwords.close()
+
+
+def jwks_route(keys: KeyRing) -> Route:
+    """`GET /.well-known/jwks.json`: other services verify our tokens by themselves."""
+
+    async def jwks(_: Request) -> Response:
+        headers = {
+            "Cache-Control": f"public, max-age={JWKS_SECONDS}",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return JSONResponse(keys.jwks(), headers=headers, media_type="application/jwk-set+json")
+
+    return Route(JWKS_PATH, jwks, methods=["GET"], name="jwks")
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise UnauthenticatedError("authorization is not a bearer token")
+    return token.strip(" ")
+
+
+def _tokens(settings: Settings, keys: KeyRing) -> Tokens:
+    return Tokens(
+        keys,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        lifetime=settings.access_token_seconds,
+    )
+
+
+def _sessions(settings: Settings, redis: Redis) -> Sessions:
+    return Sessions(
+        redis,
+        lifetime=timedelta(days=settings.refresh_token_days),
+        access_lifetime=timedelta(seconds=settings.access_token_seconds),
+    )

@@ -1,0 +1,113 @@
+"""Passwords: what may be chosen, how it is kept, how it is checked without stopping the event loop."""
+
+import asyncio
+import secrets
+import unicodedata
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.resources import files
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from permissions.authn.errors import TooManyAttemptsError, WeakPasswordError
+
+T = TypeVar("T")
+
+MIN_CHARACTERS: Final = 12
+MAX_BYTES: Final = 1024
+WAITING_PER_HASHER: Final = 50
+"""Checks that may wait for a thread. More are told to come back: a flood must not queue for minutes."""
+
+
+@cache
+def common() -> frozenset[str]:
+    """Long enough, and yet the first that anybody tries; case folded."""
+    text = files("permissions.authn").joinpath("common_passwords.txt").read_text("utf-8")
+    return frozenset(text.split())
+
+
+def require_strong(password: str) -> None:
+    """Raise `WeakPasswordError` unless `password` may be chosen: length, block list (NIST SP 800-63B)."""
+    canonical = _canonical(password)
+    if canonical is None:
+        raise WeakPasswordError(f"a password is text of at most {MAX_BYTES} bytes")
+    if len(canonical.decode()) < MIN_CHARACTERS:
+        raise WeakPasswordError(f"a password has at least {MIN_CHARACTERS} characters")
+    folded = canonical.decode().casefold()
+    if folded in common() or len(set(folded)) < 4:
+        raise WeakPasswordError("this password is too common")
+
+
+class Passwords:
+    """Argon2id in a pool of `hashers` threads. `close` it."""
+
+    def __init__(self, hashers: int, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._pool = ThreadPoolExecutor(hashers, thread_name_prefix="password")
+        self._room = hashers * WAITING_PER_HASHER
+        self._nobody = _unmatchable(self._hasher)
+
+    async def hash(self, password: str) -> str:
+        """The form to store. Raise `WeakPasswordError` for what may not be chosen."""
+        require_strong(password)
+        return await self.rehash(password)
+
+    async def rehash(self, password: str) -> str:
+        """The form to store for a password that is accepted already."""
+        canonical = _canonical(password) or b""
+        return await self._run(lambda: self._hasher.hash(canonical))
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether `password` made `stored`; None (no such account) takes the same work and is never true."""
+        canonical = _canonical(password)
+        # Where the password can't be one, no stored hash may match the empty stand-in.
+        target = self._nobody if stored is None or canonical is None else stored
+        return await self._run(lambda: self._matches(target, canonical or b""))
+
+    def outdated(self, stored: str) -> bool:
+        """Whether `stored` was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def close(self) -> None:
+        """Let the threads go; checks under way are finished first."""
+        self._pool.shutdown()
+
+    def _matches(self, stored: str, canonical: bytes) -> bool:
+        try:
+            return self._hasher.verify(stored, canonical)
+        except (Argon2Error, InvalidHashError):
+            return False
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._room <= 0:
+            raise TooManyAttemptsError(retry_after=5)
+        self._room -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._room += 1
+
+
+def _canonical(password: str) -> bytes | None:
+    """One byte form for what a person types on any keyboard; None for what no password can be."""
+    if len(password) > MAX_BYTES:
+        return None
+    try:
+        canonical = unicodedata.normalize("NFKC", password).encode()
+    except UnicodeEncodeError:
+        return None
+    return canonical if len(canonical) <= MAX_BYTES else None
+
+
+def _unmatchable(hasher: PasswordHasher) -> str:
+    """A hash with `hasher`'s cost that no known password makes: the work for accounts that don't exist."""
+
+    def part(size: int) -> str:
+        return b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v=19${cost}${part(hasher.salt_len)}${part(hasher.hash_len)}"

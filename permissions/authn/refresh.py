@@ -1,0 +1,69 @@
+"""Refresh tokens: opaque, unguessable, and recognisable as ours without any store."""
+
+import binascii
+import hmac
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
+from typing import Final
+
+from beanie import PydanticObjectId
+
+from permissions.authn.derivation import derive
+from permissions.authn.errors import UnauthenticatedError
+from permissions.authn.principal import Principal
+
+PREFIX: Final = "prt_"
+"""Lets secret scanners find a leaked one."""
+
+_USER, _SESSION, _RANDOM, _MAC = 12, 16, 32, 16
+_SIZE: Final = _USER + _SESSION + _RANDOM + _MAC
+_CHARACTERS: Final = len(PREFIX) + (_SIZE * 8 + 5) // 6
+
+
+class RefreshTokens:
+    """Makes and reads them. User, session, 256 random bits, and a MAC over all three.
+
+    The MAC tells an old token of ours from an invented one. So no list of used tokens is kept, however often a
+    session is refreshed, and who merely knows a session's id can't end it by "replaying" nonsense.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._key = derive(secret, "refresh tokens")
+
+    def issue(self, principal: Principal) -> str:
+        """A new token. Redis learns its digest only."""
+        session = urlsafe_b64decode(principal.session_id + "==")
+        body = principal.user_id.binary + session + secrets.token_bytes(_RANDOM)
+        return PREFIX + urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
+
+    def read(self, token: str) -> Principal:
+        """Whose `token` is. Raise `UnauthenticatedError` unless we made it; it may be used up long since."""
+        raw = _bytes(token)
+        body, mac = raw[:-_MAC], raw[-_MAC:]
+        if not hmac.compare_digest(self._mac(body), mac):
+            raise UnauthenticatedError("refresh token is not ours")
+        session = urlsafe_b64encode(body[_USER : _USER + _SESSION]).decode().rstrip("=")
+        return Principal(PydanticObjectId(body[:_USER]), session)
+
+    def _mac(self, body: bytes) -> bytes:
+        return hmac.digest(self._key, body, sha256)[:_MAC]
+
+
+def digest(token: str) -> str:
+    """What is stored of a token."""
+    return sha256(token.encode()).hexdigest()
+
+
+def _bytes(token: str) -> bytes:
+    if len(token) != _CHARACTERS or not token.startswith(PREFIX) or not token.isascii():
+        raise UnauthenticatedError("refresh token is malformed")
+    text = token.removeprefix(PREFIX)
+    try:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        raise UnauthenticatedError("refresh token is malformed") from None
+    # One text for one token: no other alphabet, no stray bits.
+    if urlsafe_b64encode(raw).decode().rstrip("=") != text:
+        raise UnauthenticatedError("refresh token is malformed")
+    return raw

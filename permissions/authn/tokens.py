@@ -1,0 +1,122 @@
+"""Access tokens: signed claims of minutes, as RFC 9068 shapes them and RFC 8725 wants them checked."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+from beanie import PydanticObjectId
+
+from permissions.authn.compact import parse
+from permissions.authn.errors import TokenExpiredError, UnauthenticatedError
+from permissions.authn.keys import ALGORITHM, KeyRing, VerifyingKey
+from permissions.authn.principal import Principal, new_id
+
+TYPE: Final = "at+jwt"
+CLOCK_SKEW_SECONDS: Final = 5
+"""How far another machine's clock may be ahead of ours. An expiry gets no such grace."""
+
+MAX_LIFETIME_SECONDS: Final = 3600
+"""The longest life that settings allow. A worker with a shorter one accepts what the others issued."""
+
+_JWS: Final = jwt.PyJWS(algorithms=[ALGORITHM])
+_HEADER: Final = frozenset({"alg", "typ", "kid"})
+_KID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_SUB: Final = re.compile(r"[0-9a-f]{24}", re.ASCII)
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """The verified content of a token. Times in seconds since 1970."""
+
+    principal: Principal
+    jti: str
+    kid: str
+    issued_at: int
+    expires_at: int
+
+
+class Tokens:
+    """Issues and verifies the access tokens of one issuer for one audience; `lifetime` in seconds."""
+
+    def __init__(self, keys: KeyRing, *, issuer: str, audience: str, lifetime: int) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self.lifetime = lifetime
+
+    def issue(self, principal: Principal) -> str:
+        """A token for `principal`, signed with the present key."""
+        key, moment = self._keys.signer(), int(time.time())
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": str(principal.user_id),
+            "sid": principal.session_id,
+            "jti": new_id(),
+            "iat": moment,
+            "nbf": moment,
+            "exp": moment + self.lifetime,
+        }
+        return jwt.encode(claims, key.private, key.algorithm, {"typ": TYPE, "kid": key.kid})
+
+    async def verify(self, token: str) -> AccessToken:
+        """What `token` says. Raise `TokenExpiredError` if genuine but old, else `UnauthenticatedError`."""
+        compact = parse(token)
+        key = await self._key(compact.header)
+        _require_signature(token, key)
+        return self._checked(compact.payload, key.kid)
+
+    async def _key(self, header: Mapping[str, Any]) -> VerifyingKey:
+        # No other parameter is known: not `crit`, and none that brings a key along (`jwk`, `jku`, `x5u`).
+        if header.keys() != _HEADER or header["typ"] != TYPE:
+            raise UnauthenticatedError("token is of another type")
+        kid = header["kid"]
+        key = await self._keys.find(kid) if _has_form(kid, _KID) else None
+        # The algorithm is the key's: the token has no say.
+        if key is None or header["alg"] != key.algorithm:
+            raise UnauthenticatedError("token is signed with an unknown key")
+        return key
+
+    def _checked(self, claims: Mapping[str, Any], kid: str) -> AccessToken:
+        if claims.get("iss") != self._issuer or claims.get("aud") != self._audience:
+            raise UnauthenticatedError("token is for somebody else")
+        subject, session, jti = (claims.get(name) for name in ("sub", "sid", "jti"))
+        if not (_has_form(subject, _SUB) and _has_form(session, _ID) and _has_form(jti, _ID)):
+            raise UnauthenticatedError("token names nobody")
+        issued, expires = _times(claims)
+        principal = Principal(PydanticObjectId(subject), str(session))
+        return AccessToken(principal, str(jti), kid, issued, expires)
+
+
+def _times(claims: Mapping[str, Any]) -> tuple[int, int]:
+    issued, not_before, expires = (_seconds(claims.get(name)) for name in ("iat", "nbf", "exp"))
+    moment = time.time()
+    if max(issued, not_before) > moment + CLOCK_SKEW_SECONDS:
+        raise UnauthenticatedError("token is not valid yet")
+    if expires - issued > MAX_LIFETIME_SECONDS:
+        raise UnauthenticatedError("token lives too long")
+    if expires <= moment:
+        raise TokenExpiredError
+    return issued, expires
+
+
+def _require_signature(token: str, key: VerifyingKey) -> None:
+    try:
+        _JWS.decode(token, key.public, algorithms=[key.algorithm])
+    except jwt.InvalidTokenError:
+        raise UnauthenticatedError("token has a false signature") from None
+
+
+def _has_form(value: object, form: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
+
+
+def _seconds(value: object) -> int:
+    # `type`, not `isinstance`: JSON's true is an int to Python.
+    if type(value) is not int or not 0 < value < 2**53:
+        raise UnauthenticatedError("token has no usable times")
+    return value
