@@ -1,19 +1,10 @@
 """A conversation, and where each reader left off in it."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from beanie import Document, PydanticObjectId
 from pydantic import Field
-
-
-class ConversationState(StrEnum):
-    """Where a conversation stands; deleted ones stay stored until they are purged."""
-
-    LIVE = "live"
-    ARCHIVED = "archived"
-    DELETED = "deleted"
 
 
 class Conversation(Document):
@@ -25,9 +16,14 @@ class Conversation(Document):
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     owner_id: PydanticObjectId
     title: str | None = None
+    title_key: str | None = None
+    """The title case folded, for `titleContains`: embedded stores have no collation."""
     tags: list[str] = []
     attributes: dict[str, Any] = {}
-    state: ConversationState = ConversationState.LIVE
+    archived: bool = False
+    deleted: bool = False
+    """A deleted one is invisible to everybody, and stored until it is purged."""
+    deleted_at: datetime | None = None
     started_at: datetime
     updated_at: datetime
     message_count: int = 0

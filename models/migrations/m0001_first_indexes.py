@@ -25,11 +25,11 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         ),
         IndexModel([("conversation_id", UP), ("_id", UP)], name="listed"),
     ],
+    # Lists, by time of change or start: of everybody, of an owner, of a region.
     "conversations": [
-        IndexModel([("state", UP), ("updated_at", UP), ("_id", UP)], name="updated"),
-        IndexModel([("owner_id", UP), ("state", UP), ("updated_at", UP), ("_id", UP)], name="owner"),
-        IndexModel([("attributes.region", UP), ("state", UP), ("updated_at", UP), ("_id", UP)], name="region"),
-        IndexModel([("state", UP), ("started_at", UP), ("_id", UP)], name="started"),
+        IndexModel([*((field, UP) for field in prefix), ("deleted", UP), (order, UP), ("_id", UP)])
+        for prefix in ((), ("owner_id",), ("attributes.region",))
+        for order in ("updated_at", "started_at")
     ],
     "readers": [IndexModel([("conversation_id", UP)], name="conversation")],
     "users": [

@@ -33,7 +33,7 @@ from models.tree.lineage import UNNUMBERED, Lineage, Segment
 
 FIRST: Final = Address(MAIN, 0)
 ATTEMPTS: Final = 1000
-"""Rounds in which others may be faster before `ContentionError`; each lost one is a message that somebody else added."""
+"""Rounds in which others may be faster before `ContentionError`; each lost one is somebody else's message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.clock import now
-from models.conversation import Conversation, ConversationState
+from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address
 from models.tree.append import Appended, Appender
@@ -94,8 +94,3 @@ class MessageTree:
 def reader_id(conversation_id: PydanticObjectId, user_id: PydanticObjectId) -> str:
     """The id of the reader's document: one read by `_id` finds it."""
     return f"{conversation_id}:{user_id}"
-
-
-def is_readable(conversation: Conversation) -> bool:
-    """Whether it shows at all."""
-    return conversation.state is not ConversationState.DELETED
