@@ -7,6 +7,7 @@ from models.embedded.errors import (
     StoreFailedError,
     UnusableDataDirectoryError,
 )
+from models.embedded.files import write_private
 from models.embedded.stores import EmbeddedStores, Endpoints, attach_or_start, running
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "UnusableDataDirectoryError",
     "attach_or_start",
     "running",
+    "write_private",
 ]

@@ -19,7 +19,8 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from models.embedded import keeper, lock, servers
-from models.embedded.errors import DataDirectoryInUseError, EmbeddedError, StoreFailedError
+from models.embedded.errors import DataDirectoryInUseError, StoreFailedError
+from models.embedded.files import keep_one_old, last_line, write_private
 
 START_SECONDS: Final = 30.0
 """Longest a start may take: after a crash MongoDB first reads its log (0.5 s, at most 2.3 s measured)."""
@@ -106,7 +107,7 @@ class EmbeddedStores:
             servers.redis(self.directory, redis_port),
         ]
         for server in self._servers:
-            _keep_one_old(server.log)
+            keep_one_old(server.log)
         work = {"lock": stores_lock, "servers": [_spec(server) for server in self._servers]}
         # -I -S: nothing of the surroundings is imported. A session of its own: Ctrl-C is for us, who stop the
         # stores last.
@@ -203,24 +204,6 @@ def listening(port: int) -> bool:
         return probe.connect_ex((servers.LOOPBACK, port)) == 0
 
 
-def last_line(log: Path) -> str:
-    """What a server said last."""
-    try:
-        lines = log.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1][:300] if lines else ""
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file at once, readable by this user alone."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)
-
-
 def _greet(mongodb_uri: str, redis_url: str) -> None:
     """Have an answer from both, and end the transactions of clients that died: they would block writers."""
     seconds = 10
@@ -240,11 +223,6 @@ def _spec(server: servers.Server) -> dict[str, Any]:
     }
 
 
-def _keep_one_old(log: Path) -> None:
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Wait for the keeper; it needs a little longer than the stores do."""
     try:
@@ -252,6 +230,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()  # its stores are killed with it
         process.wait()
-
-
-__all__ = ["EmbeddedError", "EmbeddedStores", "Endpoints", "attach_or_start", "running"]

@@ -1,0 +1,31 @@
+"""The `parley` command."""
+
+import sys
+
+import typer
+
+from api.cli import serve, settings, store, users
+from api.cli.problems import explain
+
+app = typer.Typer(
+    name="parley",
+    help="A chatbot backend: branching conversations and effective permissions over GraphQL.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("settings")(settings.settings)
+app.command("migrate")(store.migrate)
+app.command("schema")(store.schema)
+app.add_typer(users.app, name="user")
+
+
+def main() -> None:
+    """Run the command line. What goes wrong is said in one line; the status is then 1, or 2 for wrong usage."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        typer.echo(f"parley: {explain(error)}", err=True)
+        sys.exit(1)

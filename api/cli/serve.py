@@ -1,0 +1,122 @@
+"""`parley serve`: the stores if they are ours, the migrations, the demo world, then the workers."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from api.cli import demo
+from api.cli.listening import listen
+from api.cli.problems import CommandError
+from api.cli.stores import connected, embedded, with_endpoints
+from api.settings import Settings
+from api.supervisor import STOPPING, Supervisor
+from models import migrations
+from models.embedded import EmbeddedStores
+
+Health = Callable[[], None]
+
+
+def serve(
+    demo_mode: Annotated[
+        bool | None, typer.Option("--demo", help="Fill an empty database with a demo world; loopback only.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen to (PARLEY_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen to, 0 for any (PARLEY_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes (PARLEY_WORKERS).")] = None,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM; stores that we started stop with us."""
+    given: dict[str, Any] = {"demo": demo_mode, "host": host, "port": port, "workers": workers}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    check(settings)
+    with (
+        _tidy_exit(),
+        listen(settings.host, settings.port) as listener,
+        _stores(settings) as (at_stores, healthy),
+    ):
+        _run(_with_secret(at_stores), listener, healthy)
+    typer.echo("stopped")
+
+
+def check(settings: Settings) -> None:
+    """Raise `CommandError` for what can't be served, before anything is started."""
+    ours = embedded(settings)
+    if settings.demo:
+        demo.check(settings, ours)
+    elif settings.secret_key is None:
+        raise CommandError(
+            "PARLEY_SECRET_KEY is not set: give it 32 characters or more "
+            "(python3 -c 'import secrets; print(secrets.token_urlsafe(48))') and keep it, or try `parley serve --demo`"
+        )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Settings as the variables that make them: how they get to a worker, without a trace in its command line."""
+    plain = settings.model_dump(exclude_none=True)
+    return {f"PARLEY_{name.upper()}": _text(value) for name, value in plain.items()}
+
+
+def _text(value: Any) -> str:
+    reveal = getattr(value, "get_secret_value", None)
+    return str(reveal() if reveal else value)
+
+
+def _with_secret(settings: Settings) -> Settings:
+    return demo.with_secret(settings) if settings.demo else settings
+
+
+def _run(settings: Settings, listener: socket.socket, healthy: Health) -> None:
+    asyncio.run(_prepare(settings))
+    address = _address(listener)
+
+    def ready() -> None:
+        typer.echo(f"Parley serves {address}/graphql (in a browser: GraphiQL)")
+        if settings.demo:
+            typer.echo(demo.accounts())
+        typer.echo("Ctrl-C stops it.")
+
+    Supervisor(listener, environment(settings), settings.workers).run(ready, healthy)
+    typer.echo("stopping …")
+
+
+async def _prepare(settings: Settings) -> None:
+    async with connected(settings) as database:
+        for name in await migrations.migrate(database.db):
+            typer.echo(f"migrated: {name}")
+        if settings.demo:
+            await demo.seed(database)
+
+
+@contextlib.contextmanager
+def _stores(settings: Settings) -> Iterator[tuple[Settings, Health]]:
+    """Settings with the addresses of stores that answer, and a check that they still run."""
+    if not embedded(settings):
+        yield settings, lambda: None
+        return
+    with EmbeddedStores(settings.data_dir) as stores:
+        typer.echo(f"embedded MongoDB and Redis keep their data in {stores.directory}")
+        yield with_endpoints(settings, stores.endpoints), stores.check
+
+
+@contextlib.contextmanager
+def _tidy_exit() -> Iterator[None]:
+    """Until the supervisor listens to signals, each of them unwinds what is started, as Ctrl-C does."""
+
+    def unwind(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, unwind) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,49 @@
+"""Which stores a command works on: the configured ones, those of a running server, or its own for a while."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from pydantic import SecretStr
+
+from api.cli.problems import CommandError
+from api.settings import Settings
+from models.database import Database
+from models.embedded import Endpoints, attach_or_start
+
+
+def embedded(settings: Settings) -> bool:
+    """Whether the embedded stores serve: neither address is set."""
+    if (settings.mongodb_uri is None) != (settings.redis_url is None):
+        raise CommandError("set both PARLEY_MONGODB_URI and PARLEY_REDIS_URL, or neither to use the embedded stores")
+    return settings.mongodb_uri is None
+
+
+def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
+    """The same settings, pointing to these stores."""
+    return settings.model_copy(
+        update={
+            "mongodb_uri": SecretStr(endpoints.mongodb_uri),
+            "redis_url": SecretStr(endpoints.redis_url),
+        }
+    )
+
+
+@contextmanager
+def reachable(settings: Settings) -> Iterator[Settings]:
+    """Settings whose stores answer inside the block."""
+    if not embedded(settings):
+        yield settings
+        return
+    with attach_or_start(settings.data_dir) as endpoints:
+        yield with_endpoints(settings, endpoints)
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Database]:
+    """The database of `settings`, whose stores are reachable."""
+    if settings.mongodb_uri is None:
+        raise CommandError("no MongoDB: set PARLEY_MONGODB_URI")
+    uri = settings.mongodb_uri.get_secret_value()
+    async with await Database.connect(uri, settings.database) as database:
+        await database.ping()
+        yield database

@@ -1,0 +1,169 @@
+"""Keeps the server processes running around one listening socket, and stops them together."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Final, Self
+
+TICK_SECONDS: Final = 0.5
+"""How often the stores are looked at. Ends of processes and signals are noticed at once."""
+STOP_SECONDS: Final = 15.0
+"""How long the workers have to stop; then they are killed. Above a worker's own limit."""
+AGAIN_SECONDS: Final = 1.0
+"""Pause before a worker that could not start is started again."""
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class WorkerFailedError(Exception):
+    """No worker has ever been able to start; it has said why on standard error."""
+
+    def __init__(self) -> None:
+        super().__init__("the server could not start; the reason stands above")
+
+
+class Signals:
+    """Signals as something to `select` on: a handler could come at any bad moment."""
+
+    def __enter__(self) -> Self:
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.writer, False)
+        self.wakeup = signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        numbers = (*STOPPING, signal.SIGCHLD)
+        self.handlers = {number: signal.signal(number, lambda *_: None) for number in numbers}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.set_wakeup_fd(self.wakeup)
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+        os.close(self.reader)
+        os.close(self.writer)
+
+    def fileno(self) -> int:
+        return self.reader
+
+    def stop_asked(self) -> bool:
+        """Whether one came that means to stop."""
+        return any(number in STOPPING for number in os.read(self.reader, 1024))
+
+
+class WorkerProcess:
+    """A worker, and our end of its lifeline: it stops when that closes, which death closes too."""
+
+    def __init__(self, listener: socket.socket, environment: Mapping[str, str]) -> None:
+        self.lifeline, theirs = socket.socketpair()
+        self.ready = False
+        descriptors = [listener.fileno(), theirs.fileno()]
+        # -P: nothing is imported from the working directory. A session of its own: Ctrl-C is for us.
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 (our own command line)
+                [sys.executable, "-P", "-m", "api.worker", *map(str, descriptors)],
+                env=environment,
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self.lifeline.setblocking(False)
+        self.started = time.monotonic()
+
+    def fileno(self) -> int:
+        return self.lifeline.fileno()
+
+    def listen(self) -> None:
+        """Take in that it is ready."""
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            self.ready = bool(self.lifeline.recv(1)) or self.ready
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    @property
+    def worth_another(self) -> bool:
+        """Whether to start one again in its place now: at once after it served, else with a pause."""
+        return self.ready or time.monotonic() - self.started > AGAIN_SECONDS
+
+    def let_go(self) -> None:
+        """Ask it to stop."""
+        self.lifeline.close()
+
+    def reap(self, deadline: float) -> None:
+        """Wait for its end, and end it at `deadline`."""
+        try:
+            self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Supervisor:
+    """So many workers; one that ends gets a successor."""
+
+    def __init__(self, listener: socket.socket, environment: Mapping[str, str], count: int) -> None:
+        self.listener = listener
+        self.environment = environment
+        self.count = count
+        self.workers: list[WorkerProcess] = []
+        self.served = False
+
+    def run(self, ready: Callable[[], None], healthy: Callable[[], None]) -> None:
+        """Serve until a signal says to stop.
+
+        Calls `ready` once, when all workers are. `healthy` is asked twice a second; what it raises ends the server.
+        """
+        with Signals() as signals, self._workers():
+            announced = False
+            while not self._signalled(signals):
+                self._replace_ended()
+                healthy()
+                if not announced and all(worker.ready for worker in self.workers):
+                    announced = True
+                    ready()
+
+    @contextlib.contextmanager
+    def _workers(self) -> Iterator[None]:
+        try:
+            self.workers = [self._start() for _ in range(self.count)]
+            yield
+        finally:
+            self._stop()
+
+    def _start(self) -> WorkerProcess:
+        return WorkerProcess(self.listener, self.environment)
+
+    def _signalled(self, signals: Signals) -> bool:
+        """Wait for news, and say whether it is that we shall stop."""
+        starting = [worker for worker in self.workers if not (worker.ready or worker.ended)]
+        watched: list[Signals | WorkerProcess] = [signals, *starting]
+        news, _, _ = select.select(watched, [], [], TICK_SECONDS)
+        for worker in starting:
+            if worker in news:
+                worker.listen()
+                self.served = self.served or worker.ready
+        return signals in news and signals.stop_asked()
+
+    def _replace_ended(self) -> None:
+        for place, worker in enumerate(self.workers):
+            if not worker.ended:
+                continue
+            if not self.served:
+                raise WorkerFailedError
+            if worker.worth_another:
+                worker.let_go()
+                self.workers[place] = self._start()
+
+    def _stop(self) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        for worker in self.workers:
+            worker.let_go()
+        for worker in self.workers:
+            worker.reap(deadline)
