@@ -1,0 +1,98 @@
+"""The key ring: made once, kept sealed, shared by all workers."""
+
+import asyncio
+from base64 import urlsafe_b64decode
+
+import jwt
+import pytest
+from beanie import PydanticObjectId
+
+from models.database import Database
+from models.signing_key import SigningKey
+from permissions.authn.errors import KeyRingError
+from permissions.authn.keys import KeyRing
+from permissions.authn.principal import Principal, new_id
+from permissions.authn.tokens import Tokens
+from tests.permissions.authn.conftest import SECRET
+
+
+async def a_ring() -> KeyRing:
+    """A worker's."""
+    ring = KeyRing(SECRET)
+    await ring.ensure()
+    return ring
+
+
+async def test_of_many_workers_that_start_at_once_one_makes_the_key(database: Database) -> None:
+    rings = await asyncio.gather(*(a_ring() for _ in range(10)))
+    assert len({ring.signer().kid for ring in rings}) == 1
+    assert len({ring.signer().private.private_bytes_raw() for ring in rings}) == 1
+    assert await SigningKey.get_pymongo_collection().count_documents({}) == 1
+
+
+async def test_a_second_start_finds_the_key_again(database: Database) -> None:
+    assert (await a_ring()).signer().kid == (await a_ring()).signer().kid
+
+
+async def test_the_private_key_is_stored_sealed(database: Database) -> None:
+    ring = await a_ring()
+    (stored,) = await SigningKey.find_all().to_list()
+    assert ring.signer().private.private_bytes_raw() not in stored.encrypted_private_key
+
+
+async def test_another_secret_is_told_what_to_do(database: Database) -> None:
+    await a_ring()
+    with pytest.raises(KeyRingError, match="PARLEY_SECRET_KEY"):
+        await KeyRing("another secret of more than 32 characters").ensure()
+
+
+async def test_a_sealed_key_can_not_be_moved_to_another_record(database: Database) -> None:
+    await a_ring()
+    (stored,) = await SigningKey.find_all().to_list()
+    await stored.model_copy(update={"id": "moved", "retired_at": None}).insert()
+    await SigningKey.get_pymongo_collection().delete_one({"_id": stored.id})
+    with pytest.raises(KeyRingError):
+        await KeyRing(SECRET).load()
+
+
+async def test_a_ring_that_was_never_loaded_signs_nothing() -> None:
+    with pytest.raises(KeyRingError):
+        KeyRing(SECRET).signer()
+
+
+async def test_unknown_key_ids_make_the_database_work_once_a_second_at_most(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring, loads = await a_ring(), 0
+    load = ring.load
+
+    async def counted() -> None:
+        nonlocal loads
+        loads += 1
+        await load()
+
+    monkeypatch.setattr(ring, "load", counted)
+    monkeypatch.setattr(ring, "_reloaded", float("-inf"))
+    await asyncio.gather(*(ring.find(f"unknown-{number}") for number in range(200)))
+    assert loads == 1
+
+
+async def test_a_key_made_elsewhere_is_found(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    early = KeyRing(SECRET)
+    await early.load()
+    kid = (await a_ring()).signer().kid
+    monkeypatch.setattr(early, "_reloaded", float("-inf"))
+    assert await early.find(kid) is not None
+    assert early.signer().kid == kid
+
+
+async def test_others_verify_our_tokens_with_the_published_keys(database: Database) -> None:
+    ring = await a_ring()
+    token = Tokens(ring, issuer="parley", audience="parley", lifetime=900).issue(
+        Principal(PydanticObjectId(), new_id())
+    )
+    published = jwt.PyJWKSet.from_dict(ring.jwks())
+    key = published[jwt.get_unverified_header(token)["kid"]]
+    assert jwt.decode(token, key, algorithms=["EdDSA"], audience="parley", issuer="parley")["sub"]
+    assert len(urlsafe_b64decode(ring.jwks()["keys"][0]["x"] + "=")) == 32
+    assert all("d" not in jwk for jwk in ring.jwks()["keys"])

@@ -1,0 +1,52 @@
+"""Access tokens: ours are read, nobody else's are."""
+
+import time
+
+import pytest
+
+from permissions.authn.errors import TokenExpiredError, UnauthenticatedError
+from tests.permissions.authn.conftest import Parts
+from tests.permissions.authn.forgery import ATTACKS, Forger
+
+
+async def test_a_good_token_of_the_forger_is_accepted(parts: Parts) -> None:
+    forger = Forger(parts.keys)
+    claims = forger.claims()
+    token = await parts.accounts.tokens.verify(forger.token(claims=claims))
+    assert str(token.principal.user_id) == claims["sub"]
+    assert token.principal.session_id == claims["sid"]
+    assert (token.jti, token.issued_at, token.expires_at) == (claims["jti"], claims["iat"], claims["exp"])
+
+
+async def test_every_attack_is_refused_as_unauthenticated(parts: Parts, subtests: pytest.Subtests) -> None:
+    assert len(ATTACKS) > 200
+    for name, attack in ATTACKS.items():
+        with subtests.test(name):
+            with pytest.raises(UnauthenticatedError) as caught:
+                await parts.accounts.tokens.verify(attack(Forger(parts.keys)))
+            assert type(caught.value) is UnauthenticatedError
+            assert len(str(caught.value)) < 60, "nothing of the token is repeated"
+
+
+@pytest.mark.parametrize("age", [0, 1, 60, 800])
+async def test_an_expired_token_says_so(parts: Parts, age: int) -> None:
+    forger = Forger(parts.keys)
+    expiry = int(time.time()) - age
+    token = forger.token(claims=forger.claims(iat=expiry - 900, nbf=expiry - 900, exp=expiry))
+    with pytest.raises(TokenExpiredError):
+        await parts.accounts.tokens.verify(token)
+
+
+async def test_only_a_genuine_token_is_told_that_it_expired(parts: Parts) -> None:
+    forger = Forger(parts.keys)
+    expiry = int(time.time()) - 10
+    token = forger.token(claims=forger.claims(iat=expiry - 900, nbf=expiry - 900, exp=expiry))
+    with pytest.raises(UnauthenticatedError) as caught:
+        await parts.accounts.tokens.verify(token[:-10] + "A" * 10)
+    assert type(caught.value) is UnauthenticatedError
+
+
+async def test_a_clock_a_little_ahead_is_forgiven(parts: Parts) -> None:
+    forger = Forger(parts.keys)
+    ahead = int(time.time()) + 3
+    await parts.accounts.tokens.verify(forger.token(claims=forger.claims(iat=ahead, nbf=ahead, exp=ahead + 900)))
