@@ -1,1 +1,1 @@
-"""What they may do: a pure engine of roles and policies."""
+"""The pure engine: facts and rules in, a decision out. No I/O, no framework."""

@@ -1,0 +1,46 @@
+"""The actions that are built in."""
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """`resource:verb`. The verbs of other services are data, not members."""
+
+    CONVERSATION_CREATE = "conversation:create"
+    CONVERSATION_READ = "conversation:read"
+    CONVERSATION_UPDATE = "conversation:update"
+    CONVERSATION_DELETE = "conversation:delete"
+    CONVERSATION_SHARE = "conversation:share"
+
+    MESSAGE_READ = "message:read"
+    MESSAGE_APPEND = "message:append"
+    MESSAGE_EDIT = "message:edit"
+    MESSAGE_DELETE = "message:delete"
+    MESSAGE_READ_METADATA = "message:read_metadata"
+
+    USER_READ = "user:read"
+    USER_READ_EMAIL = "user:read_email"
+    USER_LIST = "user:list"
+
+    SESSION_READ = "session:read"
+    SESSION_END = "session:end"
+
+    ROLE_READ = "role:read"
+    ROLE_ASSIGN = "role:assign"
+    ROLE_WRITE = "role:write"
+
+    POLICY_READ = "policy:read"
+    POLICY_WRITE = "policy:write"
+
+    AUDIT_READ = "audit:read"
+    SCHEMA_INTROSPECT = "schema:introspect"
+
+    @property
+    def resource_type(self) -> str:
+        """The part before the colon."""
+        return resource_type(self)
+
+
+def resource_type(action: str) -> str:
+    """The type of resource that `action` is done to; of a pattern too."""
+    return action.partition(":")[0]

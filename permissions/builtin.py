@@ -1,0 +1,109 @@
+"""The policies that every installation starts with, and the roles of the demo world."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+from pymongo.errors import DuplicateKeyError
+
+from models.policy import Policy
+from models.role import Grant, GrantEffect, Role
+
+OWN: Final[dict[str, Any]] = {"op": "eq", "left": "resource.owner_id", "right": "user.id"}
+ONESELF: Final[dict[str, Any]] = {"op": "eq", "left": "resource.id", "right": "user.id"}
+CLEARED: Final[dict[str, Any]] = {"op": "gte", "left": "user.clearance", "right": "resource.clearance_required"}
+SAME_REGION: Final[dict[str, Any]] = {"op": "eq", "left": "resource.region", "right": "user.region"}
+NEARBY: Final[dict[str, Any]] = {"op": "all", "of": [SAME_REGION, CLEARED]}
+
+
+def policies() -> list[Policy]:
+    """What everybody may do, whatever his roles. Made anew: documents can't be built before the database is bound."""
+    return [
+        Policy(
+            id="own_conversations",
+            effect=GrantEffect.ALLOW,
+            actions=["conversation:*", "message:*"],
+            when=OWN,
+            description="Who owns a conversation may do everything with it and its messages.",
+        ),
+        Policy(
+            id="own_account",
+            effect=GrantEffect.ALLOW,
+            actions=["user:read", "user:read_email"],
+            when=ONESELF,
+            description="Everybody sees his own account.",
+        ),
+        Policy(
+            id="own_sessions",
+            effect=GrantEffect.ALLOW,
+            actions=["session:*"],
+            when=OWN,
+            description="Everybody sees and ends his own sessions.",
+        ),
+    ]
+
+
+def demo_roles() -> list[Role]:
+    """The case study's hierarchy: super_admin > admin > senior_analyst > analyst; data_scientist, guest beside them.
+
+    `report_viewer` stands alone, and denies: whoever holds it sees no metadata, not even his own.
+    """
+    return [
+        Role(id="guest", priority=4, description="His own conversations, nothing else."),
+        Role(id="analyst", priority=3, description="His own conversations, nothing else as yet."),
+        Role(
+            id="report_viewer",
+            priority=5,
+            grants=[Grant(effect=GrantEffect.DENY, action="message:read_metadata")],
+            description="Sees no metadata of messages.",
+        ),
+        Role(
+            id="senior_analyst",
+            inherits=["analyst"],
+            grants=[*_reading(NEARBY), Grant(action="user:read")],
+            description="Reads conversations of his region, up to his clearance.",
+        ),
+        Role(
+            id="data_scientist",
+            grants=[*_reading(CLEARED), Grant(action="user:read")],
+            description="Reads conversations of every region, up to his clearance.",
+        ),
+        Role(
+            id="admin",
+            inherits=["senior_analyst", "data_scientist"],
+            grants=[*_reading(), *(Grant(action=action) for action in ADMIN)],
+            priority=2,
+            description="Reads everything, and runs the place.",
+        ),
+        Role(
+            id="super_admin",
+            inherits=["admin", "guest"],
+            grants=[Grant(action="*")],
+            priority=1,
+            description="May do everything.",
+        ),
+    ]
+
+
+READING: Final = ("conversation:read", "message:read", "message:read_metadata")
+ADMIN: Final = ("user:*", "session:*", "role:read", "role:assign", "policy:read", "audit:read", "schema:introspect")
+
+
+def _reading(condition: dict[str, Any] | None = None) -> list[Grant]:
+    return [Grant(action=action, condition=condition) for action in READING]
+
+
+async def ensure_policies() -> None:
+    """Put in the built-in policies that are missing; one that was changed stays as it is."""
+    await _insert_missing(policies())
+
+
+async def ensure_demo_roles() -> None:
+    """Put in the demo world's roles that are missing."""
+    await _insert_missing(demo_roles())
+
+
+async def _insert_missing(documents: Iterable[Policy | Role]) -> None:
+    for document in documents:
+        with suppress(DuplicateKeyError):
+            await document.insert()

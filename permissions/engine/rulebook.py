@@ -1,0 +1,100 @@
+"""From roles and policies as data to rules, indexed by the actions they speak of."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final
+
+from permissions.actions import resource_type
+from permissions.engine.conditions import AllOf, Condition, Not
+from permissions.engine.parse import parse_closed
+from permissions.engine.rules import Effect, Rule
+from permissions.errors import ActionPatternError
+
+PATTERN: Final = re.compile(r"\*|[a-z][a-z0-9_]{0,63}:(\*|[a-z][a-z0-9_]{0,63})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a role says of the actions that fit `action`."""
+
+    effect: Effect
+    action: str
+    condition: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role as data. The lower its priority the more it counts, under the strategy that asks for priorities."""
+
+    name: str
+    inherits: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy as data: it speaks where `when` holds and `unless` doesn't."""
+
+    name: str
+    effect: Effect
+    actions: tuple[str, ...]
+    when: Mapping[str, Any] | None = None
+    unless: Mapping[str, Any] | None = None
+
+
+class RuleIndex:
+    """Rules by the pattern of actions under which they stand."""
+
+    def __init__(self, rules: Iterable[tuple[str, Rule]] = ()) -> None:
+        self._by_pattern: Final[dict[str, list[Rule]]] = defaultdict(list)
+        for pattern, rule in rules:
+            self._by_pattern[checked(pattern)].append(rule)
+
+    def of(self, action: str) -> list[Rule]:
+        """Every rule that speaks of `action`, each once."""
+        patterns = (action, f"{resource_type(action)}:*", "*")
+        return list(dict.fromkeys(rule for each in patterns for rule in self._by_pattern.get(each, ())))
+
+
+def checked(pattern: str) -> str:
+    """The pattern itself, or `ActionPatternError`."""
+    if not PATTERN.fullmatch(pattern):
+        raise ActionPatternError(pattern)
+    return pattern
+
+
+def rules_of_role(role: Role) -> Iterator[tuple[str, Rule]]:
+    """Each grant's rule. Its id tells role, effect and action, and a number where those repeat."""
+    seen: dict[str, int] = defaultdict(int)
+    for grant in role.grants:
+        name = f"role {role.name}: {grant.effect} {grant.action}"
+        seen[name] += 1
+        number = f" ({seen[name]})" if seen[name] > 1 else ""
+        condition = None if grant.condition is None else parse_closed(grant.condition)
+        rank = inf if role.priority is None else role.priority
+        yield grant.action, Rule(name + number, grant.effect, condition, rank)
+
+
+def rules_of_policy(policy: Policy) -> Iterator[tuple[str, Rule]]:
+    """One rule, under each of its actions.
+
+    Policies hold whoever asks. So where priorities decide, one that denies comes before every role, and one that allows
+    with the roles that have no number.
+    """
+    rank = -inf if policy.effect is Effect.DENY else inf
+    rule = Rule(f"policy {policy.name}", policy.effect, _condition(policy), rank)
+    for action in policy.actions:
+        yield action, rule
+
+
+def _condition(policy: Policy) -> Condition | None:
+    parts: list[Condition] = []
+    if policy.when is not None:
+        parts.append(parse_closed(policy.when))
+    if policy.unless is not None:
+        parts.append(Not(parse_closed(policy.unless)))
+    return AllOf(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)

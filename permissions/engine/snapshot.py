@@ -1,0 +1,136 @@
+"""All roles and policies of a moment, compiled: what decides."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
+from permissions.engine.decision import Decision
+from permissions.engine.facts import Env, Facts, Resource, Subject
+from permissions.engine.filters import Fields, alternatives
+from permissions.engine.roles import RoleGraph
+from permissions.engine.rulebook import Policy, Role, RuleIndex, rules_of_policy, rules_of_role
+from permissions.engine.rules import Effect, Outcome, Possible, Reason, Rule
+
+PLANS: Final = 10_000
+"""Plans kept; a snapshot is asked by far fewer combinations of roles than users."""
+
+
+class Plan(NamedTuple):
+    """What there is to ask for a set of held roles and an action."""
+
+    roles: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    voters: tuple[Voter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What the engine is told of types of resources: how conflicts end, and where attributes are stored."""
+
+    strategies: Mapping[str, ConflictStrategy]
+    fields: Mapping[str, Fields]
+    default: ConflictStrategy = ConflictStrategy.DENY_OVERRIDES
+
+
+PLAIN: Final = Conventions({}, {})
+
+
+class Snapshot:
+    """Immutable, but for plans that it remembers. Deny by default; what can't be judged denies."""
+
+    def __init__(
+        self,
+        roles: Iterable[Role] = (),
+        policies: Iterable[Policy] = (),
+        *,
+        revision: str = "",
+        conventions: Conventions = PLAIN,
+    ) -> None:
+        """Raise `RulesError` where roles or patterns are unusable; a bad condition denies instead."""
+        roles = list(roles)
+        self.revision: Final = revision
+        self.graph: Final = RoleGraph({role.name: role.inherits for role in roles})
+        self._conventions: Final = conventions
+        self._granted: Final = {role.name: RuleIndex(rules_of_role(role)) for role in roles}
+        self._policies: Final = RuleIndex(pair for policy in policies for pair in rules_of_policy(policy))
+        self._plans: Final[dict[tuple[tuple[str, ...], str], Plan]] = {}
+
+    def decide(
+        self, subject: Subject, action: str, resource: Resource, env: Env, strategy: ConflictStrategy | None = None
+    ) -> Decision:
+        """Whether `subject` may do `action` to `resource`, and why."""
+        plan = self._plan(subject.roles_at(env.time), action)
+        facts = Facts(subject, plan.roles, resource, env)
+        reasons = tuple([rule.judge(facts) for rule in plan.rules])
+        matched = [reason.rule for reason in reasons if reason.counts]
+        deciding = STRATEGIES[strategy or self.strategy(resource.type)].decide(matched, plan.voters)
+        return self._decision(facts, action, reasons, deciding)
+
+    def scopes(
+        self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None = None
+    ) -> tuple[Mapping[str, Any], ...]:
+        """MongoDB filters that together match exactly those stored resources for which `decide` would allow.
+
+        `()` is none of them, `({},)` all. A resource may match several.
+        """
+        plan, _, possible = self._foresee(subject, action, resource_type, env)
+        filters = STRATEGIES[strategy or self.strategy(resource_type)].filters(possible, plan.voters)
+        found = tuple(alternatives(filters))
+        return ({},) if {} in found else found
+
+    def foresee(
+        self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None = None
+    ) -> Decision:
+        """Whether there may be any resource at all to which `subject` may do `action`."""
+        _, facts, possible = self._foresee(subject, action, resource_type, env)
+        effect = Effect.ALLOW if self.scopes(subject, action, resource_type, env, strategy) else Effect.DENY
+        reasons = tuple(Reason(each.rule, each.outcome) for each in possible)
+        sure = (Outcome.MATCHED, Outcome.OPEN) if effect is Effect.ALLOW else (Outcome.MATCHED,)
+        deciding = [reason.rule for reason in reasons if reason.outcome in sure and reason.rule.effect is effect]
+        return self._decision(facts, action, reasons, deciding)
+
+    def strategy(self, resource_type: str) -> ConflictStrategy:
+        """How conflicts about that type of resource end."""
+        return self._conventions.strategies.get(resource_type, self._conventions.default)
+
+    def _foresee(
+        self, subject: Subject, action: str, resource_type: str, env: Env
+    ) -> tuple[Plan, Facts, list[Possible]]:
+        plan = self._plan(subject.roles_at(env.time), action)
+        known = Facts(subject, plan.roles, Resource(resource_type), env)
+        fields = self._conventions.fields.get(resource_type, Fields())
+        return plan, known, [rule.foresee(known, fields) for rule in plan.rules]
+
+    def _decision(self, facts: Facts, action: str, reasons: tuple[Reason, ...], deciding: Iterable[Rule]) -> Decision:
+        deciding = list(deciding)
+        denied = not deciding or any(rule.denies for rule in deciding)
+        return Decision(
+            subject_id=facts.subject.id,
+            action=action,
+            resource=facts.resource,
+            effect=Effect.DENY if denied else Effect.ALLOW,
+            decided_by=tuple(rule.id for rule in deciding),
+            reasons=reasons,
+            at=facts.env.time,
+            revision=self.revision,
+        )
+
+    def _plan(self, held: tuple[str, ...], action: str) -> Plan:
+        plan = self._plans.get((held, action))
+        if plan is None:
+            if len(self._plans) >= PLANS:
+                self._plans.clear()
+            plan = self._plans[held, action] = self._make_plan(held, action)
+        return plan
+
+    def _make_plan(self, held: tuple[str, ...], action: str) -> Plan:
+        policies = self._policies.of(action)
+        own = {role: self._rules(role, action) for role in held}
+        rules = dict.fromkeys([*(rule for rules in own.values() for rule in rules), *policies])
+        voters = [frozenset([*rules, *policies]) for rules in own.values()] or [frozenset(policies)]
+        roles = sorted({role for each in held for role in self.graph.closure(each)})
+        return Plan(tuple(roles), tuple(rules), tuple(voters))
+
+    def _rules(self, held: str, action: str) -> list[Rule]:
+        return [rule for role in self.graph.closure(held) for rule in self._granted[role].of(action)]

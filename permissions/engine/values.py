@@ -1,0 +1,96 @@
+"""Which values conditions can compare, in Python and in MongoDB alike."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from bson import ObjectId
+
+
+class Kind(StrEnum):
+    """What compares with its like only: a boolean is not a number, an id is not a string."""
+
+    NULL = "null"
+    BOOL = "boolean"
+    NUMBER = "number"
+    STRING = "string"
+    DATE = "date"
+    ID = "id"
+
+
+BSON_TYPES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.NULL: ("null",),
+    Kind.BOOL: ("bool",),
+    Kind.NUMBER: ("int", "long", "double"),
+    Kind.STRING: ("string",),
+    Kind.DATE: ("date",),
+    Kind.ID: ("objectId",),
+}
+"""The stored types of each kind, as `$type` names them."""
+
+ORDERED: Final = frozenset({Kind.NUMBER, Kind.STRING, Kind.DATE})
+"""Kinds with a before and an after."""
+
+LONGEST_INT: Final = 2**63
+"""MongoDB stores integers below this, and from minus this on."""
+
+_EXACT: Final[Mapping[type, Kind]] = {
+    type(None): Kind.NULL,
+    bool: Kind.BOOL,
+    int: Kind.NUMBER,
+    str: Kind.STRING,
+    ObjectId: Kind.ID,
+}
+_DERIVED: Final[tuple[tuple[type, Kind], ...]] = (
+    (str, Kind.STRING),
+    (int, Kind.NUMBER),
+    (ObjectId, Kind.ID),
+)
+
+
+def kind(value: object) -> Kind | None:
+    """The kind of a scalar; None for what can't be compared: lists, maps, NaN, a time without a zone, the rest."""
+    exact = _EXACT.get(type(value))
+    if exact is not None:
+        return exact
+    if isinstance(value, float):
+        return None if math.isnan(value) else Kind.NUMBER
+    if isinstance(value, datetime):
+        return None if value.tzinfo is None else Kind.DATE
+    return next((derived for cls, derived in _DERIVED if isinstance(value, cls)), None)
+
+
+def same(left: object, right: object) -> bool:
+    """Equal, and of one kind."""
+    of_left = kind(left)
+    return of_left is not None and of_left is kind(right) and left == right
+
+
+def is_list(value: object) -> bool:
+    """Whether membership in `value` can be asked."""
+    return isinstance(value, list | tuple | frozenset)
+
+
+def storable(value: object) -> bool:
+    """Whether MongoDB can be told of this scalar: no huge integer, no half of a surrogate pair."""
+    if isinstance(value, str):
+        return value.isascii() or _encodes(value)
+    if isinstance(value, int):
+        return -LONGEST_INT <= value < LONGEST_INT
+    return True
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def name_of(value: Any) -> str:
+    """How errors call what `value` is."""
+    of_value = kind(value)
+    return of_value.value if of_value else type(value).__name__
