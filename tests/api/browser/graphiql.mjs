@@ -1,4 +1,4 @@
-// Uses GraphiQL as a person would, and prints what happened as JSON for test_graphiql_browser.py to judge.
+// Uses GraphiQL as a person would, and prints what happened as JSON for test_graphiql_in_chromium.py to judge.
 // node graphiql.mjs ORIGIN CHROMIUM PROFILE PLAYWRIGHT
 
 import { createRequire } from "node:module";
