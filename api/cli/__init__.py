@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from api.cli import serve, settings, store, users
+from api.cli import importing, serve, settings, store, users
 from api.cli.problems import explain
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app.command("serve")(serve.serve)
 app.command("settings")(settings.settings)
 app.command("migrate")(store.migrate)
 app.command("schema")(store.schema)
+app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")
 
 
