@@ -12,6 +12,11 @@ def email_key(email: str) -> str:
     return email.strip().casefold()
 
 
+def name_key(display_name: str) -> str:
+    """The form by which a name is found: trimmed, case folded."""
+    return display_name.strip().casefold()
+
+
 class User(Document):
     """A person or service that signs in. `attributes` are what policies look at (region, clearance, …)."""
 
@@ -19,6 +24,7 @@ class User(Document):
     email: str
     email_key: str
     display_name: str
+    name_key: str
     password_hash: str
     attributes: dict[str, Any] = {}
     disabled: bool = False

@@ -34,6 +34,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     "readers": [IndexModel([("conversation_id", UP)], name="conversation")],
     "users": [
         IndexModel([("email_key", UP)], name="email", unique=True),
+        IndexModel([("name_key", UP), ("email_key", UP)], name="name"),
     ],
     "role_assignments": [IndexModel([("user_id", UP), ("ended_at", UP)], name="user")],
     "append_receipts": [IndexModel([("created_at", UP)], name="expiry", expireAfterSeconds=24 * 3600)],

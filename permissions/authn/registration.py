@@ -7,7 +7,7 @@ from typing import Any, Final
 from pymongo.errors import DuplicateKeyError
 
 from models.clock import now
-from models.user import User, email_key
+from models.user import User, email_key, name_key
 from permissions.authn.availability import answering
 from permissions.authn.errors import EmailTakenError, InvalidEmailError
 from permissions.authn.passwords import Passwords
@@ -35,6 +35,7 @@ async def register(passwords: Passwords, new: NewUser) -> User:
         email=email,
         email_key=email_key(email),
         display_name=new.display_name,
+        name_key=name_key(new.display_name),
         password_hash=await passwords.hash(new.password),
         attributes=new.attributes,
         created_at=now(),
