@@ -1,0 +1,47 @@
+"""What can be wrong with a file to import.
+
+TransferError                the file as a whole: nothing of it can be imported
+├── UnknownFormatError       no reader of that name
+└── UnreadableFileError      not there, not a file, empty, packed, or not in that format
+
+A `Refusal` is no error: one record was left out, the rest arrived.
+"""
+
+from dataclasses import dataclass
+
+
+class TransferError(Exception):
+    """Base of them all."""
+
+
+@dataclass
+class UnknownFormatError(TransferError):
+    """No reader is called `name`."""
+
+    name: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"unknown format `{self.name}`, known are {', '.join(self.known)}"
+
+
+@dataclass
+class UnreadableFileError(TransferError):
+    """`path` can't be imported at all."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"`{self.path}` {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that was not imported as it stands: file and line, or conversation and node, and why."""
+
+    where: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"

@@ -1,0 +1,194 @@
+"""Imports a file: reads it record by record, plants each conversation, reports."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from re import Pattern
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.bucket import MessageRole
+from models.conversation import Conversation
+from models.database import Record
+from models.transfer import chatgpt, oasst
+from models.transfer.errors import Refusal, UnknownFormatError, UnreadableFileError
+from models.transfer.source import Source
+from models.transfer.transcript import Terms, Transcript
+from models.tree.draft import TreeLimits
+from models.tree.errors import TreeError
+from models.tree.plant import plant
+from models.user import User
+
+Reader: TypeAlias = Callable[[str, Iterator[bytes], Terms], Iterator[Transcript | Refusal]]
+
+REFUSALS_KEPT: Final = 100
+"""Refusals that a report holds; it counts the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How to read a format, and which members of a zip archive are in it."""
+
+    read: Reader
+    zipped: Pattern[str] | None = None
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "chatgpt": Format(chatgpt.read, chatgpt.IN_ZIP),
+    "oasst": Format(oasst.read),
+}
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of an import. `unchanged` conversations were there before; `refused` counts every refusal."""
+
+    imported: int = 0
+    messages: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Count it, and keep it if it is among the first."""
+        self.refused += 1
+        if len(self.refusals) < REFUSALS_KEPT:
+            self.refusals.append(refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is, in bytes of the file, and its report so far."""
+
+    read: int
+    size: int
+    report: Report
+
+
+class Intake:
+    """The conversations of a file, read as they are asked for. `with` it, and iterate; raises `TransferError`s."""
+
+    def __init__(self, path: Path, format_name: str, limits: TreeLimits) -> None:
+        if format_name not in FORMATS:
+            raise UnknownFormatError(format_name, tuple(FORMATS))
+        self._format = FORMATS[format_name]
+        self.source = Source.open(path, self._format.zipped)
+        self._terms = Terms(limits, self.source.written_at)
+
+    def __iter__(self) -> Iterator[Transcript | Refusal]:
+        for name, part in self.source.parts:
+            yield from self._format.read(name, self.source.chunks(part), self._terms)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.source.close()
+
+
+async def import_file(
+    db: AsyncDatabase[Record],
+    path: Path,
+    format_name: str,
+    owner: User,
+    limits: TreeLimits,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Import what `path` holds as conversations of `owner`; `progress` is called after each record.
+
+    Importing again changes nothing, and completes what a crash cut short. Raises `TransferError` if nothing of the
+    file can be read; a single bad record is a `Refusal` in the report.
+    """
+    report = Report()
+    with Intake(path, format_name, limits) as intake:
+        items = iter(intake)
+        importer = _Importer(db, format_name, owner, limits, report)
+        while (item := await asyncio.to_thread(_next, items, path, report)) is not None:
+            await importer.take(item)
+            progress(Progress(intake.source.read, intake.source.size, report))
+        progress(Progress(intake.source.read, intake.source.size, report))
+    return report
+
+
+def _next(items: Iterator[Transcript | Refusal], path: Path, report: Report) -> Transcript | Refusal | None:
+    """The next item; a file that fails after its beginning is one more refusal."""
+    try:
+        return next(items, None)
+    except UnreadableFileError as error:
+        if not (report.imported or report.unchanged or report.refused):
+            raise
+        return Refusal(path.name, error.reason)
+
+
+@dataclass(slots=True)
+class _Importer:
+    db: AsyncDatabase[Record]
+    format_name: str
+    owner: User
+    limits: TreeLimits
+    report: Report
+    _seen: set[PydanticObjectId] = field(default_factory=set)
+
+    async def take(self, item: Transcript | Refusal) -> None:
+        """Plant a conversation, or note a refusal."""
+        if isinstance(item, Refusal):
+            self.report.refuse(item)
+            return
+        where = f"conversation {item.source_id}"
+        conversation = conversation_of(item, self.format_name, self.owner, self.limits)
+        if conversation.id in self._seen:
+            self.report.refuse(Refusal(where, "it comes twice in the file; the first one stands"))
+            return
+        self._seen.add(conversation.id)
+        try:
+            planted = await plant_transcript(self.db, conversation, item, self.limits)
+        except TreeError as error:
+            self.report.refuse(Refusal(where, str(error)))
+            return
+        self.report.imported += planted
+        self.report.unchanged += not planted
+        self.report.messages += len(item.sprouts) * planted
+
+
+def conversation_id(owner_id: PydanticObjectId, format_name: str, source_id: str) -> PydanticObjectId:
+    """The id under which an owner's imported conversation is stored, at each import."""
+    return PydanticObjectId(sha256(f"{owner_id}:{format_name}:{source_id}".encode()).digest()[:12])
+
+
+def conversation_of(
+    transcript: Transcript,
+    format_name: str,
+    owner: User,
+    limits: TreeLimits,
+    attributes: Mapping[str, Any] | None = None,
+) -> Conversation:
+    """The document of `transcript` as a conversation of `owner`; `attributes` add to the transcript's own."""
+    return Conversation(
+        id=conversation_id(owner.id, format_name, transcript.source_id),
+        owner_id=owner.id,
+        title=transcript.title,
+        tags=transcript.tags,
+        attributes={**transcript.attributes, **(attributes or {})},
+        started_at=transcript.started_at,
+        updated_at=transcript.updated_at,
+        slot_width=limits.bucket_messages,
+        source=f"{format_name}:{transcript.source_id}",
+    )
+
+
+async def plant_transcript(
+    db: AsyncDatabase[Record], conversation: Conversation, transcript: Transcript, limits: TreeLimits
+) -> bool:
+    """Store it, its owner as author of what users said; False where it is there already."""
+    sprouts = [
+        replace(sprout, author_id=conversation.owner_id) if sprout.role is MessageRole.USER else sprout
+        for sprout in transcript.sprouts
+    ]
+    return await plant(db, conversation, sprouts, transcript.chosen, limits)
