@@ -48,7 +48,7 @@ def serving(folder: Path) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
     environment |= {"PARLEY_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
     output = folder / "output"
-    with output.open("wb") as file, subprocess.Popen(command, env=environment, stdout=file) as server:
+    with output.open("wb") as file, subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT) as server:
         try:
             yield until(lambda: address(server, output.read_text()), seconds=90)
         finally:
