@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from api.accept import quality
+from api.demo_world import PASSWORD, PEOPLE
 
 _HOME = Path(__file__).with_name("graphiql_assets")
 _TYPES = {
@@ -45,16 +46,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-DEMO_PASSWORD = "parley-demo-password"  # noqa: S105 - public: the demo world listens to loopback only
-DEMO_ACCOUNTS = {
-    "root@demo.example": "super admin",
-    "admin@demo.example": "admin",
-    "alice@demo.example": "analyst, EMEA, Sales, clearance 2",
-    "bob@demo.example": "analyst, US-West, Sales, clearance 1",
-    "sara@demo.example": "senior analyst, EMEA, clearance 3",
-    "john@demo.example": "analyst, guest and report viewer",
-    "guest@demo.example": "guest",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +71,10 @@ def wants_page(request: Request) -> bool:
 
 def page(*, demo: bool) -> Response:
     """The page; in demo mode with a button for each demo account."""
-    accounts = DEMO_ACCOUNTS.items() if demo else ()
+    people = PEOPLE if demo else ()
     config = {
-        "accounts": [{"email": email, "about": about} for email, about in accounts],
-        "password": DEMO_PASSWORD if demo else "",
+        "accounts": [{"email": person.email, "about": person.about} for person in people],
+        "password": PASSWORD if demo else "",
         "examples": examples(),
     }
     text = (_HOME / "index.html").read_text("utf-8")

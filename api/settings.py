@@ -20,7 +20,9 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Redis to use instead of the embedded one")
     database: str = Field("parley", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="name of the MongoDB database")
     secret_key: SecretStr | None = Field(
-        None, min_length=32, description="key that protects the signing keys (32 characters or more); made by `serve --demo`"
+        None,
+        min_length=32,
+        description="key that protects the signing keys (32 characters or more); made by `serve --demo`",
     )
     demo: bool = Field(False, description="demo world: loopback and embedded stores only")
 

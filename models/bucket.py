@@ -26,9 +26,10 @@ class MessageStatus(StrEnum):
 
 
 class Metadata(BaseModel):
-    """How an answer was made. `latency_ms` in milliseconds, tokens in and out."""
+    """How an answer was made. `latency_ms` in milliseconds; `tokens_used` where in and out aren't known apart."""
 
     llm_model: str | None = None
+    tokens_used: int | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
     latency_ms: int | None = None

@@ -1,10 +1,13 @@
 """A conversation, and where each reader left off in it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from beanie import Document, PydanticObjectId
 from pydantic import Field
+
+from models.clock import now
 
 
 class Conversation(Document):
@@ -40,6 +43,13 @@ class Conversation(Document):
     class Settings:
         name = "conversations"
 
+    async def change(self, fields: Mapping[str, Any]) -> "Conversation":
+        """Write `fields`, and return the conversation with them."""
+        changed = {**fields, "updated_at": now()}
+        await self.get_pymongo_collection().update_one({"_id": self.id}, {"$set": changed})
+        copy: Conversation = self.model_copy(update=changed)
+        return copy
+
 
 class Reader(Document):
     """The branch on which a reader other than the owner left off. Its id is `conversation:user`."""
@@ -51,3 +61,8 @@ class Reader(Document):
 
     class Settings:
         name = "readers"
+
+
+def title_key(title: str | None) -> str | None:
+    """The form in which a title is looked for."""
+    return title and title.casefold()

@@ -20,10 +20,18 @@ class Access:
     subscription, make a new one for each event.
     """
 
-    def __init__(self, snapshot: Snapshot, subject: Subject | None, env: Env) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        subject: Subject | None,
+        env: Env,
+        refusal: UnauthenticatedError | None = None,
+    ) -> None:
+        """`refusal` is why a proof of who asks was not accepted; public fields work all the same."""
         self._snapshot: Final = snapshot
         self._subject: Final = subject
         self._env: Final = env
+        self._refusal: Final = refusal
         self._decisions: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._foreseen: Final[dict[str, Decision]] = {}
 
@@ -60,10 +68,15 @@ class Access:
             raise DeniedError(decision, visible=True)
         return decision
 
+    def require_not_refused(self) -> None:
+        """The reason why a proof was not accepted; nothing for a caller who brought none."""
+        if self._refusal is not None:
+            raise self._refusal
+
     def require_signed_in(self) -> None:
         """`UnauthenticatedError` if nobody asks."""
         if self._subject is None:
-            raise UnauthenticatedError
+            raise self._refusal or UnauthenticatedError()
 
     def scopes(self, action: str, type_: str) -> tuple[Mapping[str, Any], ...]:
         """MongoDB filters that together match exactly the stored resources to which the caller may do `action`.

@@ -15,6 +15,7 @@ from models.role import Role as StoredRole
 from models.role import RoleAssignment
 from models.user import User
 from permissions.access import Access
+from permissions.authn.errors import UnauthenticatedError
 from permissions.authn.principal import Principal
 from permissions.engine.facts import Assignment, Env, Subject
 from permissions.engine.rulebook import Grant, Policy, Role
@@ -40,11 +41,16 @@ class PermissionStore:
         self._snapshot_until = 0.0
         self._subjects: Final[dict[PydanticObjectId, tuple[float, Subject | None]]] = {}
 
-    async def access(self, principal: Principal | None, circumstances: Mapping[str, Any] = NOTHING) -> Access:
+    async def access(
+        self,
+        principal: Principal | None,
+        circumstances: Mapping[str, Any] = NOTHING,
+        refusal: UnauthenticatedError | None = None,
+    ) -> Access:
         """What the caller may do as of now; `circumstances` are read as `env.…`. Who has no live account is nobody."""
         snapshot = await self.snapshot()
         subject = None if principal is None else await self.subject(principal.user_id)
-        return Access(snapshot, subject, Env(now(), circumstances))
+        return Access(snapshot, subject, Env(now(), circumstances), refusal)
 
     async def snapshot(self) -> Snapshot:
         """All roles and policies; raises `RulesError` if they are unusable, rather than go on with older ones."""

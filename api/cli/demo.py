@@ -2,18 +2,17 @@
 
 import ipaddress
 import secrets
-from typing import Final
 
 import typer
 from pydantic import SecretStr
 
+from api import demo_world
 from api.cli.problems import CommandError
+from api.services import tree_limits
 from api.settings import Settings
 from models.database import Database
 from models.embedded import write_private
-
-PASSWORD: Final = "parley-demo-password"  # noqa: S105 (public: it opens the demo world only)
-NAMES: Final = ("root", "admin", "alice", "bob", "sara", "john", "guest")
+from permissions.authn.passwords import Passwords
 
 
 def check(settings: Settings, embedded: bool) -> None:
@@ -44,12 +43,20 @@ def with_secret(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(path.read_text().strip())})
 
 
-async def seed(database: Database) -> None:
-    """Fill an empty database."""
+async def seed(settings: Settings, database: Database) -> None:
+    """Fill what is missing of the demo world."""
     typer.echo("filling the demo world …")
+    passwords = Passwords(settings.password_hashers)
+    try:
+        planted = await demo_world.seed(database, passwords, tree_limits(settings))
+    finally:
+        passwords.close()
+    if planted:
+        typer.echo(f"{planted} conversations planted")
 
 
 def accounts() -> str:
     """Whom to log in as."""
-    names = ", ".join(f"{name}@" for name in NAMES)
-    return f"Log in as admin@demo.example (or {names} demo.example), password {PASSWORD}"
+    width = max(len(person.email) for person in demo_world.PEOPLE)
+    lines = [f"  {person.email:<{width}}  {person.about}" for person in demo_world.PEOPLE]
+    return "\n".join([f"Log in with the password {demo_world.PASSWORD} as", *lines])

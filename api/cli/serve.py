@@ -12,11 +12,12 @@ import typer
 from api.cli import demo
 from api.cli.listening import listen
 from api.cli.problems import CommandError
-from api.cli.stores import connected, embedded, with_endpoints
+from api.cli.stores import connected, embedded, require_redis, with_endpoints
 from api.settings import Settings
 from api.supervisor import STOPPING, Supervisor
 from models import migrations
 from models.embedded import EmbeddedStores
+from permissions.builtin import ensure_policies
 
 Health = Callable[[], None]
 
@@ -84,11 +85,13 @@ def _run(settings: Settings, listener: socket.socket, healthy: Health) -> None:
 
 
 async def _prepare(settings: Settings) -> None:
+    await require_redis(settings)
     async with connected(settings) as database:
         for name in await migrations.migrate(database.db):
             typer.echo(f"migrated: {name}")
+        await ensure_policies()
         if settings.demo:
-            await demo.seed(database)
+            await demo.seed(settings, database)
 
 
 @contextlib.contextmanager

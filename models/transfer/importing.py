@@ -13,7 +13,7 @@ from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.bucket import MessageRole
-from models.conversation import Conversation
+from models.conversation import Conversation, title_key
 from models.database import Record
 from models.transfer import chatgpt, oasst
 from models.transfer.errors import Refusal, UnknownFormatError, UnreadableFileError
@@ -112,6 +112,7 @@ async def import_file(
         importer = _Importer(db, format_name, owner, limits, report)
         while (item := await asyncio.to_thread(_next, items, path, report)) is not None:
             await importer.take(item)
+            del item  # or else it is held while the next one is read
             progress(Progress(intake.source.read, intake.source.size, report))
         progress(Progress(intake.source.read, intake.source.size, report))
     return report
@@ -174,6 +175,7 @@ def conversation_of(
         id=conversation_id(owner.id, format_name, transcript.source_id),
         owner_id=owner.id,
         title=transcript.title,
+        title_key=title_key(transcript.title),
         tags=transcript.tags,
         attributes={**transcript.attributes, **(attributes or {})},
         started_at=transcript.started_at,

@@ -3,8 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
@@ -191,6 +193,20 @@ class History:
         """Where branches left and end, in one call; one without messages is left out."""
         tails = await self._buckets.tails(branches)
         return {name: _end(tail) for name, tail in tails.items()}
+
+    async def created(self, branches: Collection[str]) -> dict[str, datetime]:
+        """When branches were made."""
+        query = {"conversation_id": self._conversation.id, "branch": {"$in": list(branches)}}
+        found = self._branches.find(query, {"branch": 1, "created_at": 1})
+        return {branch["branch"]: branch["created_at"] async for branch in found}
+
+    async def branches(self, after: PydanticObjectId | None, size: int) -> list[tuple[PydanticObjectId, str]]:
+        """(place in the list, name) of `size` branches, oldest first, after the one at `after`."""
+        query: dict[str, Any] = {"conversation_id": self._conversation.id}
+        if after:
+            query["_id"] = {"$gt": after}
+        found = self._branches.find(query, {"branch": 1}).sort("_id").limit(size)
+        return [(branch["_id"], branch["branch"]) async for branch in found]
 
 
 def _end(tail: Tail) -> BranchEnd:

@@ -1,0 +1,48 @@
+"""The application: the only place that joins the parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from api import graphiql, health
+from api.authentication import jwks_route
+from api.graphql import Endpoint
+from api.logs import configure_logs
+from api.requests import BodyLimit, RequestLog
+from api.schema import build_schema
+from api.services import open_services
+from api.settings import Settings
+
+
+def create_app(settings: Settings) -> Starlette:
+    """An ASGI application that connects to its stores when it starts."""
+    configure_logs(settings)
+    endpoint = Endpoint(build_schema(), demo=settings.demo)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            app.router.routes.append(jwks_route(services.authentication.keys))
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/", _home),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
+            *graphiql.routes(),
+            *health.ROUTES,
+        ],
+        middleware=[Middleware(RequestLog), Middleware(BodyLimit, limit=settings.request_bytes)],
+        lifespan=lifespan,
+    )
+
+
+async def _home(_: Request) -> Response:
+    return RedirectResponse("/graphql")

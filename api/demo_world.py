@@ -1,0 +1,107 @@
+"""The demo world: the case study's roles and people, and 100 real conversations shared out among them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import as_file, files
+from itertools import cycle
+from typing import Any, Final
+
+from beanie import PydanticObjectId
+
+from models.clock import now
+from models.database import Database
+from models.role import RoleAssignment
+from models.transfer.importing import Intake, conversation_of, plant_transcript
+from models.transfer.transcript import Transcript
+from models.tree import TreeLimits
+from models.user import User, email_key
+from permissions.authn.errors import EmailTakenError
+from permissions.authn.passwords import Passwords
+from permissions.authn.registration import NewUser, register
+from permissions.builtin import ensure_demo_roles
+
+PASSWORD: Final = "parley-demo-password"  # noqa: S105 - public: the demo world listens to loopback only
+DOMAIN: Final = "demo.example"
+TREES: Final = "oasst_en_100_trees.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account of the demo world. `weight` is its share of the conversations."""
+
+    name: str
+    display_name: str
+    roles: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    weight: int = 0
+
+    @property
+    def email(self) -> str:
+        """What to log in as."""
+        return f"{self.name}@{DOMAIN}"
+
+    @property
+    def about(self) -> str:
+        """The person in a few words."""
+        roles = [role.replace("_", " ") for role in self.roles]
+        facts = [str(self.attributes[key]) for key in ("region", "department") if key in self.attributes]
+        clearance = [f"clearance {self.attributes['clearance']}"] if "clearance" in self.attributes else []
+        return ", ".join([" + ".join(roles), *facts, *clearance])
+
+
+def _person(
+    name: str, display_name: str, roles: str, region: str, department: str, clearance: int, weight: int
+) -> Person:
+    attributes = {"region": region, "department": department, "clearance": clearance}
+    return Person(name, display_name, tuple(roles.split()), attributes, weight)
+
+
+PEOPLE: Final = (
+    Person("root", "Root", ("super_admin",)),
+    Person("admin", "Ada Admin", ("admin",)),
+    _person("alice", "Alice", "analyst", "EMEA", "Sales", 2, 5),
+    _person("bob", "Bob", "analyst", "US-West", "Sales", 1, 4),
+    _person("sara", "Sara", "senior_analyst", "EMEA", "Sales", 3, 4),
+    _person("john", "John", "analyst guest report_viewer", "US-West", "Sales", 2, 4),
+    _person("guest", "Guest", "guest", "EMEA", "Visitors", 1, 3),
+)
+
+
+async def seed(database: Database, passwords: Passwords, limits: TreeLimits) -> int:
+    """Put in what is missing, and return how many conversations that were. Runs again without harm."""
+    await ensure_demo_roles()
+    users = [await _account(person, passwords) for person in PEOPLE]
+    owners = [user for user, person in zip(users, PEOPLE, strict=True) for _ in range(person.weight)]
+    planted = 0
+    for transcript, owner, clearance in zip(_transcripts(limits), cycle(owners), cycle((1, 1, 2, 3)), strict=False):
+        attributes = {key: owner.attributes[key] for key in ("region", "department")}
+        conversation = conversation_of(
+            transcript, "oasst", owner, limits, {**attributes, "clearance_required": clearance}
+        )
+        planted += await plant_transcript(database.db, conversation, transcript, limits)
+    return planted
+
+
+async def _account(person: Person, passwords: Passwords) -> User:
+    user = await User.find_one({"email_key": email_key(person.email)})
+    if user is None:
+        try:
+            user = await register(
+                passwords, NewUser(person.email, person.display_name, PASSWORD, dict(person.attributes))
+            )
+        except EmailTakenError:  # somebody seeds beside us
+            return await _account(person, passwords)
+    await _assign(user.id, person.roles)
+    return user
+
+
+async def _assign(user_id: PydanticObjectId, roles: tuple[str, ...]) -> None:
+    """Give the roles once: whoever takes one away in the demo must not find it back after a restart."""
+    if await RoleAssignment.find_one({"user_id": user_id}) is None:
+        for role in roles:
+            await RoleAssignment(user_id=user_id, role=role, granted_at=now(), reason="demo world").insert()
+
+
+def _transcripts(limits: TreeLimits) -> Iterator[Transcript]:
+    with as_file(files("models.transfer.demo").joinpath(TREES)) as path, Intake(path, "oasst", limits) as intake:
+        yield from (item for item in intake if isinstance(item, Transcript))

@@ -1,0 +1,106 @@
+"""What clients are told of errors: a code for those we know, nothing at all of the others, which are logged."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+from graphql import GraphQLError
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
+
+from models.tree import errors as tree
+from permissions.authn import errors as authn
+from permissions.errors import DeniedError
+from resolvers import errors as resolvers
+from resolvers.live import BrokerUnavailableError
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Code(StrEnum):
+    """`extensions.code`."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a code
+    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105 - a code
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    CONFLICT = "CONFLICT"
+    RATE_LIMITED = "RATE_LIMITED"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+CODES: Final[Mapping[type[Exception], Code]] = {
+    authn.TokenExpiredError: Code.TOKEN_EXPIRED,
+    authn.TokenRevokedError: Code.TOKEN_REVOKED,
+    authn.UnauthenticatedError: Code.UNAUTHENTICATED,
+    authn.TooManyAttemptsError: Code.RATE_LIMITED,
+    authn.AuthnUnavailableError: Code.UNAVAILABLE,
+    authn.AuthnError: Code.BAD_USER_INPUT,
+    DeniedError: Code.FORBIDDEN,
+    resolvers.BadInputError: Code.BAD_USER_INPUT,
+    resolvers.NotFoundError: Code.NOT_FOUND,
+    resolvers.ConflictError: Code.CONFLICT,
+    tree.MessageNotFoundError: Code.NOT_FOUND,
+    tree.BranchNotFoundError: Code.NOT_FOUND,
+    tree.TooLargeError: Code.PAYLOAD_TOO_LARGE,
+    tree.InvalidContentError: Code.BAD_USER_INPUT,
+    tree.KeyReusedError: Code.CONFLICT,
+    tree.ContentionError: Code.CONFLICT,
+}
+"""The nearest class of an error's own line counts."""
+
+UNAVAILABLE: Final = (PyMongoError, RedisError, BrokerUnavailableError)
+"""Stores that don't answer; what they say is for the log."""
+
+MASKED: Final = "something went wrong on the server; the request id helps to find out what"
+AWAY: Final = "a store does not answer, try again"
+
+
+def code_of(error: BaseException) -> Code:
+    """The code that clients get for `error`."""
+    for kind in type(error).__mro__:
+        if kind in CODES:
+            return CODES[kind]
+    return Code.UNAVAILABLE if isinstance(error, UNAVAILABLE) else Code.INTERNAL_SERVER_ERROR
+
+
+def extensions_of(error: BaseException) -> dict[str, Any]:
+    """`extensions` for `error`."""
+    more = next((describe(error) for kind, describe in _DETAILS.items() if isinstance(error, kind)), {})
+    return {"code": code_of(error).value, **more}
+
+
+_DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
+    authn.TokenRevokedError: lambda error: {"reason": error.reason},
+    authn.TooManyAttemptsError: lambda error: {"retryAfter": error.retry_after},
+    DeniedError: lambda error: {"decisionId": error.decision.id},
+    resolvers.BadInputError: lambda error: {"field": error.field},
+    tree.TooLargeError: lambda error: {"field": error.field, "limit": error.limit, "size": error.size},
+    tree.InvalidContentError: lambda error: {"field": error.field},
+}
+
+
+def publish(error: GraphQLError) -> None:
+    """Make `error`, in place, what the client may see; log it if it is a fault of ours."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    if cause is None:  # syntax, validation, variables: about the document, which the client knows
+        error.extensions = {"code": Code.BAD_USER_INPUT.value, **(error.extensions or {})}
+        return
+    error.extensions = extensions_of(cause)
+    code = code_of(cause)
+    if code is Code.INTERNAL_SERVER_ERROR:
+        error.message = MASKED
+        _log.error("unexpected error", path=error.path, exc_info=cause)
+    elif isinstance(cause, UNAVAILABLE):
+        error.message = AWAY
+        _log.warning("store away", path=error.path, kind=type(cause).__name__)
+    else:
+        error.message = str(cause)

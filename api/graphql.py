@@ -1,0 +1,127 @@
+"""`/graphql`: from a request or a socket to a context, and to the schema."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from api import graphiql
+from api.errors import extensions_of
+from api.schema import Schema
+from api.services import Services
+from permissions.access import Access
+from permissions.authn.errors import AuthnUnavailableError, UnauthenticatedError
+from permissions.authn.principal import Client, Principal
+from resolvers.context import Context
+
+JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
+
+
+@dataclass
+class ServedContext(Context):
+    """A context that can be told who asks after it was made: a socket's first message does."""
+
+    services: Services = field(kw_only=True)
+
+    async def prove(self, authorization: str | None) -> None:
+        """Go on as whoever `authorization` proves; as nobody, with the reason, where it proves nothing."""
+        refusal: UnauthenticatedError | None = None
+        try:
+            self.principal = await self.services.authentication.authenticator.authenticate(authorization)
+        except UnauthenticatedError as error:
+            self.principal, refusal = None, error
+        self.access = await _judged(self.services, self.client, self.principal, refusal)
+
+
+class Endpoint(GraphQL[Context, None]):
+    """GraphQL over HTTP and WebSocket, and GraphiQL for a browser."""
+
+    def __init__(self, schema: Schema, *, demo: bool) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            multipart_uploads_enabled=False,
+        )
+        self._demo = demo
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            if graphiql.wants_page(request):
+                await graphiql.page(demo=self._demo)(scope, receive, send)
+                return
+        try:
+            await super().__call__(scope, receive, send)
+        except AuthnUnavailableError as error:
+            await _failed(error, 503)(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        context = await _context(request.app.state.services, request)
+        await context.prove(request.headers.get("authorization"))
+        return context
+
+    async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
+        """A socket proves who it is in its first message, or in its headers."""
+        params = context.connection_params
+        given = params.get("authorization") if isinstance(params, dict) else None
+        if isinstance(given, str) and isinstance(context, ServedContext):
+            await context.prove(given)
+        try:
+            context.access.require_signed_in()
+        except UnauthenticatedError as error:
+            raise ConnectionRejectionError(extensions_of(error)) from error
+        return {}
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
+
+    def encode_json(self, data: GraphQLHTTPResponse | list[GraphQLHTTPResponse] | Any) -> str:
+        return orjson.dumps(data, option=JSON_OPTIONS).decode()
+
+
+async def _context(services: Services, connection: HTTPConnection) -> ServedContext:
+    client = Client(
+        ip=connection.client.host if connection.client else None,
+        user_agent=connection.headers.get("user-agent"),
+        request_id=connection.state.request_id,
+    )
+
+    async def judge(principal: Principal | None) -> Access:
+        return await _judged(services, client, principal)
+
+    return ServedContext(
+        principal=None,
+        access=await judge(None),
+        client=client,
+        db=services.database,
+        tree=services.tree,
+        broker=services.broker,
+        accounts=services.authentication.accounts,
+        judge=judge,
+        services=services,
+    )
+
+
+async def _judged(
+    services: Services, client: Client, principal: Principal | None, refusal: UnauthenticatedError | None = None
+) -> Access:
+    """What `principal` may do now: nothing, if his session has ended meanwhile."""
+    if principal is not None:
+        try:
+            await services.authentication.authenticator.gate.require(principal)
+        except UnauthenticatedError as error:
+            principal, refusal = None, error
+    return await services.permissions.access(principal, {"ip": client.ip}, refusal)
+
+
+def _failed(error: Exception, status: int) -> Response:
+    return JSONResponse({"errors": [{"message": str(error), "extensions": extensions_of(error)}]}, status)

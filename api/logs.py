@@ -1,0 +1,40 @@
+"""Structured logs: one line an event, with the request's id, and without secrets or what people wrote."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from api.settings import Settings
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send our lines, and the libraries' warnings, to standard error in one form."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if settings.log_format == "console"
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    # Strawberry logs each invalid query at ERROR, with its source: a flood, and what people wrote.
+    logging.getLogger("strawberry.execution").disabled = True

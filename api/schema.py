@@ -1,0 +1,48 @@
+"""The schema: the roots of all nouns, added up. `parley schema` prints it; `schema.graphql` is that print."""
+
+from typing import Any, Final
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import MaxTokensLimiter
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types import ExecutionContext
+
+from api.errors import publish
+from permissions.guards import describe
+from resolvers import node_queries
+from resolvers.account import mutations as account_mutations
+from resolvers.account import queries as account_queries
+from resolvers.chat import events, subscriptions
+from resolvers.chat import mutations as chat_mutations
+from resolvers.chat import queries as chat_queries
+
+MAX_TOKENS: Final = 2_000
+"""Longest document, in tokens."""
+
+
+class Schema(strawberry.Schema):
+    """Errors become what clients may see before anybody formats or logs them."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        for error in errors:
+            publish(error)
+
+
+def build_schema() -> Schema:
+    """The schema that is served."""
+    schema = Schema(
+        query=_merged("Query", account_queries.Query, chat_queries.Query, node_queries.Query),
+        mutation=_merged("Mutation", account_mutations.Mutation, chat_mutations.Mutation),
+        subscription=subscriptions.Subscription,
+        types=events.EVENTS,
+        config=StrawberryConfig(auto_camel_case=True),
+        extensions=[lambda: MaxTokensLimiter(MAX_TOKENS)],
+    )
+    describe(schema)
+    return schema
+
+
+def _merged(name: str, *roots: type) -> type[Any]:
+    return merge_types(name, roots)

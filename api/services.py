@@ -1,0 +1,52 @@
+"""What a worker keeps open while it serves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from api.authentication import Authentication, open_authentication
+from api.settings import Settings
+from models.database import Database
+from models.tree import MessageTree, TreeLimits
+from permissions.store import PermissionStore
+from resolvers.live import Broker, RedisBroker
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One a worker."""
+
+    database: Database
+    redis: Redis
+    broker: Broker
+    authentication: Authentication
+    permissions: PermissionStore
+    tree: MessageTree
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Connect to the stores that `settings` name."""
+    if settings.mongodb_uri is None or settings.redis_url is None:
+        raise ValueError("PARLEY_MONGODB_URI and PARLEY_REDIS_URL are not set, and no embedded stores run")
+    redis_url = settings.redis_url.get_secret_value()
+    async with (
+        await Database.connect(settings.mongodb_uri.get_secret_value(), settings.database) as database,
+        Redis.from_url(redis_url) as redis,
+        RedisBroker(redis_url) as broker,
+        open_authentication(settings, redis) as authentication,
+    ):
+        tree = MessageTree(database.db, tree_limits(settings))
+        yield Services(database, redis, broker, authentication, PermissionStore(), tree)
+
+
+def tree_limits(settings: Settings) -> TreeLimits:
+    """The tree's part of the settings."""
+    return TreeLimits(
+        bucket_messages=settings.bucket_messages,
+        bucket_bytes=settings.bucket_bytes,
+        message_bytes=settings.message_bytes,
+        metadata_bytes=settings.metadata_bytes,
+    )

@@ -1,0 +1,145 @@
+"""Conversations."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+from beanie import PydanticObjectId
+from strawberry.scalars import JSON
+
+from models.conversation import Conversation as StoredConversation
+from models.tree import Address, CursorError, Window
+from permissions.actions import Action
+from permissions.engine.facts import Resource
+from permissions.resources import conversation_resource, message_resource
+from resolvers.account.types import User
+from resolvers.chat.tree import Branch, Message, load_branch, load_branches
+from resolvers.context import Info
+from resolvers.errors import BadInputError
+from resolvers.ids import GlobalId, as_object_id, branch_name, encode, message_address, message_id
+from resolvers.node import Node
+from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
+
+
+@strawberry.type(description="A conversation: a tree of messages, read one branch at a time.")
+class Conversation(Node):
+    """A conversation that the caller may read."""
+
+    stored: strawberry.Private[StoredConversation]
+
+    title: str | None
+    tags: list[str]
+    attributes: JSON = strawberry.field(description="What policies look at: region, department, clearance_required …")
+    archived: bool
+    started_at: datetime
+    updated_at: datetime
+    message_count: int = strawberry.field(description="In all branches together.")
+    branch_count: int
+
+    @classmethod
+    def of(cls, stored: StoredConversation) -> Self:
+        """A stored conversation, as the schema shows it."""
+        return cls(
+            id=strawberry.ID(encode("Conversation", stored.id)),
+            stored=stored,
+            title=stored.title,
+            tags=stored.tags,
+            attributes=JSON(stored.attributes),
+            archived=stored.archived,
+            started_at=stored.started_at,
+            updated_at=stored.updated_at,
+            message_count=stored.message_count,
+            branch_count=stored.branch_count,
+        )
+
+    def permission_resource(self) -> Resource:
+        """What field guards ask about."""
+        return conversation_resource(self.stored)
+
+    @strawberry.field
+    async def owner(self, info: Info) -> User | None:
+        stored = await info.context.loaders.users.load(self.stored.owner_id)
+        return User.of(stored) if stored else None
+
+    @strawberry.field(description="The branch on which you left off.")
+    async def chosen_branch(self, info: Info) -> Branch | None:
+        return await load_branch(info, self.stored, await chosen_branch(info, self.stored))
+
+    @strawberry.field(
+        description="The path from the first message to the last of `branch`, a page of it: the first 20 where "
+        "neither `first` nor `last` says otherwise, 100 at most. Without `branch`: where you left off."
+    )
+    async def messages(
+        self,
+        info: Info,
+        branch: strawberry.ID | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Message]:
+        info.context.access.require(Action.MESSAGE_READ, message_resource(self.stored))
+        window = self._window(page_arguments(first, after, last, before))
+        name = self._branch_name(branch) if branch else await chosen_branch(info, self.stored)
+        try:
+            page = await info.context.tree.history(self.stored).page(name, window)
+        except CursorError as error:
+            raise BadInputError("after" if after else "before", f"is no cursor of this branch: {error}") from None
+        edges = [Edge(cursor=self._cursor(row.address), node=Message.of(self.stored, row)) for row in page.rows]
+        return connection(edges, has_next=page.span.stop < page.length, has_previous=page.span.start > 0)
+
+    @strawberry.field(description="All branches, oldest first.")
+    async def branches(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Branch]:
+        arguments = page_arguments(first, after)
+        history = info.context.tree.history(self.stored)
+        listed = await history.branches(_place(after) if after else None, arguments.size + 1)
+        shown = listed[: arguments.size]
+        branches = await load_branches(info, self.stored, [name for _, name in shown])
+        edges = [
+            Edge(cursor=encode("At", place), node=branch)
+            for (place, _), branch in zip(shown, branches, strict=True)
+            if branch
+        ]
+        return connection(edges, has_next=len(listed) > arguments.size, has_previous=after is not None)
+
+    @strawberry.field(description="The actions that you may take on it.")
+    def viewer_permissions(self, info: Info) -> list[str]:
+        allowed = info.context.access.permitted(self.permission_resource(), message_resource(self.stored))
+        return [action.value for action in allowed]
+
+    def _window(self, arguments: PageArguments) -> Window:
+        return Window(
+            first=arguments.first,
+            last=arguments.last,
+            after=self._address(arguments.after, "after"),
+            before=self._address(arguments.before, "before"),
+        )
+
+    def _cursor(self, address: Address) -> str:
+        """A message's cursor is its place in the tree, so it stays where it is while the conversation grows."""
+        return message_id(self.stored.id, address)
+
+    def _address(self, cursor: str | None, field: str) -> Address | None:
+        if cursor is None:
+            return None
+        conversation_id, address = message_address(cursor, field)
+        if conversation_id != self.stored.id:
+            raise BadInputError(field, "is a cursor of another conversation")
+        return address
+
+    def _branch_name(self, branch: str) -> str:
+        conversation_id, name = branch_name(branch, "branch")
+        if conversation_id != self.stored.id:
+            raise BadInputError("branch", "belongs to another conversation")
+        return name
+
+
+async def chosen_branch(info: Info, stored: StoredConversation) -> str:
+    """The name of the branch on which the caller left off."""
+    principal = info.context.principal
+    return await info.context.tree.chosen(stored, principal.user_id) if principal else stored.chosen_branch
+
+
+def _place(cursor: str) -> PydanticObjectId:
+    (place,) = GlobalId.parse(cursor, "after").require("At", 1, "after")
+    return as_object_id(place, "At", "after")

@@ -1,0 +1,80 @@
+"""News of conversations: small notes on the broker, read back as what the schema shows."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import strawberry
+import structlog
+from beanie import PydanticObjectId
+
+from models.tree import Address
+from resolvers.chat.conversation import Conversation
+from resolvers.chat.tree import Message
+from resolvers.live import Broker, BrokerUnavailableError
+
+_log: Final = structlog.get_logger(__name__)
+
+
+@strawberry.interface(
+    description="Something happened in a conversation. Subscribe `after` its cursor to go on from it."
+)
+class ConversationEvent:
+    """Common to all."""
+
+    cursor: str
+
+
+@strawberry.type
+class MessageAdded(ConversationEvent):
+    """A message was appended."""
+
+    message: Message
+
+
+@strawberry.type
+class ConversationChanged(ConversationEvent):
+    """Title, tags, attributes or the like."""
+
+    conversation: Conversation
+
+
+@strawberry.type(description="You may not read the conversation any more; nothing follows.")
+class AccessRevoked(ConversationEvent):
+    """The last event."""
+
+    reason: str
+    decision_id: strawberry.ID | None
+
+
+@strawberry.type(description="Events are missing here: read the conversation again. What follows is exact.")
+class ResyncRequired(ConversationEvent):
+    """In place of silence."""
+
+    reason: str
+
+
+EVENTS: Final = [MessageAdded, ConversationChanged, AccessRevoked, ResyncRequired]
+
+
+def channel(conversation_id: PydanticObjectId) -> str:
+    """Where a conversation's news goes."""
+    return f"conversation:{conversation_id}"
+
+
+async def announce_message(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
+    """A message was stored at `address`."""
+    await _announce(broker, conversation_id, {"message": str(address)})
+
+
+async def announce_change(broker: Broker, conversation_id: PydanticObjectId) -> None:
+    """The conversation itself has changed."""
+    await _announce(broker, conversation_id, {"conversation": True})
+
+
+async def _announce(broker: Broker, conversation_id: PydanticObjectId, note: Mapping[str, Any]) -> None:
+    """The write is done, so a broker that is away is no reason to fail: its subscribers will be told to resync."""
+    try:
+        await broker.publish(channel(conversation_id), orjson.dumps(note))
+    except BrokerUnavailableError:
+        _log.warning("event not announced", conversation=str(conversation_id))

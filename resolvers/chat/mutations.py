@@ -1,0 +1,161 @@
+"""Changes of conversations."""
+
+import strawberry
+from beanie import PydanticObjectId
+
+from models.clock import now
+from models.conversation import Conversation as StoredConversation
+from models.tree import Appended, Draft
+from permissions.actions import Action
+from permissions.guards import may
+from resolvers.chat import inputs
+from resolvers.chat.conversation import Conversation, chosen_branch
+from resolvers.chat.events import announce_change, announce_message
+from resolvers.chat.reach import named, reached
+from resolvers.chat.tree import Message, load_branch, load_message
+from resolvers.context import Context, Info
+from resolvers.errors import BadInputError, NotFoundError
+from resolvers.ids import branch_name, encode, message_address
+
+
+@strawberry.type
+class ConversationPayload:
+    """The conversation as it is now."""
+
+    conversation: Conversation
+
+
+@strawberry.type
+class MessagePayload:
+    """The message as it is now."""
+
+    message: Message
+
+
+@strawberry.type
+class DeleteConversationPayload:
+    """What is gone."""
+
+    conversation_id: strawberry.ID
+
+
+@strawberry.type
+class Mutation:
+    """Of chat."""
+
+    @strawberry.mutation(permission_classes=[may(Action.CONVERSATION_CREATE)])
+    async def start_conversation(self, info: Info, input: inputs.StartConversationInput) -> ConversationPayload:
+        context = info.context
+        begun = now()
+        conversation = StoredConversation(
+            owner_id=caller(context),
+            tags=inputs.tags(input.tags),
+            attributes=inputs.attributes(input.attributes),
+            started_at=begun,
+            updated_at=begun,
+            slot_width=context.tree.limits.bucket_messages,
+            **inputs.titled(input.title),
+        )
+        await context.tree.start(conversation)
+        return ConversationPayload(conversation=Conversation.of(conversation))
+
+    @strawberry.mutation(permission_classes=[may(Action.CONVERSATION_UPDATE)])
+    async def update_conversation(self, info: Info, input: inputs.UpdateConversationInput) -> ConversationPayload:
+        context = info.context
+        conversation = await named(context, input.conversation_id, Action.CONVERSATION_UPDATE)
+        if changes := input.changes():
+            conversation = await conversation.change(changes)
+            context.loaders.prime([conversation])
+            await announce_change(context.broker, conversation.id)
+        return ConversationPayload(conversation=Conversation.of(conversation))
+
+    @strawberry.mutation(permission_classes=[may(Action.CONVERSATION_DELETE)])
+    async def delete_conversation(self, info: Info, input: inputs.DeleteConversationInput) -> DeleteConversationPayload:
+        conversation = await named(info.context, input.conversation_id, Action.CONVERSATION_DELETE)
+        await conversation.change({"deleted": True, "deleted_at": now()})
+        await announce_change(info.context.broker, conversation.id)
+        return DeleteConversationPayload(conversation_id=strawberry.ID(encode("Conversation", conversation.id)))
+
+    @strawberry.mutation(
+        permission_classes=[may(Action.MESSAGE_APPEND)],
+        description="Append a message. Where something follows `parentId` already, a new branch begins.",
+    )
+    async def append_message(self, info: Info, input: inputs.AppendMessageInput) -> MessagePayload:
+        context = info.context
+        conversation = await named(context, input.conversation_id, Action.MESSAGE_APPEND)
+        draft = Draft(
+            role=input.role,
+            content=input.content,
+            author_id=caller(context),
+            metadata=inputs.metadata(input.metadata),
+            idempotency_key=input.idempotency_key,
+        )
+        if input.parent_id is None:
+            branch = await chosen_branch(info, conversation)
+            appended = await context.tree.append_at_end(conversation, branch, draft)
+        else:
+            home, parent = message_address(input.parent_id, "parentId")
+            if home != conversation.id:
+                raise BadInputError("parentId", "belongs to another conversation")
+            appended = await context.tree.append(conversation, parent, draft)
+        return await _told(info, conversation, appended)
+
+    @strawberry.mutation(
+        permission_classes=[may(Action.MESSAGE_EDIT)],
+        description="A new version of a message, on a branch of its own; the old one stays.",
+    )
+    async def edit_message(self, info: Info, input: inputs.EditMessageInput) -> MessagePayload:
+        context = info.context
+        conversation_id, address = message_address(input.message_id, "messageId")
+        conversation = await reached(context, conversation_id, Action.MESSAGE_EDIT)
+        row = await context.loaders.rows.load((conversation.id, address))
+        if row is None:
+            raise NotFoundError("Message")
+        draft = Draft(
+            role=row.message["role"],
+            content=input.content,
+            author_id=caller(context),
+            edited_from=str(address),
+            idempotency_key=input.idempotency_key,
+        )
+        return await _told(info, conversation, await context.tree.append(conversation, row.parent, draft))
+
+    @strawberry.mutation(
+        permission_classes=[may(Action.CONVERSATION_READ)],
+        description="Remember that you are on this branch.",
+    )
+    async def choose_branch(self, info: Info, input: inputs.ChooseBranchInput) -> ConversationPayload:
+        context = info.context
+        conversation_id, name = branch_name(input.branch_id, "branchId")
+        conversation = await reached(context, conversation_id, Action.CONVERSATION_READ)
+        await load_branch(info, conversation, name)
+        await context.tree.choose(conversation, caller(context), name)
+        return ConversationPayload(conversation=Conversation.of(await _again(context, conversation.id)))
+
+
+def caller(context: Context) -> PydanticObjectId:
+    """Who asks; the guards have let nobody anonymous through."""
+    if context.principal is None:
+        raise NotFoundError("User")
+    return context.principal.user_id
+
+
+async def _told(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
+    """The message as it is now; its subscribers hear of it, unless an earlier try told them."""
+    context = info.context
+    if appended.fresh:
+        await announce_message(context.broker, conversation.id, appended.address)
+    current = await _again(context, conversation.id)
+    message = await load_message(info, current, appended.address)
+    if message is None:
+        raise NotFoundError("Message")
+    return MessagePayload(message=message)
+
+
+async def _again(context: Context, conversation_id: PydanticObjectId) -> StoredConversation:
+    """The conversation, read after a change."""
+    context.loaders.forget(conversation_id)
+    conversation = await context.loaders.conversations.load(conversation_id)
+    if conversation is None:
+        raise NotFoundError("Conversation")
+    return conversation

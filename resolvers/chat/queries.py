@@ -1,0 +1,103 @@
+"""Questions about conversations."""
+
+from datetime import UTC, datetime
+
+import strawberry
+
+from models.conversation_list import (
+    ConversationOrder,
+    ListRequest,
+    Place,
+    Scope,
+    list_conversations,
+    place,
+)
+from permissions.actions import Action
+from permissions.engine.filters import equalities
+from permissions.guards import SignedIn
+from resolvers.chat import inputs
+from resolvers.chat.conversation import Conversation
+from resolvers.chat.reach import readable
+from resolvers.context import Context, Info
+from resolvers.errors import BadInputError
+from resolvers.ids import GlobalId, as_object_id, encode, object_id
+from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
+
+strawberry.enum(ConversationOrder, description="By which time, and which way.")
+
+
+@strawberry.type
+class Query:
+    """Of chat."""
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="Null for what does not exist, or may not be seen.",
+    )
+    async def conversation(self, info: Info, id: strawberry.ID) -> Conversation | None:
+        stored = await readable(info.context, object_id(id, "Conversation"))
+        return Conversation.of(stored) if stored else None
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="All that you may read: the first 20 where neither `first` nor `last` says otherwise, 100 at most.",
+    )
+    async def conversations(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        filter: inputs.ConversationFilter | None = None,
+        order_by: ConversationOrder | None = ConversationOrder.UPDATED_DESC,
+    ) -> Connection[Conversation]:
+        order = order_by or ConversationOrder.UPDATED_DESC
+        request = _request(order, page_arguments(first, after, last, before))
+        wanted = (filter or inputs.ConversationFilter()).stored()
+        page = await list_conversations(info.context.db.db, scopes(info.context), wanted, request)
+        info.context.loaders.prime(page.conversations)
+        edges = [
+            Edge(cursor=_cursor(order, place(stored, order)), node=Conversation.of(stored))
+            for stored in page.conversations
+        ]
+        before_is_more, after_is_more = after is not None, before is not None
+        return connection(
+            edges,
+            has_next=after_is_more if request.backwards else page.more,
+            has_previous=page.more if request.backwards else before_is_more,
+        )
+
+
+def scopes(context: Context) -> list[Scope]:
+    """The conversations that the caller may read, as the database can tell them."""
+    allowed = context.access.scopes(Action.CONVERSATION_READ, "conversation")
+    return [Scope(equalities(scope), scope) for scope in allowed]
+
+
+def _request(order: ConversationOrder, arguments: PageArguments) -> ListRequest:
+    return ListRequest(
+        order=order,
+        size=arguments.size,
+        after=_place(order, arguments.after, "after"),
+        before=_place(order, arguments.before, "before"),
+        backwards=arguments.backwards,
+    )
+
+
+def _cursor(order: ConversationOrder, at: Place) -> str:
+    """A time and an id: where the list goes on, even if this conversation has moved or gone meanwhile."""
+    return encode("Place", order.field, int(at.time.timestamp() * 1000), at.id)
+
+
+def _place(order: ConversationOrder, cursor: str | None, field: str) -> Place | None:
+    if cursor is None:
+        return None
+    by, milliseconds, last = GlobalId.parse(cursor, field).require("Place", 3, field)
+    if by != order.field:
+        raise BadInputError(field, "is a cursor of another order")
+    try:
+        time = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadInputError(field, "is not a cursor of this server") from None
+    return Place(time, as_object_id(last, "Place", field))

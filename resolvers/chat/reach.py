@@ -1,0 +1,38 @@
+"""Conversations as far as the caller may reach them: what he may not read looks like what doesn't exist."""
+
+from beanie import PydanticObjectId
+
+from models.conversation import Conversation
+from permissions.actions import Action
+from permissions.resources import MESSAGE, conversation_resource, message_resource
+from resolvers.context import Context
+from resolvers.errors import NotFoundError
+from resolvers.ids import object_id
+
+
+async def readable(context: Context, conversation_id: PydanticObjectId) -> Conversation | None:
+    """The conversation, if it is there and the caller may read it."""
+    conversation = await context.loaders.conversations.load(conversation_id)
+    if conversation is None or conversation.deleted:
+        return None
+    return (
+        conversation if context.access.decide(Action.CONVERSATION_READ, conversation_resource(conversation)) else None
+    )
+
+
+async def reached(context: Context, conversation_id: PydanticObjectId, action: Action) -> Conversation:
+    """The conversation, if the caller may do `action` to it, or to its messages.
+
+    Raises `NotFoundError` where he may not even read it, `DeniedError` where he may do no more than that.
+    """
+    conversation = await readable(context, conversation_id)
+    if conversation is None:
+        raise NotFoundError("Conversation")
+    about = message_resource if action.resource_type == MESSAGE else conversation_resource
+    context.access.require(action, about(conversation))
+    return conversation
+
+
+async def named(context: Context, conversation_id: str, action: Action) -> Conversation:
+    """The same by global id, as an argument `conversationId`."""
+    return await reached(context, object_id(conversation_id, "Conversation", "conversationId"), action)

@@ -1,0 +1,72 @@
+"""Live conversations. The right to read is judged again for every event: Strawberry asks its guards only once."""
+
+from collections.abc import AsyncGenerator
+
+import orjson
+import strawberry
+from beanie import PydanticObjectId
+
+from models.tree import Address
+from permissions.actions import Action
+from permissions.guards import SignedIn
+from permissions.resources import conversation_resource
+from resolvers.chat.conversation import Conversation
+from resolvers.chat.events import (
+    AccessRevoked,
+    ConversationChanged,
+    ConversationEvent,
+    MessageAdded,
+    ResyncRequired,
+    channel,
+)
+from resolvers.chat.reach import readable
+from resolvers.chat.tree import load_message
+from resolvers.context import Info
+from resolvers.errors import NotFoundError
+from resolvers.ids import object_id
+from resolvers.live import Event, Resync
+
+
+@strawberry.type
+class Subscription:
+    """Of everything."""
+
+    @strawberry.subscription(
+        permission_classes=[SignedIn],
+        description="What happens in a conversation from now on, or since the event with the cursor `after`.",
+    )
+    async def conversation_events(
+        self, info: Info, conversation_id: strawberry.ID, after: str | None = None
+    ) -> AsyncGenerator[ConversationEvent, None]:
+        stored_id = object_id(conversation_id, "Conversation", "conversationId")
+        if await readable(info.context, stored_id) is None:
+            raise NotFoundError("Conversation")
+        async with info.context.broker.subscribe(channel(stored_id), after) as news:
+            async for item in news:
+                event = await _told(info, stored_id, item)
+                if event is not None:
+                    yield event
+                if isinstance(event, AccessRevoked):
+                    return
+
+
+async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Resync) -> ConversationEvent | None:
+    """What the caller is told of `item`, as his rights are now."""
+    await info.context.renew()
+    stored = await info.context.loaders.conversations.load(conversation_id)
+    if stored is None or stored.deleted:
+        return AccessRevoked(cursor=item.cursor, reason="the conversation is gone", decision_id=None)
+    decision = info.context.access.decide(Action.CONVERSATION_READ, conversation_resource(stored))
+    if not decision:
+        return AccessRevoked(
+            cursor=item.cursor,
+            reason="you may not read the conversation any more",
+            decision_id=strawberry.ID(decision.id),
+        )
+    if isinstance(item, Resync):
+        return ResyncRequired(cursor=item.cursor, reason=item.reason)
+    note = orjson.loads(item.payload)
+    if "message" not in note:
+        return ConversationChanged(cursor=item.cursor, conversation=Conversation.of(stored))
+    message = await load_message(info, stored, Address.parse(note["message"]))
+    return MessageAdded(cursor=item.cursor, message=message) if message else None

@@ -1,0 +1,181 @@
+"""Messages and branches."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from models.bucket import MessageRole, MessageStatus
+from models.conversation import Conversation as StoredConversation
+from models.tree import MAIN, Address, BranchEnd, Row
+from permissions.actions import Action
+from permissions.engine.facts import Resource
+from permissions.guards import may
+from permissions.resources import message_resource
+from resolvers.account.types import User
+from resolvers.context import Info
+from resolvers.errors import BadInputError, NotFoundError
+from resolvers.ids import branch_id, message_id
+from resolvers.node import Node
+from resolvers.pagination import MAX_PAGE
+
+strawberry.enum(MessageRole, description="Who speaks.")
+strawberry.enum(MessageStatus, description="Whether a message is whole.")
+
+
+@strawberry.type(description="How an answer was made.")
+class MessageMetadata:
+    """As the assistant's side reported it."""
+
+    llm_model: str | None = strawberry.field(description="The model that wrote it.")
+    tokens_used: int | None = strawberry.field(description="Tokens read and written.")
+    latency_ms: int | None = strawberry.field(description="Milliseconds until it was whole.")
+    extra: JSON | None = strawberry.field(description="Whatever else the writer noted.")
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """Read the stored form."""
+        counts = [stored[name] for name in ("tokens_in", "tokens_out") if name in stored]
+        return cls(
+            llm_model=stored.get("llm_model"),
+            tokens_used=stored.get("tokens_used", sum(counts) if counts else None),
+            latency_ms=stored.get("latency_ms"),
+            extra=stored.get("extra"),
+        )
+
+
+@strawberry.type(description="A message of a conversation. Its id is its place in the tree, and never changes.")
+class Message(Node):
+    """A message on some path."""
+
+    conversation: strawberry.Private[StoredConversation]
+    row: strawberry.Private[Row]
+
+    role: MessageRole
+    content: str | None = strawberry.field(description="Null for a deleted message.")
+    created_at: datetime
+    status: MessageStatus
+    depth: int = strawberry.field(description="0 for a first message.")
+    sibling_count: int = strawberry.field(
+        description="Alternatives at this place, this one included: the 3 of “2 / 3”."
+    )
+    sibling_index: int = strawberry.field(description="Which of them this is, from 0, oldest first.")
+    deleted_at: datetime | None
+
+    @classmethod
+    def of(cls, conversation: StoredConversation, row: Row) -> Self:
+        """A stored message, as the schema shows it."""
+        stored = row.message
+        deleted_at = stored.get("deleted_at")
+        return cls(
+            id=strawberry.ID(message_id(conversation.id, row.address)),
+            conversation=conversation,
+            row=row,
+            role=MessageRole(stored["role"]),
+            content=None if deleted_at else stored["content"],
+            created_at=stored["created_at"],
+            status=MessageStatus(stored.get("status", MessageStatus.COMPLETE)),
+            depth=row.address.depth,
+            sibling_count=row.sibling_count,
+            sibling_index=row.sibling_index,
+            deleted_at=deleted_at,
+        )
+
+    def permission_resource(self) -> Resource:
+        """What field guards ask about."""
+        return message_resource(self.conversation)
+
+    @strawberry.field(description="Who wrote it; null for what no account wrote.")
+    async def author(self, info: Info) -> User | None:
+        author_id = self.row.message.get("author_id")
+        stored = await info.context.loaders.users.load(author_id) if author_id else None
+        return User.of(stored) if stored else None
+
+    @strawberry.field(description="The message that this one answers; null for a first message.")
+    async def parent(self, info: Info) -> "Message | None":
+        return await load_message(info, self.conversation, self.row.parent) if self.row.parent else None
+
+    @strawberry.field(description="The branch that it was written on.")
+    async def branch(self, info: Info) -> "Branch":
+        return await load_branch(info, self.conversation, self.row.address.branch)
+
+    @strawberry.field(description="The alternatives at this place, oldest first, this one among them.")
+    async def siblings(self, info: Info, first: int = MAX_PAGE) -> list["Message"]:
+        if not 1 <= first <= MAX_PAGE:
+            raise BadInputError("first", f"must be 1 to {MAX_PAGE}")
+        if self.sibling_count == 1:
+            return [self]
+        addresses = await info.context.tree.history(self.conversation).siblings(self.row, first)
+        rows = await info.context.loaders.rows.load_many([(self.conversation.id, each) for each in addresses])
+        return [Message.of(self.conversation, row) for row in rows if row]
+
+    @strawberry.field(permission_classes=[may(Action.MESSAGE_READ_METADATA)])
+    def metadata(self) -> MessageMetadata | None:
+        stored = self.row.message.get("metadata")
+        return MessageMetadata.of(stored) if stored else None
+
+    @strawberry.field(description="The message that this one is a new version of.")
+    async def edited_from(self, info: Info) -> "Message | None":
+        source = self.row.message.get("edited_from")
+        return await load_message(info, self.conversation, Address.parse(source)) if source else None
+
+
+async def load_message(info: Info, conversation: StoredConversation, address: Address) -> Message | None:
+    """The message at `address`, for a caller who may read the conversation."""
+    row = await info.context.loaders.rows.load((conversation.id, address))
+    return Message.of(conversation, row) if row else None
+
+
+@strawberry.type(description="A path through the tree: from the first message to the last of a run that left another.")
+class Branch(Node):
+    """A branch that has messages, or the first one, which may have none yet."""
+
+    conversation: strawberry.Private[StoredConversation]
+    end: strawberry.Private[BranchEnd | None]
+    name: strawberry.Private[str]
+
+    message_count: int = strawberry.field(description="Of the whole path, first message to last.")
+
+    @classmethod
+    def of(cls, conversation: StoredConversation, name: str, end: BranchEnd | None) -> Self:
+        """A stored branch, as the schema shows it."""
+        return cls(
+            id=strawberry.ID(branch_id(conversation.id, name)),
+            conversation=conversation,
+            end=end,
+            name=name,
+            message_count=end.tip.depth + 1 if end else 0,
+        )
+
+    @strawberry.field(description="The last message that it shares with the branch it left; null where it shares none.")
+    async def forked_from(self, info: Info) -> Message | None:
+        address = self.end.forked_from if self.end else None
+        return await load_message(info, self.conversation, address) if address else None
+
+    @strawberry.field(description="The last message; null while there is none.")
+    async def tip(self, info: Info) -> Message | None:
+        return await load_message(info, self.conversation, self.end.tip) if self.end else None
+
+    @strawberry.field
+    async def created_at(self, info: Info) -> datetime:
+        created = await info.context.loaders.branch_times.load((self.conversation.id, self.name))
+        return created or self.conversation.started_at
+
+
+async def load_branch(info: Info, conversation: StoredConversation, name: str) -> Branch:
+    """The branch, for a caller who may read the conversation. Raises `NotFoundError`."""
+    (branch,) = await load_branches(info, conversation, [name])
+    if branch is None:
+        raise NotFoundError("Branch")
+    return branch
+
+
+async def load_branches(info: Info, conversation: StoredConversation, names: Sequence[str]) -> list[Branch | None]:
+    """The branches that exist, in the order of `names`."""
+    ends = await info.context.loaders.ends.load_many([(conversation.id, name) for name in names])
+    return [
+        Branch.of(conversation, name, end) if end or name == MAIN else None
+        for name, end in zip(names, ends, strict=True)
+    ]

@@ -1,0 +1,87 @@
+"""Loaders: many objects asked for by one request come in one call each kind, once."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from beanie import PydanticObjectId
+from strawberry.dataloader import DataLoader
+
+from models.conversation import Conversation
+from models.role import Role, RoleAssignment
+from models.tree import Address, BranchEnd, MessageTree, Row
+from models.user import User
+
+K = TypeVar("K", Address, str)
+V = TypeVar("V")
+InConversation = tuple[PydanticObjectId, K]
+Read = Callable[[Conversation, Sequence[K]], Awaitable[Mapping[K, V]]]
+
+
+class Loaders:
+    """One request's."""
+
+    def __init__(self, tree: MessageTree) -> None:
+        self._tree = tree
+        self.users: DataLoader[PydanticObjectId, User | None] = DataLoader(_users)
+        self.roles: DataLoader[str, Role | None] = DataLoader(_roles)
+        self.assignments: DataLoader[PydanticObjectId, list[RoleAssignment]] = DataLoader(_assignments)
+        self.conversations: DataLoader[PydanticObjectId, Conversation | None] = DataLoader(_conversations)
+        self.rows: DataLoader[InConversation[Address], Row | None] = DataLoader(self._rows)
+        self.ends: DataLoader[InConversation[str], BranchEnd | None] = DataLoader(self._ends)
+        self.branch_times: DataLoader[InConversation[str], datetime | None] = DataLoader(self._branch_times)
+
+    def prime(self, conversations: Iterable[Conversation]) -> None:
+        """Conversations that are loaded already, as they are now."""
+        self.conversations.prime_many({each.id: each for each in conversations}, force=True)
+
+    def forget(self, conversation_id: PydanticObjectId) -> None:
+        """It has changed: read it, and its messages, anew."""
+        self.conversations.clear(conversation_id)
+        self.rows.clear_all()
+        self.ends.clear_all()
+
+    async def _rows(self, keys: list[InConversation[Address]]) -> list[Row | None]:
+        return await self._each(keys, lambda conversation, some: self._tree.history(conversation).rows(some))
+
+    async def _ends(self, keys: list[InConversation[str]]) -> list[BranchEnd | None]:
+        return await self._each(keys, lambda conversation, some: self._tree.history(conversation).ends(some))
+
+    async def _branch_times(self, keys: list[InConversation[str]]) -> list[datetime | None]:
+        return await self._each(keys, lambda conversation, some: self._tree.history(conversation).created(some))
+
+    async def _each(self, keys: Sequence[InConversation[K]], read: "Read[K, V]") -> list[V | None]:
+        """What `read` finds for `keys`, one call a conversation."""
+        wanted: dict[PydanticObjectId, list[K]] = defaultdict(list)
+        for conversation_id, key in keys:
+            wanted[conversation_id].append(key)
+        found: dict[InConversation[K], V] = {}
+        for conversation_id, some in wanted.items():
+            if conversation := await self.conversations.load(conversation_id):
+                found |= {(conversation_id, key): value for key, value in (await read(conversation, some)).items()}
+        return [found.get(key) for key in keys]
+
+
+async def _users(ids: list[PydanticObjectId]) -> list[User | None]:
+    found = {user.id: user async for user in User.find({"_id": {"$in": ids}})}
+    return [found.get(each) for each in ids]
+
+
+async def _roles(names: list[str]) -> list[Role | None]:
+    found = {role.id: role async for role in Role.find({"_id": {"$in": names}})}
+    return [found.get(each) for each in names]
+
+
+async def _assignments(user_ids: list[PydanticObjectId]) -> list[list[RoleAssignment]]:
+    """Those that have not been ended, of each user."""
+    found: dict[PydanticObjectId, list[RoleAssignment]] = defaultdict(list)
+    async for each in RoleAssignment.find({"user_id": {"$in": user_ids}}):
+        if each.ended_at is None:
+            found[each.user_id].append(each)
+    return [found[each] for each in user_ids]
+
+
+async def _conversations(ids: list[PydanticObjectId]) -> list[Conversation | None]:
+    found = {each.id: each async for each in Conversation.find({"_id": {"$in": ids}})}
+    return [found.get(each) for each in ids]
