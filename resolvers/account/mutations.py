@@ -14,7 +14,7 @@ class Mutation:
     """Sessions."""
 
     @strawberry.mutation(description="Sign in. Every wrong login gets the same answer.")
-    async def login(self, info: Info, input: LoginInput) -> AuthPayload:  # noqa: A002 (Relay's name)
+    async def login(self, info: Info, input: LoginInput) -> AuthPayload:
         context = info.context
         signed = await context.accounts.login(input.email, input.password, context.client, input.device)
         return await _answer(context, signed)
@@ -22,7 +22,7 @@ class Mutation:
     @strawberry.mutation(
         description="A new pair of tokens for a refresh token. Each works once; a used one ends the session."
     )
-    async def refresh_session(self, info: Info, input: RefreshSessionInput) -> AuthPayload:  # noqa: A002
+    async def refresh_session(self, info: Info, input: RefreshSessionInput) -> AuthPayload:
         if input.refresh_token is None:
             raise BadInputError("refreshToken", "is needed")
         signed = await info.context.accounts.refresh(input.refresh_token, info.context.client)

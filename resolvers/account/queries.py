@@ -22,6 +22,8 @@ class Query:
 
     @strawberry.field(description="The caller's account; null for an anonymous caller.")
     async def me(self, info: Info) -> User | None:
+        # A token that has expired or was revoked makes nobody anonymous: its client must learn to refresh it.
+        info.context.access.require_not_refused()
         principal = info.context.principal
         stored = await info.context.loaders.users.load(principal.user_id) if principal else None
         return User.of(stored) if stored else None
