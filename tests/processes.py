@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,3 +39,15 @@ def gone(pids: Iterable[int], seconds: float = 15.0) -> bool:
 def kill_9(pid: int) -> None:
     """End a process as a crash would: it cannot tidy up."""
     os.kill(pid, signal.SIGKILL)
+
+
+def children(pid: int) -> dict[int, str]:
+    """The processes that a process started, and those that they started: numbers and command lines."""
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listing.stdout.splitlines()]
+    found: dict[int, str] = {}
+    for number, parent, *command in rows:
+        # In order of age: a parent stands before its children, but for the rare wrap of the numbers.
+        if int(parent) in {pid, *found}:
+            found[int(number)] = " ".join(command)
+    return found

@@ -2,9 +2,8 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import click
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
@@ -12,18 +11,18 @@ from rich.progress import Progress as Bar
 
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
+from api.services import tree_limits
 from api.settings import Settings
 from models import migrations
-from models.transfer.importing import FORMATS, Progress, Report, import_file
-from models.tree.draft import TreeLimits
+from models.transfer.importing import Progress, Report, import_file
 from models.user import User, email_key
+
+Format = Literal["chatgpt", "oasst"]
 
 
 def import_conversations(
     file: Annotated[Path, typer.Argument(help="The export.")],
-    format_name: Annotated[
-        str, typer.Option("--format", click_type=click.Choice(list(FORMATS)), help="Where it comes from.")
-    ],
+    format_name: Annotated[Format, typer.Option("--format", help="Where it comes from.")],
     owner: Annotated[str, typer.Option(help="Address of the account that shall own the conversations.")],
 ) -> None:
     """Import conversations with every branch. Doing it again changes nothing.
@@ -61,17 +60,7 @@ async def _import(settings: Settings, file: Path, format_name: str, owner: str) 
                 done = f"{progress.report.imported + progress.report.unchanged:,} conversations"
                 bar.update(task, total=progress.size, completed=progress.read, description=done)
 
-            return await import_file(database.db, file, format_name, user, limits(settings), show)
-
-
-def limits(settings: Settings) -> TreeLimits:
-    """What the configuration allows a tree."""
-    return TreeLimits(
-        bucket_messages=settings.bucket_messages,
-        bucket_bytes=settings.bucket_bytes,
-        message_bytes=settings.message_bytes,
-        metadata_bytes=settings.metadata_bytes,
-    )
+            return await import_file(database.db, file, format_name, user, tree_limits(settings), show)
 
 
 def _bar(file: Path) -> Bar:

@@ -2,13 +2,19 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
+import pymongo
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from api.cli.problems import CommandError
 from api.settings import Settings
 from models.database import Database
 from models.embedded import Endpoints, attach_or_start
+
+PATIENCE_SECONDS: Final = 5.0
+"""How long a store may take to answer a command that has just begun."""
 
 
 def embedded(settings: Settings) -> bool:
@@ -45,5 +51,15 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
         raise CommandError("no MongoDB: set PARLEY_MONGODB_URI")
     uri = settings.mongodb_uri.get_secret_value()
     async with await Database.connect(uri, settings.database) as database:
-        await database.ping()
+        with pymongo.timeout(PATIENCE_SECONDS):
+            await database.ping()
         yield database
+
+
+async def require_redis(settings: Settings) -> None:
+    """Raise unless Redis answers."""
+    if settings.redis_url is None:
+        raise CommandError("no Redis: set PARLEY_REDIS_URL")
+    url = settings.redis_url.get_secret_value()
+    async with Redis.from_url(url, socket_timeout=PATIENCE_SECONDS) as client:
+        await client.ping()

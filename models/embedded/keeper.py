@@ -2,7 +2,8 @@
 
 It starts the servers, starts one again that dies, and stops them in reverse order when its standard input
 closes: on every system that happens also when the process at the other end is killed with -9. It imports the
-standard library only, and is run by path (`python -I -S keeper.py '{"servers": […], "lock": 3}'`).
+standard library only, and is run by path (`python -I -S keeper.py`), told by one line of JSON what to run:
+`{"servers": [{"argv": …, "env": …, "log": …, "pid_file": …}], "lock": descriptor}`.
 """
 
 import contextlib
@@ -103,7 +104,7 @@ def keep(servers: list[Server], signals: int) -> bool:
 
 
 def main() -> int:
-    work = json.loads(sys.argv[1])
+    work = json.loads(sys.stdin.readline())
     signals = signal_pipe()
     servers = [Server(spec, work["lock"]) for spec in work["servers"]]
     try:

@@ -113,13 +113,19 @@ class EmbeddedStores:
         # stores last.
         with (self.directory / "keeper.log").open("wb") as log:
             self._keeper = subprocess.Popen(  # noqa: S603 (our own command line)
-                [sys.executable, "-I", "-S", str(Path(keeper.__file__)), json.dumps(work)],
+                [sys.executable, "-I", "-S", str(Path(keeper.__file__))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 pass_fds=[stores_lock],
                 start_new_session=True,
             )
+        self._tell(json.dumps(work))
+
+    def _tell(self, line: str) -> None:
+        if self._keeper and self._keeper.stdin:
+            self._keeper.stdin.write(line.encode() + b"\n")
+            self._keeper.stdin.flush()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS

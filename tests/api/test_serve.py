@@ -1,0 +1,131 @@
+"""`parley serve` as a process: it answers, stops wholly, survives its parts, and refuses in one line."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.embedded import EmbeddedStores
+from tests.api.commands import SECRET, Outcome, Parley, Server
+from tests.processes import gone, kill_9, until
+
+
+@pytest.fixture
+def parley(tmp_path: Path) -> Parley:
+    return Parley(tmp_path, {"SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path / "data")})
+
+
+def healthy(server: Server) -> bool:
+    return httpx.get(f"{server.url}/healthz", timeout=10).status_code == 200
+
+
+def refused(outcome: Outcome, *words: str) -> bool:
+    """Whether it failed with status 1 and a single line that has these words."""
+    assert outcome.status == 1, outcome
+    assert outcome.err.count("\n") == 1, outcome
+    assert all(word in outcome.err for word in words), outcome
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_stopping_signal_ends_workers_and_stores_and_leaves_nothing(parley: Parley, number: int) -> None:
+    with parley.serve("--workers", "2") as server:
+        assert healthy(server)
+        started = server.started()
+        assert len(server.started("api.worker")) == 2
+        assert len(started) == 5  # and the keeper with two stores
+        assert server.stop(number) == 0
+        assert gone(started, seconds=0.5)
+        assert server.output.endswith("stopped\n")
+
+
+def test_a_parent_killed_with_9_leaves_nothing_and_a_second_start_takes_its_place(parley: Parley) -> None:
+    with parley.serve("--workers", "2") as server:
+        started = server.started()
+        kill_9(server.process.pid)
+        server.wait()
+        with parley.serve("--port", server.port) as second:
+            assert healthy(second)
+            assert gone(started)
+
+
+def test_a_worker_that_dies_gets_a_successor(parley: Parley) -> None:
+    with parley.serve() as server:
+        (first,) = server.started("api.worker")
+        kill_9(first)
+        until(lambda: set(server.started("api.worker")) - {first})
+        assert healthy(server)
+        assert server.stop(signal.SIGTERM) == 0
+
+
+def test_a_store_that_dies_is_started_again(parley: Parley) -> None:
+    with parley.serve() as server:
+        (first,) = server.started("secantusd-rs --config")
+        kill_9(first)
+        until(lambda: set(server.started("secantusd-rs --config")) - {first})
+        assert healthy(server)
+        assert server.stop(signal.SIGTERM) == 0
+
+
+def test_stores_that_are_gone_for_good_end_the_server_with_a_sentence(parley: Parley) -> None:
+    with parley.serve() as server:
+        (keeper,) = server.started("keeper.py")
+        kill_9(keeper)
+        assert server.wait() == 1
+        assert "embedded MongoDB does not run" in server.output
+        assert "Traceback" not in server.output
+
+
+def test_a_port_in_use_is_one_clear_line(parley: Parley, tmp_path: Path) -> None:
+    with parley.serve() as server:
+        other = Parley(tmp_path, {**parley.variables, "DATA_DIR": str(tmp_path / "other")})
+        assert refused(other("serve", "--port", server.port), f"port {server.port}", "in use", "PARLEY_PORT")
+        assert not (tmp_path / "other").exists()
+
+
+def test_a_data_directory_in_use_is_one_clear_line(parley: Parley) -> None:
+    with parley.serve() as server:
+        outcome = parley("serve", "--port", "0")
+        assert refused(outcome, "in use by process", str(server.process.pid), "PARLEY_DATA_DIR")
+
+
+def test_other_commands_attach_to_the_stores_of_a_running_server(parley: Parley) -> None:
+    with parley.serve() as server:
+        assert parley("migrate").out == "nothing to do\n"
+        assert parley("user", "create", "--email", "a@example.org", typed="correct horse battery").status == 0
+        assert server.stop(signal.SIGTERM) == 0
+    taken = parley("user", "create", "--email", "A@example.org", typed="correct horse battery")
+    assert refused(taken, "an account with this email address exists")
+
+
+def test_without_a_secret_nothing_starts(parley: Parley, tmp_path: Path) -> None:
+    outcome = Parley(tmp_path, {"DATA_DIR": str(tmp_path / "data")})("serve")
+    assert refused(outcome, "PARLEY_SECRET_KEY", "--demo")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_the_demo_is_for_this_machine_only(parley: Parley, host: str) -> None:
+    assert refused(parley("serve", "--demo", "--host", host), "this machine only", host)
+
+
+def test_the_demo_never_touches_other_stores(tmp_path: Path) -> None:
+    elsewhere = {"MONGODB_URI": "mongodb://u:hidden@127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1"}
+    outcome = Parley(tmp_path, elsewhere)("serve", "--demo")
+    assert refused(outcome, "embedded stores only", "PARLEY_MONGODB_URI")
+    assert "hidden" not in outcome.err
+
+
+@pytest.mark.parametrize("silent", ["MONGODB_URI", "REDIS_URL"])
+def test_a_store_that_does_not_answer_is_one_clear_line(stores: EmbeddedStores, tmp_path: Path, silent: str) -> None:
+    there = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "SECRET_KEY": SECRET}
+    nobody = f"{there[silent].partition(':')[0]}://u:hidden@127.0.0.1:1"
+    outcome = Parley(tmp_path, {**there, silent: nobody})("serve", "--port", "0")
+    assert refused(outcome, f"PARLEY_{silent}")
+    assert "hidden" not in outcome.err
+
+
+def test_one_store_of_two_is_one_clear_line(tmp_path: Path) -> None:
+    outcome = Parley(tmp_path, {"REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": SECRET})("serve")
+    assert refused(outcome, "both PARLEY_MONGODB_URI and PARLEY_REDIS_URL")
