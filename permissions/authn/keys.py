@@ -76,7 +76,7 @@ class KeyRing:
         """Read all keys. Raise `KeyRingError` if the newest was encrypted with another secret."""
         self._reloaded = time.monotonic()
         async with answering("MongoDB"):
-            stored = await SigningKey.find_all().sort("+_id").to_list()
+            stored = await SigningKey.find_all().to_list()
         self._verifying = {key.id: _verifying(key) for key in stored}
         signing = [key for key in stored if key.retired_at is None]
         self._signing = self._open(max(signing, key=lambda key: key.created_at)) if signing else None
@@ -94,6 +94,10 @@ class KeyRing:
                 if kid not in self._verifying and time.monotonic() - self._reloaded >= RELOAD_SECONDS:
                     await self.load()
         return self._verifying.get(kid)
+
+    def holds(self, kid: str) -> bool:
+        """Whether tokens of this key are still good."""
+        return kid in self._verifying
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public keys, for whoever verifies tokens without us (RFC 7517)."""

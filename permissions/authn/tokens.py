@@ -4,12 +4,13 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 import jwt
 from beanie import PydanticObjectId
 
-from permissions.authn.compact import parse
+from permissions.authn.compact import MAX_TOKEN_CHARACTERS, parse
 from permissions.authn.errors import TokenExpiredError, UnauthenticatedError
 from permissions.authn.keys import ALGORITHM, KeyRing, VerifyingKey
 from permissions.authn.principal import Principal, new_id
@@ -20,6 +21,9 @@ CLOCK_SKEW_SECONDS: Final = 5
 
 MAX_LIFETIME_SECONDS: Final = 3600
 """The longest life that settings allow. A worker with a shorter one accepts what the others issued."""
+
+REMEMBERED: Final = 10_000
+"""Tokens whose signature need not be checked again, by digest. Their session is asked after all the same."""
 
 _JWS: Final = jwt.PyJWS(algorithms=[ALGORITHM])
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
@@ -47,6 +51,7 @@ class Tokens:
         self._issuer = issuer
         self._audience = audience
         self.lifetime = lifetime
+        self._verified: dict[bytes, AccessToken] = {}
 
     def issue(self, principal: Principal) -> str:
         """A token for `principal`, signed with the present key."""
@@ -65,10 +70,23 @@ class Tokens:
 
     async def verify(self, token: str) -> AccessToken:
         """What `token` says. Raise `TokenExpiredError` if genuine but old, else `UnauthenticatedError`."""
+        name = sha256(token[: MAX_TOKEN_CHARACTERS + 1].encode(errors="replace")).digest()
+        known = self._verified.get(name)
+        if known is not None and known.expires_at > time.time() and self._keys.holds(known.kid):
+            return known
+        return self._remembered(name, await self._verify(token))
+
+    async def _verify(self, token: str) -> AccessToken:
         compact = parse(token)
         key = await self._key(compact.header)
         _require_signature(token, key)
         return self._checked(compact.payload, key.kid)
+
+    def _remembered(self, name: bytes, token: AccessToken) -> AccessToken:
+        self._verified[name] = token
+        if len(self._verified) > REMEMBERED:
+            del self._verified[next(iter(self._verified))]
+        return token
 
     async def _key(self, header: Mapping[str, Any]) -> VerifyingKey:
         # No other parameter is known: not `crit`, and none that brings a key along (`jwk`, `jku`, `x5u`).

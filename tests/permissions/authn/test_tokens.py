@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from models.signing_key import SigningKey
 from permissions.authn.errors import TokenExpiredError, UnauthenticatedError
 from tests.permissions.authn.conftest import Parts
 from tests.permissions.authn.forgery import ATTACKS, Forger
@@ -26,6 +27,32 @@ async def test_every_attack_is_refused_as_unauthenticated(parts: Parts, subtests
                 await parts.accounts.tokens.verify(attack(Forger(parts.keys)))
             assert type(caught.value) is UnauthenticatedError
             assert len(str(caught.value)) < 60, "nothing of the token is repeated"
+
+
+async def test_a_token_that_was_read_before_still_expires(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = Forger(parts.keys).token()
+    await parts.accounts.tokens.verify(token)
+    moment = time.time()
+    monkeypatch.setattr(time, "time", lambda: moment + 901)
+    with pytest.raises(TokenExpiredError):
+        await parts.accounts.tokens.verify(token)
+
+
+async def test_a_token_that_was_read_before_falls_with_its_key(parts: Parts) -> None:
+    token = Forger(parts.keys).token()
+    await parts.accounts.tokens.verify(token)
+    await SigningKey.get_pymongo_collection().delete_one({"_id": parts.keys.signer().kid})
+    await parts.keys.load()
+    with pytest.raises(UnauthenticatedError):
+        await parts.accounts.tokens.verify(token)
+
+
+async def test_what_merely_looks_like_a_token_that_was_read_is_not_it(parts: Parts) -> None:
+    token = Forger(parts.keys).token()
+    await parts.accounts.tokens.verify(token)
+    for other in (token + "?", token[:-1] + "?", token + "x" * 9000):
+        with pytest.raises(UnauthenticatedError):
+            await parts.accounts.tokens.verify(other)
 
 
 @pytest.mark.parametrize("age", [0, 1, 60, 800])
