@@ -35,6 +35,7 @@ def read(name: str, chunks: Iterator[bytes], terms: Terms) -> Iterator[Transcrip
             if record is not None:
                 number += 1
                 yield from _transcribed(record, f"{name}, conversation {number}", terms)
+            del record  # or else it is held while the next one is read
     except NotAListError:
         reason = "is not in format `chatgpt`: a list of conversations, as in `conversations.json` of ChatGPT's export"
         raise UnreadableFileError(name, reason) from None

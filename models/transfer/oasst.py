@@ -28,6 +28,7 @@ def read(name: str, chunks: Iterator[bytes], terms: Terms) -> Iterator[Transcrip
             yield Refusal(where, record.reason)
         elif record is not None:
             yield from transcribe(record.value, where, terms)
+        del record  # or else it is held while the next one is read
 
 
 def _checked(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:

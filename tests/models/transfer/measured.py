@@ -60,6 +60,7 @@ def main(path: Path) -> None:
             else:
                 transcripts += 1
                 messages += len(item.sprouts)
+            del item
     sys.stdout.write(f"{transcripts} {messages} {refusals} {peak() // MIB}\n")
 
 
