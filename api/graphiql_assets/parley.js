@@ -141,7 +141,6 @@ function showUser(user, notice) {
   byId("demo").hidden ||= !accounts.length;
   byId("who").hidden = !user;
   byId("name").textContent = user?.displayName ?? "";
-  byId("name").title = user?.email ?? "";
   byId("notice").textContent = notice;
   conversationId = ""; // may be the last user's
   live.dispose();

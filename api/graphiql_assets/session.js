@@ -2,7 +2,7 @@
 
 const RENEW_BEFORE = 60_000; // milliseconds before expiry
 const RETRY_AFTER = 10_000; // milliseconds, when the server can't be reached
-const AUTH = "accessToken refreshToken expiresIn user { id displayName email }";
+const AUTH = "accessToken refreshToken expiresIn user { id displayName }";
 
 export async function post(params, token, headers) {
   const response = await fetch("/graphql", {
@@ -42,7 +42,8 @@ export function createSession(onChange) {
   async function login(email, password) {
     const query = `mutation Login($input: LoginInput!) { login(input: $input) { ${AUTH} } }`;
     const answer = await post({ query, variables: { input: { email, password, device: "GraphiQL" } } });
-    keep(dataOf(answer).login);
+    if (!answer.data?.login) throw new Error(answer.errors?.[0]?.message ?? "the login failed");
+    keep(answer.data.login);
     onChange(grant.user, "");
   }
 
@@ -77,9 +78,4 @@ export function createSession(onChange) {
   }
 
   return { login, logout, token };
-}
-
-function dataOf(answer) {
-  if (answer.errors?.length) throw new Error(answer.errors[0].message);
-  return answer.data;
 }

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from graphql import parse, validate
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api import graphiql
-from api.cli import demo
+from api.demo_world import PASSWORD, PEOPLE
+from api.schema import build_schema
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 HOME = Path(graphiql.__file__).with_name("graphiql_assets")
@@ -159,14 +161,20 @@ async def test_another_version_is_not_taken_for_this_one(client: httpx.AsyncClie
 
 async def test_the_demo_accounts_appear_in_demo_mode_only(client: httpx.AsyncClient) -> None:
     there = config(await page(client, "/graphql?demo"))
-    assert there["password"] == demo.PASSWORD
+    assert there["password"] == PASSWORD
     accounts = there["accounts"]
     assert isinstance(accounts, list)
-    assert [account["email"].removesuffix("@demo.example") for account in accounts] == list(demo.NAMES)
+    assert [account["email"] for account in accounts] == [person.email for person in PEOPLE]
     elsewhere = await page(client)
     assert config(elsewhere) | {"examples": []} == {"accounts": [], "password": "", "examples": []}
     assert "demo.example" not in elsewhere.text
-    assert demo.PASSWORD not in elsewhere.text
+    assert PASSWORD not in elsewhere.text
+
+
+def test_every_example_fits_the_schema() -> None:
+    schema = build_schema()._schema
+    assert len(graphiql.examples()) == 6
+    assert [validate(schema, parse(example)) for example in graphiql.examples()] == [[]] * 6
 
 
 def test_every_third_party_file_is_accounted_for() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from api.cli import demo
+from api.demo_world import PEOPLE
 from tests.processes import until
 
 BROWSER = Path(__file__).with_name("browser")
@@ -48,7 +48,10 @@ def serving(folder: Path) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
     environment |= {"PARLEY_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
     output = folder / "output"
-    with output.open("wb") as file, subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT) as server:
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT) as server,
+    ):
         try:
             yield until(lambda: address(server, output.read_text()), seconds=90)
         finally:
@@ -84,7 +87,7 @@ def test_no_request_leaves_the_server_that_the_page_came_from(seen: dict[str, An
 
 
 def test_one_click_logs_a_demo_account_in(seen: dict[str, Any]) -> None:
-    assert seen["accounts"] == list(demo.NAMES)
+    assert seen["accounts"] == [person.name for person in PEOPLE]
     assert "Alice" in seen["who"]
     assert seen["answers"]["Me"]["data"]["me"]["email"] == "alice@demo.example"
 
