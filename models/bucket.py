@@ -51,6 +51,8 @@ class Message(BaseModel):
     """Address (`branch.depth`) of the message that this one is a new version of."""
     deleted_at: datetime | None = None
     idempotency_key: str | None = None
+    nonce: int | None = None
+    """By this an append knows its own message, when a store that was killed has forgotten that it stored it."""
     forks: int = 0
     """Branches that leave after this message. `tree.fork` raises it after the branch has its ordinal."""
 

@@ -30,6 +30,8 @@ class Conversation(Document):
     started_at: datetime
     updated_at: datetime
     message_count: int = 0
+    counted: list[str] = []
+    """The messages counted last (`tree.figures`): what makes counting one twice harmless."""
     branch_count: int = 1
     root_forks: int = 0
     """How many alternatives the very first message has; those of other messages stand on their parent."""

@@ -8,6 +8,7 @@ The order of writes is what makes a crash harmless (no transaction is open in wh
   leaves out there, the next fork, append or retry at that place writes again.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -105,7 +106,7 @@ class Appender:
 
     async def _continue(self, place: Address, draft: Draft) -> Appended | _Occupied:
         """Put `draft` at `place`, the next one of its branch, unless another message is there."""
-        message = draft.record(place.depth)
+        message = _record(draft, place.depth)
         if place.depth and await self._buckets.push(place.branch, message):
             return Appended(place, message)
         for _ in range(ATTEMPTS):
@@ -113,18 +114,20 @@ class Appender:
             if tail is None and place != FIRST:
                 raise MessageNotFoundError(str(place))
             if tail is not None and place.depth < tail.next_depth:
-                return await self._occupied(place, tail, draft)
+                return await self._occupied(place, tail, draft, message)
             if tail is not None and place.depth > tail.next_depth:
                 raise MessageNotFoundError(str(place))
             if await self._roll(place, tail, message):
                 return Appended(place, message)
         raise ContentionError
 
-    async def _occupied(self, place: Address, tail: Tail, draft: Draft) -> "Appended | _Occupied":
-        """What is at `place`: an earlier try of the same draft, or somebody else's message."""
+    async def _occupied(self, place: Address, tail: Tail, draft: Draft, message: Record) -> "Appended | _Occupied":
+        """What is at `place`: this very message, an earlier try of the same draft, or somebody else's message."""
         if place.depth <= tail.lineage.own.start and place != FIRST:
             raise MessageNotFoundError(str(place))
         there = (await self._buckets.messages_at([place]))[place]
+        if _is(there, message):
+            return Appended(place, message)
         return _retried(place, there, draft) if draft.is_retried_by(there) else _Occupied(tail.lineage)
 
     async def _roll(self, place: Address, tail: Tail | None, message: Record) -> bool:
@@ -147,16 +150,31 @@ class Appender:
         branch = keyed_branch(self._conversation.id, parent, draft.author_id, key) if key else random_branch()
         own = Segment(branch, start, UNNUMBERED)
         lineage = (await self._forks.numbered(home)).child(own) if parent else Lineage(own)
-        address, message = Address(branch, start), draft.record(start)
+        address, message = Address(branch, start), _record(draft, start)
         try:
             await self._buckets.start(branch, message, lineage)
         except DuplicateKeyError:
-            message = (await self._buckets.messages_at([address]))[address]
-            if not draft.is_retried_by(message):  # two keys with one digest: as good as impossible
+            there = (await self._buckets.messages_at([address]))[address]
+            if not _is(there, message) and not draft.is_retried_by(there):
+                # Two keys with one digest: as good as impossible.
                 return await self._fork(parent, home, replace(draft, idempotency_key=None))
-            _same(message, draft)
+            _same(there, draft)
+            message = there
         published = await self._forks.publish(lineage, draft.author_id)
-        return Appended(address, message, fresh=published, forked=True)
+        return Appended(address, message, fresh=published or key is None, forked=True)
+
+
+def _record(draft: Draft, depth: int) -> Record:
+    """The message to store, recognisable: a driver sends a write again when it has lost the answer.
+
+    MongoDB remembers which writes it has answered; the embedded server forgets it when it is killed.
+    """
+    return draft.record(depth) | {"nonce": secrets.randbits(31)}
+
+
+def _is(there: Mapping[str, Any], message: Record) -> bool:
+    """Whether `there` is `message` itself."""
+    return all(there.get(name) == message[name] for name in ("nonce", "created_at"))
 
 
 def _retried(address: Address, there: Mapping[str, Any], draft: Draft) -> Appended:

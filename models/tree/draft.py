@@ -60,7 +60,7 @@ class Draft:
             "content": self.content,
             "created_at": stored(self.created_at) if self.created_at else now(),
             "author_id": self.author_id,
-            "status": self.status.value,
+            "status": None if self.status is MessageStatus.COMPLETE else self.status.value,
             "metadata": metadata or None,
             "edited_from": self.edited_from,
             "deleted_at": self.deleted_at,

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
-from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address
 from models.tree.append import Appended, Appender
 from models.tree.draft import Draft, TreeLimits
+from models.tree.figures import counting
 from models.tree.forks import ForkLocks
 from models.tree.history import History
 from models.tree.plant import Sprout, plant
@@ -75,17 +75,11 @@ class MessageTree:
     async def _touched(self, conversation: Conversation, draft: Draft, appended: Appended) -> Appended:
         """Bring the conversation's figures up to date, and its author to the branch that he wrote on.
 
-        A crash before this leaves the count short by a message that nobody was told of.
+        A crash before this leaves the count short by a message that nobody was told of, until it is sent again.
         """
         branch = appended.address.branch
-        if appended.fresh:
-            await self._db.conversations.update_one(
-                {"_id": conversation.id},
-                {
-                    "$inc": {"message_count": 1, "branch_count": int(appended.forked)},
-                    "$max": {"updated_at": now()},
-                },
-            )
+        update = counting(appended.address, appended.message, forked=appended.forked, fresh=appended.fresh)
+        await self._db.conversations.update_one({"_id": conversation.id}, update)
         if draft.author_id and branch != await self.chosen(conversation, draft.author_id):
             await self.choose(conversation, draft.author_id, branch)
         return appended

@@ -1,0 +1,33 @@
+"""A conversation's figures: each message counted once, however often its append is tried."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from models.clock import now
+from models.tree.address import Address
+
+RECENT: Final = 16
+"""Messages that a conversation remembers to have counted: as many others may come between a try and its retry."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def counting(address: Address, message: Mapping[str, Any], *, forked: bool, fresh: bool) -> list[dict[str, Any]]:
+    """The update that counts the message at `address`, unless it is counted.
+
+    A crash between a message and its count leaves the count short until the retry, which finds the message stored and
+    not among those counted last. A retry of a message older than all of them comes too late to tell: it counts nothing.
+    """
+    entry = f"{(message['created_at'] - _EPOCH) // timedelta(milliseconds=1)} {address}"
+    recent = {"$ifNull": ["$counted", []]}
+    known: dict[str, Any] = {"$in": [entry, recent]}
+    if not fresh:
+        older = {"$lt": [entry, {"$arrayElemAt": [recent, 0]}]}
+        known = {"$or": [known, {"$and": [{"$gte": [{"$size": recent}, RECENT]}, older]}]}
+    figures = {
+        "message_count": {"$add": ["$message_count", 1]},
+        "branch_count": {"$add": ["$branch_count", int(forked)]},
+        "updated_at": {"$max": ["$updated_at", now()]},
+        "counted": {"$slice": [{"$concatArrays": [recent, [entry]]}, -RECENT]},
+    }
+    return [{"$set": {name: {"$cond": [known, f"${name}", value]} for name, value in figures.items()}}]
