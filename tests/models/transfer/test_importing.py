@@ -25,7 +25,7 @@ def owner(database: Database) -> User:
     """Who imports. Made, not stored: an import asks for the id only."""
     return User(
         id=PydanticObjectId("65a000000000000000000001"), email="a@b.example", email_key="a@b.example",
-        display_name="A", password_hash="-", created_at=now(),
+        display_name="A", name_key="a", password_hash="-", created_at=now(),
     )  # fmt: skip
 
 
