@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.transfer.records import CutShortError, NotAListError, Piece, TrailingTextError, elements, lines
@@ -17,12 +17,14 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(JSON), st.integers(1, 9))
 def test_a_list_is_cut_at_its_own_commas_only(values: list[Any], size: int) -> None:
     found = _whole(elements(chunks(orjson.dumps(values), size)))
     assert [orjson.loads(text) for text in found if text.strip()] == values
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary().filter(lambda line: b"\n" not in line)), st.integers(1, 9))
 def test_lines_end_at_line_feeds(texts: list[bytes], size: int) -> None:
     whole = b"\n".join(texts)

@@ -6,7 +6,7 @@ from typing import Any
 import bson
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.transfer.values import extras, headline, metadata, plain
@@ -18,6 +18,7 @@ ANY = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcd"), ANY))
 def test_extras_are_json_and_bson_within_their_size(values: dict[str, Any]) -> None:
     kept = extras(values, 200)
