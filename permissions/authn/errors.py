@@ -41,7 +41,11 @@ class TokenExpiredError(UnauthenticatedError):
 
 
 class TokenRevokedError(UnauthenticatedError):
-    """Sign in again."""
+    """Sign in again. `reason` is a word for programs: `logged_out`, `refresh_token_reused` …"""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the session has ended")
+        self.reason = reason
 
 
 class TooManyAttemptsError(AuthnError):
