@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
+from cross_web import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -14,7 +15,7 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api import graphiql
-from api.errors import extensions_of
+from api.errors import Code, extensions_of
 from api.schema import Schema
 from api.services import Services
 from permissions.access import Access
@@ -54,15 +55,20 @@ class Endpoint(GraphQL[Context, None]):
         self._demo = demo
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            request = Request(scope, receive)
-            if graphiql.wants_page(request):
-                await graphiql.page(demo=self._demo)(scope, receive, send)
-                return
-        try:
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
+            return
+        await (await self._answer(Request(scope, receive)))(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if graphiql.wants_page(request):
+            return graphiql.page(demo=self._demo)
+        try:
+            return await self.run(request)
         except AuthnUnavailableError as error:
-            await _failed(error, 503)(scope, receive, send)
+            return _refused(str(error), Code.UNAVAILABLE, 503)
+        except HTTPException as error:
+            return _refused(error.reason, Code.BAD_USER_INPUT, error.status_code)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         context = await _context(request.app.state.services, request)
@@ -123,5 +129,5 @@ async def _judged(
     return await services.permissions.access(principal, {"ip": client.ip}, refusal)
 
 
-def _failed(error: Exception, status: int) -> Response:
-    return JSONResponse({"errors": [{"message": str(error), "extensions": extensions_of(error)}]}, status)
+def _refused(message: str, code: Code, status: int) -> Response:
+    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code.value}}]}, status)

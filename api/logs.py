@@ -2,9 +2,11 @@
 
 import logging
 import sys
+from traceback import extract_tb
 from typing import Any
 
 import structlog
+from structlog.typing import ExcInfo
 
 from api.settings import Settings
 
@@ -16,17 +18,18 @@ def configure_logs(settings: Settings) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(_places),
     ]
     renderer: list[Any] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if settings.log_format == "console"
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a logger that is kept keeps the settings of its first use
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
@@ -38,3 +41,17 @@ def configure_logs(settings: Settings) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     # Strawberry logs each invalid query at ERROR, with its source: a flood, and what people wrote.
     logging.getLogger("strawberry.execution").disabled = True
+
+
+def _places(info: ExcInfo) -> list[str]:
+    """What was raised, and where it passed through, the latest last.
+
+    Neither local variables nor messages: both may hold tokens, passwords, or what people wrote.
+    """
+    error: BaseException | None = info[1]
+    found: list[str] = []
+    while error is not None:
+        frames = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)]
+        found = [*found, *frames, f"{type(error).__module__}.{type(error).__qualname__}"]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return found

@@ -105,7 +105,7 @@ class Conversation(Node):
     @strawberry.field(description="The actions that you may take on it.")
     def viewer_permissions(self, info: Info) -> list[str]:
         allowed = info.context.access.permitted(self.permission_resource(), message_resource(self.stored))
-        return [action.value for action in allowed]
+        return [action.value for action in allowed if action is not Action.CONVERSATION_CREATE]
 
     def _window(self, arguments: PageArguments) -> Window:
         return Window(

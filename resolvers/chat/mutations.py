@@ -3,6 +3,7 @@
 import strawberry
 from beanie import PydanticObjectId
 
+from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation as StoredConversation
 from models.tree import Appended, Draft
@@ -112,7 +113,7 @@ class Mutation:
         if row is None:
             raise NotFoundError("Message")
         draft = Draft(
-            role=row.message["role"],
+            role=MessageRole(row.message["role"]),
             content=input.content,
             author_id=caller(context),
             edited_from=str(address),

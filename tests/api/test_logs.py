@@ -13,10 +13,9 @@ from api.settings import Settings
 def test_an_unexpected_error_is_logged_by_type_and_place_only(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(Settings(log_format="json", log_level="info"))
     secret = "correct horse battery staple"
-    try:
-        raise ValueError(f"could not use {secret}")
-    except ValueError as cause:
-        error = located_error(cause)
+    with pytest.raises(ValueError, match=secret) as raised:
+        int(secret)
+    error = located_error(raised.value)
     assert isinstance(error, GraphQLError)
     publish(error)
     assert secret not in error.message
@@ -28,6 +27,33 @@ def test_an_unexpected_error_is_logged_by_type_and_place_only(capsys: pytest.Cap
     assert "test_logs.py" in logged["exception"][0]
 
 
-def test_each_request_has_an_id_in_its_answer_and_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs(Settings(log_format="console", log_level="error"))
-    assert capsys.readouterr().err == ""
+async def test_each_request_has_an_id_in_its_answer_and_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(Settings(log_format="json", log_level="info"))
+    app = RequestLog(JSONResponse({}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        given = await client.get("/a?token=hidden", headers={"X-Request-ID": "abc-1", "Authorization": "Bearer hidden"})
+        made = await client.get("/b", headers={"X-Request-ID": "bad id\x1b[31m"})
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["request_id"] for line in lines] == [given.headers["x-request-id"], made.headers["x-request-id"]]
+    assert lines[0]["request_id"] == "abc-1"
+    assert len(lines[1]["request_id"]) == 16
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [
+        ("GET", "/a", 200),
+        ("GET", "/b", 200),
+    ]
+    assert "hidden" not in json.dumps(lines)
+
+
+async def test_a_body_over_the_limit_is_refused_whether_announced_or_not() -> None:
+    app = BodyLimit(JSONResponse({}), limit=100)
+
+    async def stream() -> AsyncIterator[bytes]:
+        for _ in range(11):
+            yield b"x" * 10
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        assert (await client.post("/", content=b"x" * 100)).status_code == 200
+        for body in (b"x" * 101, stream()):
+            refused = await client.post("/", content=body)
+            assert refused.status_code == 413
+            assert refused.json()["errors"][0]["extensions"]["code"] == "PAYLOAD_TOO_LARGE"

@@ -1,0 +1,1 @@
+"""Tests of `resolvers.chat`, over HTTP."""

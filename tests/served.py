@@ -1,0 +1,122 @@
+"""Fixtures: the whole server, in this process, with the demo's people and without their conversations."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from api.app import create_app
+from api.demo_world import PEOPLE, Person
+from api.services import Services
+from api.settings import Settings
+from models.clock import now
+from models.database import Database
+from models.embedded import EmbeddedStores
+from models.role import RoleAssignment
+from models.user import User, email_key
+from permissions.authn.principal import Client, Principal, new_id
+from permissions.authn.refresh import digest
+from permissions.builtin import ensure_demo_roles, ensure_policies
+
+SECRET = "a secret of the tests, nobody else's"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: httpx.Headers
+    body: dict[str, Any]
+
+    @property
+    def data(self) -> Any:
+        """`data`, which must have come without errors."""
+        assert "errors" not in self.body, self.body["errors"]
+        return self.body["data"]
+
+    @property
+    def codes(self) -> list[str]:
+        """The errors' codes."""
+        return [error["extensions"]["code"] for error in self.body.get("errors", [])]
+
+
+@dataclass
+class Caller:
+    """Somebody with a client."""
+
+    http: httpx.AsyncClient
+    user: User | None = None
+    token: str | None = None
+
+    async def ask(self, query: str, **variables: Any) -> Answer:
+        """POST a document."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        sent = {"query": query, "variables": variables}
+        response = await self.http.post("/graphql", json=sent, headers=headers)
+        return Answer(response.status_code, response.headers, response.json())
+
+
+@dataclass
+class Served:
+    """The server, and whoever asks it."""
+
+    http: httpx.AsyncClient
+    services: Services
+    people: dict[str, User] = field(default_factory=dict)
+
+    async def as_(self, name: str) -> Caller:
+        """One of the demo's people, signed in."""
+        user = self.people[name]
+        accounts = self.services.authentication.accounts
+        principal = Principal(user.id, new_id())
+        await accounts.sessions.open(principal, digest(accounts.refresh_tokens.issue(principal)), "test", Client())
+        return Caller(self.http, user, accounts.tokens.issue(principal))
+
+    @property
+    def nobody(self) -> Caller:
+        """Who isn't signed in."""
+        return Caller(self.http)
+
+
+@pytest.fixture
+async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> AsyncIterator[Served]:
+    """A server on the test's own stores."""
+    settings = Settings(
+        mongodb_uri=SecretStr(stores.mongodb_uri),
+        redis_url=SecretStr(stores.redis_url),
+        database=database.db.name,
+        secret_key=SecretStr(SECRET),
+        log_level="error",
+    )
+    await ensure_policies()
+    await ensure_demo_roles()
+    people = {person.name: await _settled(person) for person in PEOPLE}
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://parley.test") as http,
+    ):
+        yield Served(http, app.state.services, people)
+
+
+async def _settled(person: Person) -> User:
+    """An account that nobody can log in to: hashing passwords takes most of a test's time."""
+    user = User(
+        email=person.email,
+        email_key=email_key(person.email),
+        display_name=person.display_name,
+        name_key=person.display_name.casefold(),
+        password_hash="",
+        attributes=dict(person.attributes),
+        created_at=now(),
+    )
+    await user.insert()
+    for role in person.roles:
+        await RoleAssignment(user_id=user.id, role=role, granted_at=now()).insert()
+    return user
