@@ -1,12 +1,16 @@
 """What the log says, and what it must never say."""
 
 import json
+from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from graphql import GraphQLError, located_error
+from starlette.responses import JSONResponse
 
 from api.errors import publish
 from api.logs import configure_logs
+from api.requests import BodyLimit, RequestLog
 from api.settings import Settings
 
 
