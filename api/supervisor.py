@@ -18,7 +18,12 @@ STOP_SECONDS: Final = 15.0
 """How long the workers have to stop; then they are killed. Above a worker's own limit."""
 AGAIN_SECONDS: Final = 1.0
 """Pause before a worker that could not start is started again."""
-STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stopping() -> list[int]:
+    """The signals that mean to stop; not the end of a terminal where `nohup` says to outlive it."""
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 class WorkerFailedError(Exception):
@@ -35,7 +40,8 @@ class Signals:
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.writer, False)
         self.wakeup = signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
-        numbers = (*STOPPING, signal.SIGCHLD)
+        self.stopping = stopping()
+        numbers = (*self.stopping, signal.SIGCHLD)
         self.handlers = {number: signal.signal(number, lambda *_: None) for number in numbers}
         return self
 
@@ -53,7 +59,7 @@ class Signals:
 
     def stop_asked(self) -> bool:
         """Whether one came that means to stop."""
-        return any(number in STOPPING for number in os.read(self.reader, 1024))
+        return any(number in self.stopping for number in os.read(self.reader, 1024))
 
 
 class WorkerProcess:

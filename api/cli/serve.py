@@ -14,7 +14,7 @@ from api.cli.listening import listen
 from api.cli.problems import CommandError
 from api.cli.stores import connected, embedded, require_redis, with_endpoints
 from api.settings import Settings
-from api.supervisor import STOPPING, Supervisor
+from api.supervisor import Supervisor, stopping
 from models import migrations
 from models.embedded import EmbeddedStores
 from permissions.builtin import ensure_policies
@@ -107,12 +107,12 @@ def _stores(settings: Settings) -> Iterator[tuple[Settings, Health]]:
 
 @contextlib.contextmanager
 def _tidy_exit() -> Iterator[None]:
-    """Until the supervisor listens to signals, each of them unwinds what is started, as Ctrl-C does."""
+    """Until the supervisor listens to signals, each of them unwinds what is started."""
 
     def unwind(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        raise SystemExit(0)
 
-    before = {number: signal.signal(number, unwind) for number in STOPPING}
+    before = {number: signal.signal(number, unwind) for number in stopping()}
     try:
         yield
     finally:
