@@ -27,51 +27,53 @@ class Context:
     access: Access
 
 
+def figures(self: "Message") -> str | None:
+    return f"metadata of {self.content}"
+
+
 @strawberry.type
 class Message:
     content: str
     conversation: strawberry.Private[str]
+    metadata: str | None = strawberry.field(
+        resolver=figures, permission_classes=[may(Action.MESSAGE_READ_METADATA)], description="Figures."
+    )
 
     def permission_resource(self) -> Resource:
         return Resource("message", self.conversation)
 
-    @strawberry.field(permission_classes=[may(Action.MESSAGE_READ_METADATA)], description="Figures.")
-    def metadata(self) -> str | None:
-        return f"metadata of {self.content}"
+
+def fifty() -> list[Message]:
+    return [Message(content=str(n), conversation="one") for n in range(50)]
+
+
+def text() -> str | None:
+    return "text"
 
 
 @strawberry.type
 class Query:
-    @strawberry.field(permission_classes=[may(Action.MESSAGE_READ)])
-    def messages(self) -> list[Message]:
-        return [Message(content=str(n), conversation="one") for n in range(50)]
-
-    @strawberry.field(permission_classes=[may(Action.USER_LIST)])
-    def users(self) -> str | None:
-        return "users"
-
-    @strawberry.field(permission_classes=[SignedIn])
-    def node(self) -> str | None:
-        return "node"
-
-    @strawberry.field
-    def me(self) -> str | None:
-        return None
+    messages: list[Message] = strawberry.field(resolver=fifty, permission_classes=[may(Action.MESSAGE_READ)])
+    users: str | None = strawberry.field(resolver=text, permission_classes=[may(Action.USER_LIST)])
+    node: str | None = strawberry.field(resolver=text, permission_classes=[SignedIn])
+    me: str | None = strawberry.field(resolver=text)
 
 
 @strawberry.type
 class Mutation:
-    @strawberry.mutation
-    def forgotten(self) -> bool:
-        return True
+    forgotten: str | None = strawberry.mutation(resolver=text)
+
+
+async def three() -> AsyncIterator[int]:
+    for event in range(3):
+        yield event
 
 
 @strawberry.type
 class Subscription:
-    @strawberry.subscription(permission_classes=[may(Action.CONVERSATION_READ)])
-    async def events(self) -> AsyncIterator[int]:
-        for event in range(3):
-            yield event
+    events: AsyncIterator[int] = strawberry.subscription(
+        resolver=three, permission_classes=[may(Action.CONVERSATION_READ)]
+    )
 
 
 def build_schema() -> strawberry.Schema:

@@ -1,0 +1,54 @@
+"""A list shows what a check allows: the one promise that may never break."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from models.database import Database
+from permissions.engine.conflicts import ConflictStrategy
+from permissions.engine.facts import Env, Subject
+from permissions.engine.filters import equalities
+from permissions.engine.snapshot import Snapshot
+from tests.permissions import hostile
+
+DOCUMENTS = hostile.documents(150)
+READ = "conversation:read"
+
+
+@pytest.fixture
+async def stocked(database: Database) -> Database:
+    """A database with the hostile documents."""
+    await database.db.hostile.insert_many(DOCUMENTS)
+    return database
+
+
+async def listed(database: Database, scopes: tuple[Any, ...]) -> set[Any]:
+    """What the resolvers would fetch."""
+    found: set[Any] = set()
+    for scope in scopes:
+        pipeline = [{"$match": equalities(scope)}, {"$match": scope}, {"$project": {"_id": 1}}]
+        found |= {document["_id"] async for document in await database.db.hostile.aggregate(pipeline)}
+    return found
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(snapshot=hostile.snapshots, subject=hostile.subjects, env=hostile.environments, strategy=hostile.strategies)
+async def test_a_list_holds_exactly_what_a_check_allows(
+    stocked: Database, snapshot: Snapshot, subject: Subject, env: Env, strategy: ConflictStrategy
+) -> None:
+    stored = [document async for document in stocked.db.hostile.find({})]
+
+    allowed = {
+        document["_id"]
+        for document in stored
+        if snapshot.decide(subject, READ, hostile.resource(document), env, strategy)
+    }
+    scopes = snapshot.scopes(subject, READ, "conversation", env, strategy)
+
+    assert await listed(stocked, scopes) == allowed
+    assert snapshot.foresee(subject, READ, "conversation", env, strategy) or not allowed
