@@ -41,6 +41,8 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     authn.UnauthenticatedError: Code.UNAUTHENTICATED,
     authn.TooManyAttemptsError: Code.RATE_LIMITED,
     authn.AuthnUnavailableError: Code.UNAVAILABLE,
+    authn.EmailTakenError: Code.CONFLICT,
+    authn.KeyRingError: Code.INTERNAL_SERVER_ERROR,
     authn.AuthnError: Code.BAD_USER_INPUT,
     DeniedError: Code.FORBIDDEN,
     resolvers.BadInputError: Code.BAD_USER_INPUT,

@@ -1,0 +1,75 @@
+"""What the queries of a chat cost, in database calls."""
+
+import pytest
+
+from tests.database_calls import database_calls
+from tests.resolvers.chat.documents import APPEND, LIST, PAGE, append, chat, contents, nodes
+from tests.served import Caller, Served
+
+
+async def warm(caller: Caller) -> None:
+    """Rules, rights and session are remembered for a second."""
+    await caller.ask("{ me { id } }")
+
+
+@pytest.fixture
+async def alice(served: Served) -> Caller:
+    return await served.as_("alice")
+
+
+async def test_a_page_of_any_branch_is_three_calls(alice: Caller) -> None:
+    conversation, messages = await chat(alice, 5)
+    fork = await append(alice, conversation, "fork", parentId=messages[2]["id"])
+    nested = await append(alice, conversation, "nested", parentId=messages[0]["id"])
+    pages = [
+        {},
+        {"last": 2},
+        {"branch": fork["branch"]["id"], "last": 100},
+        {"branch": nested["branch"]["id"], "first": 1},
+        {"branch": messages[0]["branch"]["id"], "first": 2, "after": messages[1]["id"]},
+    ]
+    for arguments in pages:
+        await warm(alice)
+        with database_calls() as calls:
+            answer = await alice.ask(PAGE, id=conversation, **arguments)
+        assert contents(answer)
+        assert calls == [("aggregate" if n == 2 else "find", c) for n, c in enumerate(CALLS)], arguments
+
+
+CALLS = ["conversations", "buckets", "buckets"]
+
+
+async def test_a_page_with_everything_on_it_asks_once_for_each_kind(alice: Caller) -> None:
+    conversation, messages = await chat(alice, 6)
+    for _ in range(3):
+        await append(alice, conversation, "fork", parentId=messages[1]["id"])
+    document = """query ($id: ID!) { conversation(id: $id) { messages(last: 20) { edges { node {
+      content author { displayName } parent { content author { displayName } } branch { id messageCount }
+      metadata { llmModel } editedFrom { id } } } } } }"""
+    await warm(alice)
+    with database_calls() as calls:
+        (await alice.ask(document, id=conversation)).data  # noqa: B018 - it asserts that there are no errors
+    assert len(calls) <= 3 + 5
+    assert sum(collection == "users" for _, collection in calls) == 1
+
+
+async def test_a_list_of_conversations_is_one_call_a_scope(served: Served, alice: Caller) -> None:
+    sara = await served.as_("sara")
+    for _ in range(6):
+        await chat(alice, 0, attributes={"region": "EMEA", "clearance_required": 1})
+    for caller, expected in ((alice, 1), (sara, 2)):
+        await warm(caller)
+        with database_calls() as calls:
+            answer = await caller.ask(LIST, first=5)
+        assert len(nodes(answer.data["conversations"])) == 5
+        assert calls == [("aggregate", "conversations")] * expected
+
+
+async def test_an_append_is_one_write_and_the_count(alice: Caller) -> None:
+    conversation, messages = await chat(alice, 3)
+    sent = {"conversationId": conversation, "parentId": messages[2]["id"], "content": "x", "idempotencyKey": "k"}
+    await warm(alice)
+    with database_calls() as calls:
+        (await alice.ask(APPEND.replace("author { displayName }", ""), input=sent)).data  # noqa: B018
+    assert [each for each in calls if each[0] == "update"] == [("update", "buckets"), ("update", "conversations")]
+    assert len(calls) <= 7
