@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.collection import AsyncCollection
@@ -31,7 +31,9 @@ class Tail:
         return cls(record["branch"], record["first_depth"], record["next_depth"], record["open"], lineage)
 
 
-TAIL_FIELDS = {"branch": 1, "first_depth": 1, "next_depth": 1, "open": 1, "lineage": 1}
+TAIL_FIELDS: Final = {"branch": 1, "first_depth": 1, "next_depth": 1, "open": 1, "lineage": 1}
+BATCH: Final = 1_000
+"""Documents to an answer: without it, MongoDB sends 101 and waits to be asked for the others."""
 
 
 class Buckets:
@@ -49,7 +51,7 @@ class Buckets:
         """The ends of `branches`; one that doesn't exist, or has no message yet, is left out."""
         query = {"conversation_id": self.conversation_id, "tail": {"$in": list(branches)}}
         found: dict[str, Tail] = {}
-        async for record in self._collection.find(query, TAIL_FIELDS):
+        async for record in self._collection.find(query, TAIL_FIELDS, batch_size=BATCH):
             tail = Tail.of(record)
             # A crash between the two writes of `roll` leaves the bucket before marked too: the later one is the end.
             if record["branch"] not in found or found[record["branch"]].next_depth < tail.next_depth:
@@ -78,7 +80,8 @@ class Buckets:
             [
                 {"$match": {"conversation_id": self.conversation_id, "slot": {"$in": list(slots)}}},
                 {"$project": {"branch": 1, "messages": wanted}},
-            ]
+            ],
+            batchSize=BATCH,
         )
         return {
             Address(bucket["branch"], message["depth"]): message
@@ -95,9 +98,10 @@ class Buckets:
         """The lineages of branches, given the depth at which each begins."""
         slots = [slot(branch, start, self.width) for branch, start in starts.items()]
         query = {"conversation_id": self.conversation_id, "slot": {"$in": slots}}
+        fields = {"branch": 1, "first_depth": 1, "lineage": 1}
         return {
             record["branch"]: Lineage.of(record["branch"], record.get("lineage"))
-            async for record in self._collection.find(query, {"branch": 1, "first_depth": 1, "lineage": 1})
+            async for record in self._collection.find(query, fields, batch_size=BATCH)
             if record["first_depth"] == starts[record["branch"]]
         }
 

@@ -12,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address, slots
-from models.tree.buckets import Buckets, Tail
+from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.draft import TreeLimits
 from models.tree.errors import BranchNotFoundError
 from models.tree.lineage import Lineage, Segment, resolve
@@ -184,7 +184,8 @@ class History:
             "fork_depth": row.address.depth,
             "ordinal": {"$gte": 1, "$lt": limit},
         }
-        forks = [branch async for branch in self._branches.find(query, {"branch": 1, "ordinal": 1})]
+        found = self._branches.find(query, {"branch": 1, "ordinal": 1}, batch_size=BATCH)
+        forks = [branch async for branch in found]
         forks.sort(key=lambda branch: branch["ordinal"])
         names = [parent.branch if parent else MAIN, *(fork["branch"] for fork in forks)]
         return [Address(name, row.address.depth) for name in names]

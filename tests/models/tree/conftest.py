@@ -3,11 +3,10 @@
 import pytest
 from beanie import PydanticObjectId
 
-from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Database
-from models.tree import MessageTree, Sprout, TreeLimits
+from models.tree import MessageTree, TreeLimits
 
 SMALL = TreeLimits(bucket_messages=4, bucket_bytes=2_000, message_bytes=5_000, metadata_bytes=500)
 
@@ -27,16 +26,6 @@ async def started(tree: MessageTree, width: int = SMALL.bucket_messages) -> Conv
     conversation = unborn(width)
     await tree.start(conversation)
     return conversation
-
-
-async def planted(tree: MessageTree, length: int, width: int = SMALL.bucket_messages) -> Conversation:
-    """A conversation of one branch: `m0`, `m1`, …"""
-    conversation = unborn(width)
-    line = [Sprout(number - 1 if number else None, MessageRole.USER, f"m{number}", now()) for number in range(length)]
-    assert await tree.plant(conversation, line, None)
-    found = await Conversation.get(conversation.id)
-    assert found
-    return found
 
 
 def unborn(width: int = SMALL.bucket_messages) -> Conversation:

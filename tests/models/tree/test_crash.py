@@ -13,9 +13,10 @@ from models.bucket import MessageRole
 from models.conversation import Conversation
 from models.database import Database
 from models.tree import MAIN, Address, Appended, Draft, MessageTree
-from tests.models.tree.conftest import SMALL, planted, started
+from tests.models.tree.conftest import SMALL, started
 from tests.models.tree.faults import Crash, Faulty, Mortal, Repeating
 from tests.models.tree.model import Model, compare
+from tests.models.tree.trees import line, planted
 from tests.models.tree.wellformed import check_well_formed
 
 ALICE, BOB = PydanticObjectId(), PydanticObjectId()
@@ -78,7 +79,7 @@ class Operation:
 
     async def scene(self, database: Database) -> Scene:
         tree = MessageTree(database.db, SMALL)
-        scene = Scene(database, await planted(tree, self.length) if self.length else await started(tree))
+        scene = Scene(database, await planted(tree, line(self.length)) if self.length else await started(tree))
         for depth in range(self.length):
             scene.model.add(Address(MAIN, depth - 1) if depth else None, Address(MAIN, depth), f"m{depth}")
         for number in range(self.forks):
