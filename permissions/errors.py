@@ -1,17 +1,10 @@
-"""What can be wrong with a permission, or with asking for one.
+"""What can be wrong with asking for a permission.
 
 PermissionsError
-├── DeniedError         the engine said no; the decision says why
-└── RulesError          roles or policies that can't be used
-    ├── RoleCycleError    a role inherits from itself
-    ├── UnknownRoleError  a role inherits from one that doesn't exist
-    ├── ActionPatternError  not an action, nor a pattern of actions
-    └── ConditionError    not a condition
+└── DeniedError  the engine said no; the decision says why
 
-Who is not signed in at all gets `permissions.authn.errors.UnauthenticatedError`.
+Unusable roles and policies: `permissions.engine.errors`. Who is not signed in: `permissions.authn.errors`.
 """
-
-from collections.abc import Sequence
 
 from permissions.engine.decision import Decision
 
@@ -27,41 +20,3 @@ class DeniedError(PermissionsError):
         super().__init__(f"not allowed: `{decision.action}`")
         self.decision = decision
         self.visible = visible
-
-
-class RulesError(PermissionsError):
-    """The root of what is wrong with rules."""
-
-
-class RoleCycleError(RulesError):
-    """`path` begins and ends with the same role."""
-
-    def __init__(self, path: Sequence[str]) -> None:
-        super().__init__(f"role inherits from itself: {' → '.join(path)}")
-        self.path = tuple(path)
-
-
-class UnknownRoleError(RulesError):
-    """`role` inherits from `parent`, which isn't there."""
-
-    def __init__(self, role: str, parent: str) -> None:
-        super().__init__(f"role `{role}` inherits from unknown role `{parent}`")
-        self.role = role
-        self.parent = parent
-
-
-class ActionPatternError(RulesError):
-    """Patterns are `resource:verb`, `resource:*` and `*`."""
-
-    def __init__(self, pattern: str) -> None:
-        super().__init__(f"not an action or a pattern of actions: `{pattern[:100]}`")
-        self.pattern = pattern
-
-
-class ConditionError(RulesError):
-    """`where` is the way to the wrong part, as `of[1].left`; empty for the whole."""
-
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where or 'condition'}: {reason}")
-        self.where = where
-        self.reason = reason

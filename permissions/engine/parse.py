@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from permissions.engine.comparisons import ORDERS, Equal, Has, In, Ordered
 from permissions.engine.conditions import AllOf, AnyOf, Broken, Condition, Not
+from permissions.engine.errors import ConditionError
 from permissions.engine.operands import SCOPES, Attribute, Fault, Literal, Operand, sides
 from permissions.engine.values import kind, storable
-from permissions.errors import ConditionError
 
 DEEPEST: Final = 32
 """Levels of a condition: the embedded MongoDB dies of filters a thousand levels deep."""

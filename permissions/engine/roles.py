@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from permissions.errors import RoleCycleError, UnknownRoleError
+from permissions.engine.errors import RoleCycleError, UnknownRoleError
 
 
 class RoleGraph:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from permissions.actions import resource_type
 from permissions.engine.conditions import AllOf, Condition, Not
+from permissions.engine.errors import ActionPatternError
 from permissions.engine.parse import parse_closed
 from permissions.engine.rules import Effect, Rule
-from permissions.errors import ActionPatternError
 
 PATTERN: Final = re.compile(r"\*|[a-z][a-z0-9_]{0,63}:(\*|[a-z][a-z0-9_]{0,63})", re.ASCII)
 

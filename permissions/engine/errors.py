@@ -1,0 +1,48 @@
+"""What can be wrong with roles and policies.
+
+RulesError
+├── RoleCycleError      a role inherits from itself
+├── UnknownRoleError    a role inherits from one that doesn't exist
+├── ActionPatternError  not an action, nor a pattern of actions
+└── ConditionError      not a condition
+"""
+
+from collections.abc import Sequence
+
+
+class RulesError(Exception):
+    """The root of this tree."""
+
+
+class RoleCycleError(RulesError):
+    """`path` begins and ends with the same role."""
+
+    def __init__(self, path: Sequence[str]) -> None:
+        super().__init__(f"role inherits from itself: {' → '.join(path)}")
+        self.path = tuple(path)
+
+
+class UnknownRoleError(RulesError):
+    """`role` inherits from `parent`, which isn't there."""
+
+    def __init__(self, role: str, parent: str) -> None:
+        super().__init__(f"role `{role}` inherits from unknown role `{parent}`")
+        self.role = role
+        self.parent = parent
+
+
+class ActionPatternError(RulesError):
+    """Patterns are `resource:verb`, `resource:*` and `*`."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(f"not an action or a pattern of actions: `{pattern[:100]}`")
+        self.pattern = pattern
+
+
+class ConditionError(RulesError):
+    """`where` is the way to the wrong part, as `of[1].left`; empty for the whole."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where or 'condition'}: {reason}")
+        self.where = where
+        self.reason = reason
