@@ -41,11 +41,13 @@ function variablesWith(id) {
 
 /** Writes the conversation's id into the open example's variables, unless the user has put another there. */
 function FillConversation({ conversationId }) {
-  const { activeTabIndex, variableEditor } = GraphiQL.React.useEditorContext({ nonNull: true });
+  const { activeTabIndex, variableEditor, updateActiveTabValues } = GraphiQL.React.useEditorContext({ nonNull: true });
   useEffect(() => {
     const ours = ["", ...suggested()].map(variablesWith);
     if (!variableEditor || !conversationId || !ours.includes(variableEditor.getValue())) return;
-    variableEditor.setValue(variablesWith(conversationId));
+    const variables = variablesWith(conversationId);
+    variableEditor.setValue(variables);
+    updateActiveTabValues({ variables }); // at once: a click on the tab puts back what the tab holds
   }, [conversationId, activeTabIndex, variableEditor]);
   return null;
 }

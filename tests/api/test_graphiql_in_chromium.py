@@ -88,8 +88,8 @@ def test_no_request_leaves_the_server_that_the_page_came_from(seen: dict[str, An
 
 def test_one_click_logs_a_demo_account_in(seen: dict[str, Any]) -> None:
     assert seen["accounts"] == [person.name for person in PEOPLE]
-    assert "Alice" in seen["who"]
-    assert seen["answers"]["Me"]["data"]["me"]["email"] == "alice@demo.example"
+    assert "Ada Admin" in seen["who"]
+    assert seen["answers"]["Me"]["data"]["me"]["email"] == "admin@demo.example"
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

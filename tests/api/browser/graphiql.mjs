@@ -46,7 +46,10 @@ async function watched() {
 async function visit(page) {
   await page.goto(`${origin}/graphql`);
   report.accounts = await page.locator("#demo button").allTextContents();
-  report.tokens = await loggedInWithOneClick(page, "alice");
+  await loggedInWithOneClick(page, "alice");
+  await answerOf(page, "Branches");
+  await loggedOut(page);
+  report.tokens = await loggedInWithOneClick(page, "admin");
   report.who = await page.locator("#who").innerText();
   for (const tab of ["Me", "Conversations", "Branches", "Start", "Append"]) {
     report.answers[tab] = await answerOf(page, tab);
@@ -54,8 +57,7 @@ async function visit(page) {
   report.docs = await readDocs(page);
   report.live = await liveMessage(page);
   report.stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
-  await page.getByRole("button", { name: "Log out" }).click();
-  await page.locator("#login").waitFor();
+  await loggedOut(page);
 }
 
 async function loggedInWithOneClick(page, name) {
@@ -64,6 +66,11 @@ async function loggedInWithOneClick(page, name) {
   const { accessToken, refreshToken } = (await (await answered).json()).data.login;
   await page.locator("#who").waitFor();
   return [accessToken, refreshToken];
+}
+
+async function loggedOut(page) {
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.locator("#login").waitFor();
 }
 
 async function answerOf(page, tab) {
