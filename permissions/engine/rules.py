@@ -100,3 +100,8 @@ class Possible(NamedTuple):
         if self.hit is None:
             return Outcome.NOT_MET
         return Outcome.MATCHED if self.miss is None else Outcome.OPEN
+
+    @property
+    def reason(self) -> Reason:
+        """The same, as decisions tell it."""
+        return Reason(self.rule, self.outcome)

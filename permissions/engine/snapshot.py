@@ -24,6 +24,14 @@ class Plan(NamedTuple):
     voters: tuple[Voter, ...]
 
 
+class Ahead(NamedTuple):
+    """What can be told of an action while no resource is known."""
+
+    known: Facts
+    possible: tuple[Possible, ...]
+    scopes: tuple[Mapping[str, Any], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """What the engine is told of types of resources: how conflicts end, and where attributes are stored."""
@@ -74,33 +82,32 @@ class Snapshot:
 
         `()` is none of them, `({},)` all. A resource may match several.
         """
-        plan, _, possible = self._foresee(subject, action, resource_type, env)
-        filters = STRATEGIES[strategy or self.strategy(resource_type)].filters(possible, plan.voters)
-        found = tuple(alternatives(filters))
-        return ({},) if {} in found else found
+        return self._foresee(subject, action, resource_type, env, strategy).scopes
 
     def foresee(
         self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None = None
     ) -> Decision:
         """Whether there may be any resource at all to which `subject` may do `action`."""
-        _, facts, possible = self._foresee(subject, action, resource_type, env)
-        effect = Effect.ALLOW if self.scopes(subject, action, resource_type, env, strategy) else Effect.DENY
-        reasons = tuple(Reason(each.rule, each.outcome) for each in possible)
-        sure = (Outcome.MATCHED, Outcome.OPEN) if effect is Effect.ALLOW else (Outcome.MATCHED,)
-        deciding = [reason.rule for reason in reasons if reason.outcome in sure and reason.rule.effect is effect]
-        return self._decision(facts, action, reasons, deciding)
+        ahead = self._foresee(subject, action, resource_type, env, strategy)
+        effect = Effect.ALLOW if ahead.scopes else Effect.DENY
+        counting = (Outcome.MATCHED, Outcome.OPEN) if ahead.scopes else (Outcome.MATCHED,)
+        deciding = [each.rule for each in ahead.possible if each.outcome in counting and each.rule.effect is effect]
+        return self._decision(ahead.known, action, tuple(each.reason for each in ahead.possible), deciding)
 
     def strategy(self, resource_type: str) -> ConflictStrategy:
         """How conflicts about that type of resource end."""
         return self._conventions.strategies.get(resource_type, self._conventions.default)
 
     def _foresee(
-        self, subject: Subject, action: str, resource_type: str, env: Env
-    ) -> tuple[Plan, Facts, list[Possible]]:
+        self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None
+    ) -> Ahead:
         plan = self._plan(subject.roles_at(env.time), action)
         known = Facts(subject, plan.roles, Resource(resource_type), env)
         fields = self._conventions.fields.get(resource_type, Fields())
-        return plan, known, [rule.foresee(known, fields) for rule in plan.rules]
+        possible = tuple(rule.foresee(known, fields) for rule in plan.rules)
+        filters = STRATEGIES[strategy or self.strategy(resource_type)].filters(possible, plan.voters)
+        scopes = tuple(alternatives(filters))
+        return Ahead(known, possible, ({},) if {} in scopes else scopes)
 
     def _decision(self, facts: Facts, action: str, reasons: tuple[Reason, ...], deciding: Iterable[Rule]) -> Decision:
         deciding = list(deciding)

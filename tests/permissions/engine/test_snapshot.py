@@ -1,0 +1,96 @@
+"""Decisions as values, and what a snapshot can tell before it knows the resource."""
+
+import dataclasses
+
+import pytest
+
+from permissions.engine.conflicts import ConflictStrategy
+from permissions.engine.errors import ActionPatternError
+from permissions.engine.facts import Assignment, Env, Resource, Subject
+from permissions.engine.filters import Fields
+from permissions.engine.rulebook import Grant, Policy, Role
+from permissions.engine.rules import Effect, Outcome
+from permissions.engine.snapshot import Conventions, Snapshot
+from tests.permissions.worlds import NOON
+
+ENV = Env(NOON)
+OWN = {"op": "eq", "left": "resource.owner_id", "right": "user.id"}
+ALICE = Subject("alice", (Assignment("analyst"),))
+SNAPSHOT = Snapshot(
+    [Role("analyst", grants=(Grant(Effect.ALLOW, "report:read"), Grant(Effect.DENY, "report:drop")))],
+    [Policy("own", Effect.ALLOW, ("page:*",), when=OWN)],
+    revision="7",
+    conventions=Conventions({}, {"page": Fields({"owner_id": "owner"})}),
+)
+
+
+def test_a_decision_is_a_value_that_explains_itself() -> None:
+    decision = SNAPSHOT.decide(ALICE, "page:read", Resource("page", "1", {"owner_id": "bob"}), ENV)
+
+    assert not decision
+    assert (decision.effect, decision.explicit, decision.decided_by) == (Effect.DENY, False, ())
+    assert (decision.at, decision.revision, decision.subject_id) == (NOON, "7", "alice")
+    assert decision.reason == "denied: no rule allows it"
+    assert [(reason.rule.id, reason.outcome) for reason in decision.reasons] == [("policy own", Outcome.NOT_MET)]
+    assert decision.reasons[0].detail == "resource.owner_id == user.id ('bob' == 'alice')"
+    assert decision.id == decision.id
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        decision.effect = Effect.ALLOW  # type: ignore[misc]
+
+
+def test_each_decision_has_an_id_of_its_own() -> None:
+    page = Resource("page", "1", {"owner_id": "alice"})
+
+    assert len({SNAPSHOT.decide(ALICE, "page:read", page, ENV).id for _ in range(10)}) == 10
+
+
+def test_an_allowance_names_its_rule() -> None:
+    decision = SNAPSHOT.decide(ALICE, "report:read", Resource("report"), ENV)
+
+    assert decision
+    assert decision.reason == "allowed by role analyst: allow report:read"
+
+
+def test_scopes_are_all_or_nothing_or_filters_on_stored_fields() -> None:
+    def scopes(action: str) -> tuple[object, ...]:
+        return SNAPSHOT.scopes(ALICE, action, action.partition(":")[0], ENV)
+
+    assert scopes("report:read") == ({},)
+    assert scopes("report:drop") == scopes("report:write") == ()
+    assert scopes("page:read") == ({"owner": {"$eq": "alice", "$type": ["string"], "$not": {"$type": "array"}}},)
+
+
+def test_what_depends_on_the_resource_is_foreseen_as_possible() -> None:
+    own = SNAPSHOT.foresee(ALICE, "page:read", "page", ENV)
+    dropped = SNAPSHOT.foresee(ALICE, "report:drop", "report", ENV)
+
+    assert own
+    assert [reason.outcome for reason in own.reasons] == [Outcome.OPEN]
+    assert not dropped
+    assert dropped.decided_by == ("role analyst: deny report:drop",)
+
+
+def test_each_type_of_resource_may_have_its_own_strategy() -> None:
+    roles = [Role("a", grants=(Grant(Effect.ALLOW, "*"), Grant(Effect.DENY, "*")))]
+    lenient = Conventions({"page": ConflictStrategy.MOST_PERMISSIVE}, {})
+    snapshot = Snapshot(roles, conventions=lenient)
+    subject = Subject("x", (Assignment("a"),))
+
+    assert snapshot.decide(subject, "page:read", Resource("page"), ENV)
+    assert not snapshot.decide(subject, "report:read", Resource("report"), ENV)
+    assert not snapshot.decide(subject, "page:read", Resource("page"), ENV, ConflictStrategy.PRIORITY)
+
+
+@pytest.mark.parametrize("pattern", ["", "read", "page:", ":read", "page:read:own", "*:read", "Page:read", "page:re*"])
+def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
+    with pytest.raises(ActionPatternError):
+        Snapshot([Role("a", grants=(Grant(Effect.ALLOW, pattern),))])
+
+
+def test_plans_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("permissions.engine.snapshot.PLANS", 3)
+    snapshot = Snapshot([Role("analyst", grants=(Grant(Effect.ALLOW, "page:read"),))])
+
+    for n in range(10):
+        assert not snapshot.decide(ALICE, f"page:act{n}", Resource("page"), ENV)
+    assert snapshot.decide(ALICE, "page:read", Resource("page"), ENV)
