@@ -28,13 +28,12 @@ CONVENTIONS: Final = Conventions(strategies={}, fields=FIELDS)
 
 def conversation_resource(conversation: Conversation) -> Resource:
     """A conversation; its owner stands above any attribute of that name."""
-    attributes = {**conversation.attributes, "owner_id": conversation.owner_id}
-    return Resource(CONVERSATION, conversation.id, attributes)
+    return Resource(CONVERSATION, conversation.id, {**conversation.attributes, "owner_id": conversation.owner_id})
 
 
 def message_resource(conversation: Conversation) -> Resource:
     """Any message of a conversation: they are decided together, so the id is the conversation's."""
-    return replace(conversation_resource(conversation), type=MESSAGE)
+    return Resource(MESSAGE, conversation.id, {**conversation.attributes, "owner_id": conversation.owner_id})
 
 
 def user_resource(user: User) -> Resource:
