@@ -20,7 +20,6 @@ class Branch(Document):
     fork_depth: int
     ordinal: int
     created_at: datetime
-    author_id: PydanticObjectId | None = None
 
     class Settings:
         name = "branches"

@@ -160,7 +160,7 @@ class Appender:
                 return await self._fork(parent, home, replace(draft, idempotency_key=None))
             _same(there, draft)
             message = there
-        published = await self._forks.publish(lineage, draft.author_id)
+        published = await self._forks.publish(lineage)
         return Appended(address, message, fresh=published or key is None, forked=True)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final
 
-from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
@@ -39,14 +38,14 @@ class Forks:
         self._buckets = buckets
         self._locks = locks
 
-    async def publish(self, lineage: Lineage, author_id: PydanticObjectId | None) -> bool:
+    async def publish(self, lineage: Lineage) -> bool:
         """Give the branch its ordinal, and count it; whatever of that was done before is left as it is.
 
         Returns whether this call is the one that made the branch visible.
         """
         own, parent = lineage.own, lineage.parent
         async with self._locks.of((self._buckets.conversation_id, parent)):
-            ordinal, fresh = await self._claimed(lineage, author_id)
+            ordinal, fresh = await self._claimed(lineage)
             await self._buckets.number(own.branch, own.start, ordinal)
             if parent:
                 await self._buckets.count_fork(parent, ordinal)
@@ -61,11 +60,11 @@ class Forks:
         own = lineage.own
         if own.branch == MAIN or own.ordinal != UNNUMBERED:
             return lineage
-        await self.publish(lineage, None)
+        await self.publish(lineage)
         ordinal = await self._ordinal(own.branch)
         return Lineage(Segment(own.branch, own.start, ordinal), lineage.segments, lineage.levels)
 
-    async def _claimed(self, lineage: Lineage, author_id: PydanticObjectId | None) -> tuple[int, bool]:
+    async def _claimed(self, lineage: Lineage) -> tuple[int, bool]:
         """The branch's ordinal, and whether it was given out just now."""
         own, parent = lineage.own, lineage.parent
         siblings = {
@@ -75,7 +74,7 @@ class Forks:
         }
         ordinal = await self._counted(lineage) + 1
         while True:
-            branch = {"branch": own.branch, "ordinal": ordinal, "created_at": now(), "author_id": author_id}
+            branch = {"branch": own.branch, "ordinal": ordinal, "created_at": now()}
             try:
                 await self._branches.insert_one({**siblings, **branch})
             except DuplicateKeyError:

@@ -7,13 +7,16 @@ FANOUT entries, all lineages together grow linearly, and a page is found in one 
 it: one read covers FANOUT² = 16,384 nested forks. (A persistent B-tree's right spine, copied from parent to child.)
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from models.tree.address import MAIN, Address
 
 FANOUT: Final = 128
+ENTRY: Final = struct.Struct(">8sII")
+"""How a segment or a chunk is stored: a third of its size as BSON. `main` is eight zeros."""
 UNNUMBERED: Final = 0
 """The ordinal of a fork that hasn't got one yet: 0 belongs to the message that the parent's own branch goes on with."""
 
@@ -101,12 +104,12 @@ class Lineage:
 
     def record(self) -> dict[str, Any]:
         """The stored form. `ordinal` stands apart, as a new branch gets it a moment after its lineage."""
-        return {
-            "start": self.own.start,
-            "ordinal": self.own.ordinal,
-            "segments": [list(segment) for segment in self.segments],
-            "levels": [[list(chunk) for chunk in level] for level in self.levels],
-        }
+        record: dict[str, Any] = {"start": self.own.start, "ordinal": self.own.ordinal}
+        if self.segments:
+            record["segments"] = _packed(self.segments)
+        if self.levels:
+            record["levels"] = [_packed(level) for level in self.levels]
+        return record
 
     @classmethod
     def of(cls, branch: str, record: Mapping[str, Any] | None) -> Self:
@@ -115,9 +118,22 @@ class Lineage:
             return cls(Segment(MAIN, 0, 0))
         return cls(
             Segment(branch, record["start"], record["ordinal"]),
-            tuple(Segment(*entry) for entry in record["segments"]),
-            tuple(tuple(Chunk(*entry) for entry in level) for level in record["levels"]),
+            _unpacked(Segment, record.get("segments", b"")),
+            tuple(_unpacked(Chunk, level) for level in record.get("levels", ())),
         )
+
+
+def _packed(entries: Iterable[tuple[str, int, int]]) -> bytes:
+    return b"".join(
+        ENTRY.pack(bytes(8) if branch == MAIN else bytes.fromhex(branch), first, second)
+        for branch, first, second in entries
+    )
+
+
+def _unpacked(kind: type[E], data: bytes) -> tuple[E, ...]:
+    return tuple(
+        kind(branch.hex() if any(branch) else MAIN, first, second) for branch, first, second in ENTRY.iter_unpack(data)
+    )
 
 
 async def resolve(lineage: Lineage, start: int, stop: int, fetch: Fetch) -> list[Segment]:

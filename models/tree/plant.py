@@ -154,7 +154,6 @@ def _branch(conversation: Conversation, run: _Run) -> Record:
         "fork_depth": own.start,
         "ordinal": own.ordinal,
         "created_at": run.messages[0]["created_at"] if run.messages else conversation.started_at,
-        "author_id": conversation.owner_id,
     }
 
 

@@ -33,7 +33,6 @@ class MessageTree:
             "fork_depth": 0,
             "ordinal": 0,
             "created_at": conversation.started_at,
-            "author_id": conversation.owner_id,
         }
         await self._db.branches.insert_one(branch)
         await conversation.insert()

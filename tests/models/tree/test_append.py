@@ -178,8 +178,8 @@ async def test_messages_at_the_cap_pass_and_over_it_fail(tree: MessageTree, conv
     with pytest.raises(TooLargeError) as over:
         await tree.append(conversation, whole.address, says("é" * 2_500 + "x"))
     assert (over.value.size, over.value.limit) == (5_001, 5_000)
+    draft = Draft(MessageRole.USER, "x", metadata=Metadata(extra={"big": "x" * 500}))
     with pytest.raises(TooLargeError):
-        draft = Draft(MessageRole.USER, "x", metadata=Metadata(extra={"big": "x" * 500}))
         await tree.append(conversation, whole.address, draft)
     assert (await fresh(conversation)).message_count == 1
 
