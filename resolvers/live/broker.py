@@ -1,0 +1,81 @@
+"""What a broker promises, and the few values that cross it."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol, Self
+
+
+class BrokerUnavailableError(Exception):
+    """Redis can't be reached; an event that was to be published may or may not be out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened. `cursor` is where to go on from after it."""
+
+    cursor: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """Events up to `cursor` are missing: read the present state, then what follows is exact again."""
+
+    cursor: str
+    reason: str
+
+
+Item = Event | Resync
+
+
+class Broker(Protocol):
+    """Carries events to whoever subscribed to their channel, on any worker.
+
+    A subscriber sees each event once, in the order of publication, or a `Resync` in place of those that it can't
+    have; never silence. The database is the truth: publish after the write, so that what is read at a
+    `Resync` holds all that the skipped events were about. Payloads should be small (an address, not a text).
+    """
+
+    async def publish(self, channel: str, payload: bytes) -> str:
+        """Announce, and return the event's cursor.
+
+        Raises `BrokerUnavailableError`; the subscribers are then told to `Resync` once Redis is back, so a
+        caller whose write is done may go on. Never tries twice: an event is never out twice.
+        """
+        ...
+
+    def subscribe(self, channel: str, after: str | None = None) -> AbstractAsyncContextManager[AsyncIterator[Item]]:
+        """Listen: inside the block, everything published after it was entered arrives.
+
+        With a cursor in `after`, first comes what was published since; if that isn't known exactly (too old, not
+        a cursor, Redis lost its data), a `Resync` comes first. The iterator ends when the broker closes; it may
+        be awaited by one task at a time. Raises `BrokerUnavailableError` on entering.
+        """
+        ...
+
+
+class Position(NamedTuple):
+    """A cursor as it sorts: an entry id of a Redis stream, milliseconds and a number within them."""
+
+    ms: int
+    seq: int
+
+    @classmethod
+    def parse(cls, cursor: str) -> Self | None:
+        """The position that `cursor` writes, or None where it is no cursor of ours."""
+        position = cls.of(cursor) if _CURSOR.fullmatch(cursor) else None
+        return position if position and max(position) < 2**64 else None
+
+    @classmethod
+    def of(cls, cursor: str) -> Self:
+        """The position of a cursor known to be one."""
+        ms, seq = cursor.split("-")
+        return cls(int(ms), int(seq))
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
+
+
+_CURSOR: Final = re.compile(r"(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,19})", re.ASCII)

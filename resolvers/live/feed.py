@@ -1,0 +1,105 @@
+"""One subscriber's view of a channel: what was missed, then what comes, without gap or double at the seam."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final, Protocol, Self
+
+from resolvers.live.broker import BrokerUnavailableError, Item, Position, Resync
+
+PAGE: Final = 100
+"""Items read from the history at a time, so that a slow reader of a long history holds few of them."""
+
+
+class History(Protocol):
+    """The newest events of one channel, as far as they are kept. `BrokerUnavailableError` once it is closed."""
+
+    async def read(self, after: Position, limit: int) -> list[Item] | None:
+        """At most `limit` items that follow the one at `after`; None if that one is no longer kept."""
+        ...
+
+    async def end(self) -> Position:
+        """The position of the newest item. An empty history gets a mark first, to have one."""
+        ...
+
+
+class Feed(AsyncIterator[Item]):
+    """Reads the history from where the subscriber stands up to now, then hands on what is offered.
+
+    INVARIANT: it is offered every event from its first `read` on, or else told to `rewind`. Whatever is both
+    read and offered is recognised by its position, which only grows.
+    """
+
+    def __init__(self, history: History, after: Position | None, capacity: int) -> None:
+        self._history = history
+        self._after = after
+        self._capacity = capacity
+        self._page: deque[Item] = deque()
+        self._queue: deque[Item] = deque()
+        self._unread = True  # the history holds more than the page and the queue do
+        self._dropped = False  # the queue was emptied since the last reading began
+        self._closed = False
+        self._wake = asyncio.Event()
+
+    def offer(self, item: Item) -> None:
+        """Take a live event. Never waits: a subscriber that is too slow loses its queue, nobody else feels it."""
+        if len(self._queue) >= self._capacity:
+            self._queue.clear()
+            if self._unread or self._page:
+                self._unread = self._dropped = True  # still reading the history: it is found there
+                return
+            item = Resync(item.cursor, f"more than {self._capacity} events were waiting to be read")
+        self._queue.append(item)
+        self._wake.set()
+
+    def rewind(self) -> None:
+        """Something may have been missed: read the history again from where the subscriber stands."""
+        self._queue.clear()
+        self._unread = self._dropped = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the iteration."""
+        self._closed = True
+        self._wake.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        # State changes only between awaits, so a caller may give up waiting and ask again.
+        while not self._closed:
+            if self._page:
+                return self._deliver(self._page.popleft())
+            if self._unread:
+                with contextlib.suppress(BrokerUnavailableError):  # it closes; so shall we
+                    await self._read()
+            elif self._queue:
+                item = self._queue.popleft()
+                if self._follows(item):
+                    return self._deliver(item)
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+        raise StopAsyncIteration
+
+    async def _read(self) -> None:
+        self._dropped = False
+        if self._after is None:
+            page = await self._lost("the cursor is not one of this service")
+        else:
+            found = await self._history.read(self._after, PAGE)
+            page = await self._lost("the events since the cursor are no longer kept") if found is None else found
+        self._page.extend(page)
+        self._unread = self._dropped or len(page) == PAGE
+
+    async def _lost(self, reason: str) -> list[Item]:
+        return [Resync(str(await self._history.end()), reason)]
+
+    def _follows(self, item: Item) -> bool:
+        return self._after is None or Position.of(item.cursor) > self._after
+
+    def _deliver(self, item: Item) -> Item:
+        self._after = Position.of(item.cursor)
+        return item

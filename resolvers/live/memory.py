@@ -1,0 +1,110 @@
+"""A broker for one process: the memory twin of Redis."""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+from resolvers.live.broker import BrokerUnavailableError, Event, Item, Position
+from resolvers.live.feed import Feed
+
+
+class Clock:
+    """Positions that only grow, as Redis gives them."""
+
+    def __init__(self) -> None:
+        self._last = Position(0, 0)
+
+    def tick(self) -> Position:
+        now = Position(time.time_ns() // 1_000_000, 0)
+        self._last = max(now, Position(self._last.ms, self._last.seq + 1))
+        return self._last
+
+
+class Channel:
+    """The newest events of one channel and those who listen; a `History`."""
+
+    def __init__(self, clock: Clock, history: int) -> None:
+        self.feeds: set[Feed] = set()
+        self._clock = clock
+        self._items: deque[tuple[Position, Item | None]] = deque(maxlen=history)
+
+    def add(self, payload: bytes) -> Event:
+        position = self._clock.tick()
+        event = Event(str(position), payload)
+        self._items.append((position, event))
+        for feed in self.feeds:
+            feed.offer(event)
+        return event
+
+    async def read(self, after: Position, limit: int) -> list[Item] | None:
+        for index, (position, _) in enumerate(self._items):
+            if position == after:
+                newer = islice(self._items, index + 1, index + 1 + limit)
+                return [item for _, item in newer if item]
+        return None
+
+    async def end(self) -> Position:
+        if not self._items:
+            self._items.append((self._clock.tick(), None))
+        return self._items[-1][0]
+
+
+class MemoryBroker:
+    """Keeps the newest `history` events of each channel, and at most `channels` channels nobody listens to."""
+
+    def __init__(self, *, queue: int = 256, history: int = 1000, channels: int = 10_000) -> None:
+        self._queue = queue
+        self._history = history
+        self._limit = channels
+        self._clock = Clock()
+        self._channels: OrderedDict[str, Channel] = OrderedDict()
+        self._closed = False
+
+    async def publish(self, channel: str, payload: bytes) -> str:
+        return self._channel(channel).add(payload).cursor
+
+    @asynccontextmanager
+    async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:
+        history = self._channel(channel)
+        position = await history.end() if after is None else Position.parse(after)
+        feed = Feed(history, position, self._queue)
+        history.feeds.add(feed)
+        try:
+            yield feed
+        finally:
+            history.feeds.discard(feed)
+
+    async def close(self) -> None:
+        """End all subscriptions."""
+        self._closed = True
+        for channel in self._channels.values():
+            for feed in channel.feeds:
+                feed.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _channel(self, name: str) -> Channel:
+        if self._closed:
+            raise BrokerUnavailableError("the broker is closed")
+        if name not in self._channels:
+            self._make_room()
+            self._channels[name] = Channel(self._clock, self._history)
+        self._channels.move_to_end(name)
+        return self._channels[name]
+
+    def _make_room(self) -> None:
+        """Forget the channel that was used longest ago among those without listeners."""
+        if len(self._channels) >= self._limit:
+            idle = (name for name, channel in self._channels.items() if not channel.feeds)
+            if (oldest := next(idle, None)) is not None:
+                del self._channels[oldest]

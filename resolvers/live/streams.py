@@ -1,0 +1,118 @@
+"""The events of a channel in Redis: a capped stream, and the announcement of each entry in the same step."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar, cast
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from resolvers.live.broker import Event, Item, Position, Resync
+
+PUBLISH: Final = """
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
+return id
+"""
+"""Stream and news have one order, for nothing comes between. Any Redis from 6.2, Valkey, one slot of a cluster."""
+
+END: Final = """
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local id = last and last[1] or redis.call('XADD', KEYS[1], '*', 'mark', '')
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return id
+"""
+"""An empty stream is marked, so that every reader stands on an entry: if that is gone, others may be too."""
+
+Answer = TypeVar("Answer")
+Entry = tuple[bytes, dict[bytes, bytes]]
+EVENT: Final = b"e"
+GAP: Final = b"g"
+
+CONNECTIONS: Final = 4
+TIMEOUT_SECONDS: Final = 5.0
+
+# Nothing is tried twice behind our back: an event whose confirmation was lost may be out already. RESP2: redis-py
+# hands RESP3's pushes to a logger first.
+CONNECTION: Final[dict[str, Any]] = {
+    "protocol": 2,
+    "retry": Retry(NoBackoff(), 0),
+    "socket_timeout": TIMEOUT_SECONDS,
+    "socket_connect_timeout": TIMEOUT_SECONDS,
+    "socket_keepalive": True,
+}
+
+
+def decode(cursor: bytes, kind: bytes, payload: bytes) -> Item:
+    """An entry, as it lies in the stream or was announced."""
+    if kind == EVENT:
+        return Event(cursor.decode(), payload)
+    # A newer version may write other kinds one day: not to be passed over in silence.
+    return Resync(cursor.decode(), "events may be missing" if kind == GAP else "an event of an unknown kind")
+
+
+def announced(message: bytes) -> Item | None:
+    """What `PUBLISH` sent; None for what others may have published under our name."""
+    parts = message.split(b" ", 2)
+    if len(parts) < 3 or Position.parse(parts[0].decode("latin-1")) is None:
+        return None
+    return decode(*parts)
+
+
+def stream_name(channel: str) -> bytes:
+    """The stream's key, which is also the name to subscribe to. The braces keep it in one slot of a cluster."""
+    return b"parley:live:{%b}" % channel.encode()
+
+
+class Streams:
+    """Commands on the streams, over a few connections. Raises `RedisError`."""
+
+    def __init__(self, url: str, history: int, keep_seconds: int) -> None:
+        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=TIMEOUT_SECONDS, **CONNECTION)
+        self._redis = Redis.from_pool(pool)
+        self._history = history
+        self._keep_seconds = keep_seconds
+        self._publish = self._redis.register_script(PUBLISH)
+        self._end = self._redis.register_script(END)
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def publish(self, name: bytes, kind: bytes, payload: bytes) -> str:
+        """Add an entry and announce it; its cursor."""
+        args = (kind, payload, self._history, self._keep_seconds)
+        found: bytes = await self._run(self._publish(keys=[name], args=args))
+        return found.decode()
+
+    async def end(self, name: bytes) -> Position:
+        """Where the stream ends now."""
+        found: bytes = await self._run(self._end(keys=[name], args=[self._keep_seconds]))
+        return Position.of(found.decode())
+
+    async def read(self, name: bytes, after: Position, limit: int) -> list[Item] | None:
+        """The entries that follow the one at `after`; None if that is not there any more."""
+        command = self._redis.xrange(name, min=str(after), count=limit + 1)
+        entries: list[Entry] = cast(list[Entry], await self._run(command))
+        if not entries or entries[0][0].decode() != str(after):
+            return None
+        return [decode(cursor, *next(iter(fields.items()))) for cursor, fields in entries[1:]]
+
+    async def close(self) -> None:
+        """Close, after the running commands: redis-py does not bear a connection taken away under one."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * TIMEOUT_SECONDS):
+                await self._idle.wait()
+        await self._redis.aclose()
+
+    async def _run(self, command: Awaitable[Answer]) -> Answer:
+        self._running += 1
+        self._idle.clear()
+        try:
+            return await command
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
