@@ -40,7 +40,7 @@ def serve(
         _stores(settings) as (at_stores, healthy),
     ):
         _run(_with_secret(at_stores), listener, healthy)
-    typer.echo("stopped")
+    say("stopped")
 
 
 def check(settings: Settings) -> None:
@@ -53,6 +53,12 @@ def check(settings: Settings) -> None:
             "PARLEY_SECRET_KEY is not set: give it 32 characters or more "
             "(python3 -c 'import secrets; print(secrets.token_urlsafe(48))') and keep it, or try `parley serve --demo`"
         )
+
+
+def say(line: str) -> None:
+    """Tell whoever still listens: a terminal that has gone must not keep us from stopping in order."""
+    with contextlib.suppress(OSError):
+        typer.echo(line)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -75,20 +81,20 @@ def _run(settings: Settings, listener: socket.socket, healthy: Health) -> None:
     address = _address(listener)
 
     def ready() -> None:
-        typer.echo(f"Parley serves {address}/graphql (in a browser: GraphiQL)")
+        say(f"Parley serves {address}/graphql (in a browser: GraphiQL)")
         if settings.demo:
-            typer.echo(demo.accounts())
-        typer.echo("Ctrl-C stops it.")
+            say(demo.accounts())
+        say("Ctrl-C stops it.")
 
     Supervisor(listener, environment(settings), settings.workers).run(ready, healthy)
-    typer.echo("stopping …")
+    say("stopping …")
 
 
 async def _prepare(settings: Settings) -> None:
     await require_redis(settings)
     async with connected(settings) as database:
         for name in await migrations.migrate(database.db):
-            typer.echo(f"migrated: {name}")
+            say(f"migrated: {name}")
         await ensure_policies()
         if settings.demo:
             await demo.seed(settings, database)
@@ -101,7 +107,7 @@ def _stores(settings: Settings) -> Iterator[tuple[Settings, Health]]:
         yield settings, lambda: None
         return
     with EmbeddedStores(settings.data_dir) as stores:
-        typer.echo(f"embedded MongoDB and Redis keep their data in {stores.directory}")
+        say(f"embedded MongoDB and Redis keep their data in {stores.directory}")
         yield with_endpoints(settings, stores.endpoints), stores.check
 
 
