@@ -33,6 +33,7 @@ class Commands(CommandListener):
 
     def __init__(self) -> None:
         self.sent: list[Command] = []
+        self.on = True
         self._pending: dict[int, Command] = {}
 
     @contextmanager
@@ -44,7 +45,7 @@ class Commands(CommandListener):
         sent += self.sent[start:]
 
     def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name in DATA:
+        if self.on and event.command_name in DATA:
             body = dict(event.command)
             collection = body["collection"] if event.command_name == "getMore" else body[event.command_name]
             command = Command(event.command_name, collection, body)

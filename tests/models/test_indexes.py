@@ -1,0 +1,244 @@
+"""Every query that the code can send uses an index, whether there is little data or much."""
+
+from asyncio import gather
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pytest
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pymongo import monitoring
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.bucket import MessageRole
+from models.conversation import Conversation
+from models.database import Database, Record
+from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
+from resolvers.ids import encode
+from tests.models.commands import Commands
+from tests.models.shapes import Shape, by_shape, scans
+from tests.models.tree.trees import nested, planted
+from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat
+from tests.served import Caller, Served
+
+SENT: Final = Commands()
+SENT.on = False
+monitoring.register(SENT)  # for every client that is made from now on
+
+WHOLE: Final = {"roles", "policies", "signing_keys", "migrations"}
+"""Read whole, and kept in memory: a few documents that administrators write."""
+SMALL: Final = TreeLimits(bucket_messages=4)
+
+
+@dataclass
+class World:
+    """Who asks, and what there is to ask for."""
+
+    served: Served
+    alice: Caller
+    admin: Caller
+    sara: Caller
+    chat: str
+    messages: list[dict[str, Any]]
+    stored: Conversation
+
+    async def ask(self, caller: Caller, document: str, **variables: Any) -> Any:
+        """What comes back, without errors."""
+        return (await caller.ask(document, **variables)).data
+
+    @property
+    def alice_id(self) -> str:
+        assert self.alice.user
+        return encode("User", self.alice.user.id)
+
+    @property
+    def tree(self) -> MessageTree:
+        return MessageTree(self.served.services.database.db, SMALL)
+
+    @property
+    def history(self) -> History:
+        return self.tree.history(self.stored)
+
+    @property
+    def tip(self) -> str:
+        return self.stored.chosen_branch
+
+
+SAYS: Final = Draft(MessageRole.USER, "text", author_id=PydanticObjectId())
+ALL_FIELDS: Final = """query ($id: ID!) { conversation(id: $id) { owner { id } chosenBranch { id }
+  branches(first: 5) { edges { node { id messageCount createdAt forkedFrom { id } } } }
+  messages(last: 5) { edges { node { author { id } parent { id } siblings { id } branch { id } editedFrom { id } } } }
+} }"""
+CHOOSE: Final = "mutation ($id: ID!) { chooseBranch(input: {branchId: $id}) { conversation { id } } }"
+RENAME: Final = (
+    'mutation ($id: ID!) { updateConversation(input: {conversationId: $id, title: "t"}) { conversation { id } } }'
+)
+DELETE: Final = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
+NODES: Final = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+USERS: Final = """query ($after: String, $search: String) { users(first: 3, after: $after, search: $search) {
+  edges { cursor node { email roleAssignments { role { name } grantedBy { id } } } } } }"""
+LOGIN: Final = """mutation { login(input: {email: "nobody@demo.example", password: "x"}) { expiresIn } }"""
+
+
+async def started(world: World) -> None:
+    await world.ask(world.alice, START, input={"title": "new"})
+
+
+async def forked_root(world: World) -> None:
+    for _ in range(2):
+        await world.tree.append(world.stored, None, SAYS)
+
+
+async def crowded(world: World) -> None:
+    """Two workers at one message: some lose the race for an ordinal."""
+    workers = [world.tree, world.tree]
+    await gather(*(workers[n % 2].append(world.stored, Address(MAIN, 0), SAYS) for n in range(20)))
+
+
+async def retried(world: World) -> None:
+    draft = replace(SAYS, idempotency_key="k")
+    for _ in range(2):
+        await world.tree.append(world.stored, Address(MAIN, 0), draft)
+        await world.tree.append_at_end(world.stored, MAIN, draft)
+
+
+async def rolled(world: World) -> None:
+    for _ in range(2 * SMALL.bucket_messages):
+        await world.tree.append_at_end(world.stored, world.tip, SAYS)
+
+
+async def chosen(world: World) -> None:
+    for user in (world.stored.owner_id, PydanticObjectId()):
+        await world.tree.choose(world.stored, user, MAIN)
+        await world.tree.chosen(world.stored, user)
+
+
+async def read_alone(world: World) -> None:
+    page = await world.history.page(world.tip, Window(last=20))
+    await world.history.rows([row.address for row in page.rows])
+    await world.history.siblings(page.rows[0], 20)
+
+
+async def imported(world: World) -> None:
+    await planted(world.tree, nested(3))
+    assert not await world.tree.plant(world.stored, [], None)
+
+
+async def listed(world: World, **arguments: Any) -> None:
+    """As everybody who has a scope of his own, from the start and after a cursor."""
+    for caller in (world.alice, world.admin, world.sara):
+        found = await world.ask(caller, LIST, first=2, **arguments)
+        cursor = found["conversations"]["pageInfo"]["endCursor"]
+        await world.ask(caller, LIST, first=2, after=cursor, **arguments)
+        await world.ask(caller, LIST, last=2, before=cursor, **arguments)
+
+
+async def found_users(world: World) -> None:
+    found = await world.ask(world.admin, USERS)
+    await world.ask(world.admin, USERS, after=found["users"]["edges"][0]["cursor"])
+    await world.ask(world.admin, USERS, search="a")
+
+
+Operation = Callable[[World], Awaitable[Any]]
+OPERATIONS: Final[dict[str, Operation]] = {
+    "start": started,
+    "append at the end": lambda world: append(world.alice, world.chat, "x"),
+    "append with a key": lambda world: append(world.alice, world.chat, "x", idempotencyKey="k"),
+    "append as another": lambda world: world.tree.append(world.stored, Address(MAIN, 1), SAYS),
+    "edit": lambda world: world.ask(world.alice, EDIT, input={"messageId": world.messages[0]["id"], "content": "new"}),
+    "fork the first message": forked_root,
+    "a crowd": crowded,
+    "retry": retried,
+    "fill buckets": rolled,
+    "choose": chosen,
+    "choose over GraphQL": lambda world: world.ask(world.admin, CHOOSE, id=world.messages[0]["branch"]["id"]),
+    "page": lambda world: world.ask(world.alice, PAGE, id=world.chat, last=20),
+    "page below nested forks": lambda world: world.history.page(world.tip, Window(first=20)),
+    "messages by address": read_alone,
+    "branches' ends": lambda world: world.history.ends([MAIN, world.tip]),
+    "branches": lambda world: world.history.branches(PydanticObjectId(), 20),
+    "plant": imported,
+    "all fields": lambda world: world.ask(world.alice, ALL_FIELDS, id=world.chat),
+    "list": listed,
+    "list by start": lambda world: listed(world, by="STARTED_ASC"),
+    "list by everything": lambda world: listed(
+        world, filter={"tagsAny": ["a"], "titleContains": "x", "archived": False}
+    ),
+    "list of an owner": lambda world: listed(world, filter={"ownerId": world.alice_id}),
+    "nodes": lambda world: world.ask(world.alice, NODES, ids=[world.chat, world.alice_id, world.messages[0]["id"]]),
+    "me": lambda world: world.ask(world.alice, "{ me { id email sessions { id } roleAssignments { id } } }"),
+    "users": found_users,
+    "login": lambda world: world.served.nobody.ask(LOGIN),
+    "rename": lambda world: world.ask(world.alice, RENAME, id=world.chat),
+    "delete": lambda world: world.ask(world.alice, DELETE, id=world.chat),
+}
+"""Everything that reads or writes. Who adds a query adds a line here."""
+
+
+@pytest.fixture
+async def world(served: Served) -> World:
+    alice, admin, sara = [await served.as_(name) for name in ("alice", "admin", "sara")]
+    for number in range(6):
+        conversation, messages = await chat(alice, 3 * (number == 5), attributes={"region": "EMEA"})
+    tree = MessageTree(served.services.database.db, SMALL)
+    stored = await planted(tree, nested(200))
+    return World(served, alice, admin, sara, conversation, messages, stored)
+
+
+async def grow(db: AsyncDatabase[Record], collection: str, number: int) -> None:
+    """Add `number` documents like those that are there, each somebody else's."""
+    like = await db[collection].find({}).limit(20).to_list()
+    more: list[Record] = []
+    for count in range(number):
+        changed = {name: _other(value, count) for name, value in like[count % len(like)].items()}
+        more.append(changed)
+    await db[collection].insert_many(more)
+
+
+def _other(value: Any, count: int) -> Any:
+    """Another id, key or name; anything else as it is."""
+    if isinstance(value, ObjectId):
+        return ObjectId()
+    return f"{value} {count}" if isinstance(value, str) else value
+
+
+async def test_every_query_uses_an_index_on_little_data_and_on_much(world: World) -> None:
+    db = world.served.services.database.db
+    with sending() as sent:
+        for name, operation in OPERATIONS.items():
+            before = len(sent.sent)
+            await operation(world)
+            world.served.services.permissions.forget()
+            assert len(sent.sent) > before, f"{name}: sends nothing"
+    queries = {key: query for key, query in by_shape(sent.sent).items() if key[0] not in WHOLE}
+    assert len(queries) > 25
+    assert await found_scans(db, queries) == {}
+    for collection in sorted({collection for collection, _ in queries}):
+        await grow(db, collection, 5_000)
+    assert await found_scans(db, queries) == {}
+
+
+async def found_scans(db: AsyncDatabase[Record], queries: Mapping[Shape, Record]) -> dict[Shape, str]:
+    """Of those, the ones that scan, and how."""
+    checked = {key: await scans(db, key[0], query) for key, query in queries.items()}
+    return {key: reason for key, reason in checked.items() if reason}
+
+
+async def test_a_scan_is_seen_as_one(database: Database) -> None:
+    await database.db.buckets.insert_many([{"conversation_id": n % 2, "slot": n, "first_depth": 0} for n in range(9)])
+    assert await scans(database.db, "buckets", {"conversation_id": 1}) is None
+    assert await scans(database.db, "buckets", {"first_depth": 0})
+    assert await scans(database.db, "buckets", {"conversation_id": 1, "branch": "main"})
+
+
+@contextmanager
+def sending() -> Iterator[Commands]:
+    """What any client sends within the block."""
+    SENT.sent.clear()
+    SENT.on = True
+    try:
+        yield SENT
+    finally:
+        SENT.on = False
