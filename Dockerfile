@@ -1,0 +1,29 @@
+# The tag names a Python and a Debian. For builds that must be the same to the byte, pin the digest too:
+#   docker build --build-arg PYTHON=3.12.12-slim-bookworm@sha256:… .
+ARG PYTHON=3.12.12-slim-bookworm
+
+FROM python:${PYTHON} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /source
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY api api
+COPY models models
+COPY permissions permissions
+COPY resolvers resolvers
+# No pip in the environment that is shipped. Wheels only, so that nothing needs a compiler; pip compiles to bytecode.
+RUN python -m venv --without-pip /opt/parley \
+    && pip --python /opt/parley/bin/python install --only-binary :all: -c constraints.txt .
+
+FROM python:${PYTHON}
+RUN groupadd --gid 10001 parley \
+    && useradd --uid 10001 --gid parley --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin parley
+COPY --from=build /opt/parley /opt/parley
+# Nothing is written to the file system: the root may be read-only. Embedded stores are not in here.
+ENV PATH=/opt/parley/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('PARLEY_PORT', '8000')}/healthz\", timeout=2)"]
+ENTRYPOINT ["parley"]
+CMD ["serve", "--host", "0.0.0.0"]
