@@ -50,9 +50,9 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
     if settings.mongodb_uri is None:
         raise CommandError("no MongoDB: set PARLEY_MONGODB_URI")
     uri = settings.mongodb_uri.get_secret_value()
-    async with await Database.connect(uri, settings.database) as database:
-        with pymongo.timeout(PATIENCE_SECONDS):
-            await database.ping()
+    with pymongo.timeout(PATIENCE_SECONDS):  # binding the documents asks the server
+        database = await Database.connect(uri, settings.database)
+    async with database:
         yield database
 
 

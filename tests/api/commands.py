@@ -77,8 +77,11 @@ class Parley:
         return Outcome(ended.returncode, ended.stdout, ended.stderr)
 
     @contextmanager
-    def serve(self, *arguments: str) -> Iterator[Server]:
-        """A server at a free port (unless `--port` comes later in `arguments`), ready, for the length of a block."""
+    def serve(self, *arguments: str, until: str = r"Parley serves (http://\S+)/graphql") -> Iterator[Server]:
+        """A server for the length of a block, which begins with the line that matches `until`.
+
+        Its port is a free one, unless `--port` is among the arguments.
+        """
         process = subprocess.Popen(
             [*COMMAND, "serve", "--port", "0", *arguments],
             cwd=self.directory,
@@ -90,7 +93,7 @@ class Parley:
         )
         server = Server(process, "", "")
         try:
-            self._await(server)
+            self._await(server, until)
             yield server
         finally:
             started = server.started()
@@ -99,11 +102,11 @@ class Parley:
             assert gone(started)
 
     @staticmethod
-    def _await(server: Server) -> None:
+    def _await(server: Server, line_sought: str) -> None:
         assert server.process.stdout
         for line in server.process.stdout:
             server.output += line
-            if found := re.search(r"Parley serves (http://\S+)/graphql", line):
+            if found := re.search(line_sought, line):
                 server.url = found[1]
                 return
         raise AssertionError(f"no server:\n{server.output}")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from api.cli.demo import loopback
+from api.demo_world import PASSWORD
 from models.embedded import EmbeddedStores
 from tests.api.commands import SECRET, Outcome, Parley, Server
 from tests.processes import gone, kill_9, until
@@ -34,6 +35,16 @@ def healthy(server: Server) -> bool:
     return httpx.get(f"{server.url}/healthz", timeout=10).status_code == 200
 
 
+def conversations_of_alice(server: Server) -> int:
+    """How many Alice sees, signed in as people do."""
+    login = f'mutation {{ login(input: {{email: "alice@demo.example", password: "{PASSWORD}"}}) {{ accessToken }} }}'
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        token = client.post("/graphql", json={"query": login}).json()["data"]["login"]["accessToken"]
+        query = {"query": "{ conversations(first: 100) { edges { node { id } } } }"}
+        answer = client.post("/graphql", json=query, headers={"Authorization": f"Bearer {token}"}).json()
+    return len(answer["data"]["conversations"]["edges"])
+
+
 def refused(outcome: Outcome, *words: str) -> bool:
     """Whether it failed with status 1 and a single line that has these words."""
     assert outcome.status == 1, outcome
@@ -52,6 +63,26 @@ def test_a_stopping_signal_ends_workers_and_stores_and_leaves_nothing(parley: Pa
         assert server.stop(number) == 0
         assert gone(started, seconds=0.5)
         assert server.output.endswith("stopped\n")
+
+
+def test_a_stop_during_the_start_is_a_stop_too(parley: Parley) -> None:
+    with parley.serve(until="(embedded MongoDB and Redis)") as server:
+        started = server.started()
+        assert server.stop(signal.SIGTERM) == 0
+        assert gone(started, seconds=0.5)
+
+
+def test_the_demo_can_be_logged_in_to_and_is_found_again(tmp_path: Path) -> None:
+    parley = Parley(tmp_path, {"DATA_DIR": str(tmp_path / "data")})
+    with parley.serve("--demo") as server:
+        first = conversations_of_alice(server)
+        assert first > 0
+        assert server.stop(signal.SIGTERM) == 0
+        assert "admin@demo.example" in server.output
+        assert PASSWORD in server.output
+    assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
+    with parley.serve("--demo") as server:
+        assert conversations_of_alice(server) == first
 
 
 def test_a_parent_killed_with_9_leaves_nothing_and_a_second_start_takes_its_place(parley: Parley) -> None:
