@@ -1,0 +1,252 @@
+"""What somebody writes who wants no GraphQL: Starlette, PyMongo and orjson, on the same tokens, permissions and data.
+
+The baseline of `make bench`. It does what a request through GraphQL does and nothing more: no Beanie, no log lines,
+no headers, datetimes left naive. `python -m tests.benchmarks.handwritten LISTENER LIFELINE`, as `api.worker`.
+"""
+
+import socket
+import sys
+import threading
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import orjson
+import uvicorn
+from beanie import PydanticObjectId
+from bson import ObjectId
+from bson.codec_options import CodecOptions
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.services import Services, open_services
+from api.settings import Settings
+from api.worker import Worker
+from models.bucket import MessageRole
+from models.conversation import Conversation
+from models.database import Record
+from models.tree import MAIN, Draft, TreeLimits
+from models.tree.buckets import TAIL_FIELDS, Buckets, Tail
+from models.tree.lineage import Segment, resolve
+from permissions.access import Access
+from permissions.actions import Action
+from permissions.authn.errors import AuthnError
+from permissions.authn.principal import Principal
+from permissions.engine.facts import Resource
+
+MOST: Final = 100
+NAIVE: Final = CodecOptions[Record](tz_aware=False)
+
+
+class Endpoints:
+    """Three routes on one worker's connections."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._db = services.database.client.get_database(services.database.db.name, codec_options=NAIVE)
+
+    async def me(self, request: Request) -> Response:
+        """`GET /me`: the caller's id."""
+        principal, _ = await self._caller(request)
+        return _json({"me": {"id": _id("User", principal.user_id)}})
+
+    async def page(self, request: Request) -> Response:
+        """`GET /conversations/ID/messages?last=50`: the end of the branch on which the caller left off."""
+        principal, access = await self._caller(request)
+        conversation = await self._readable(access, request.path_params["id"])
+        _require(access, Action.MESSAGE_READ, conversation)
+        last = min(max(int(request.query_params["last"]), 1), MOST)
+        tail = await self._tail(conversation, await self._chosen(conversation, principal))
+        start = max(tail.next_depth - last, 0)
+        path = await self._path(conversation, tail, max(start - 1, 0))
+        found = await self._messages(conversation, path)
+        metadata = bool(access.decide(Action.MESSAGE_READ_METADATA, _resource("message", conversation)))
+        edges = _edges(conversation, path, found, metadata=metadata)[-last:]
+        info = {
+            "hasNextPage": False,
+            "hasPreviousPage": start > 0,
+            "startCursor": edges[0]["node"]["id"],
+            "endCursor": edges[-1]["node"]["id"],
+        }
+        return _json({"conversation": {"messages": {"edges": edges, "pageInfo": info}}})
+
+    async def append(self, request: Request) -> Response:
+        """`POST /conversations/ID/messages` of `{"content": …}`: after the last message of that branch."""
+        principal, access = await self._caller(request)
+        record = await self._readable(access, request.path_params["id"])
+        _require(access, Action.MESSAGE_APPEND, record)
+        sent = orjson.loads(await request.body())
+        draft = Draft(role=MessageRole.USER, content=sent["content"], author_id=principal.user_id)
+        conversation = Conversation.model_construct(id=record["_id"], **record)
+        branch = await self._chosen(record, principal)
+        appended = await self._services.tree.append_at_end(conversation, branch, draft)
+        note = orjson.dumps({"message": str(appended.address)})
+        await self._services.broker.publish(f"conversation:{conversation.id}", note)
+        shown = _message(record["_id"], appended.address.branch, appended.message)
+        return _json({"appendMessage": {"message": shown}})
+
+    async def _caller(self, request: Request) -> tuple[Principal, Access]:
+        try:
+            principal = await self._services.authentication.authenticator.authenticate(
+                request.headers.get("authorization")
+            )
+        except AuthnError as error:
+            raise HTTPException(401, str(error)) from error
+        if principal is None:
+            raise HTTPException(401)
+        circumstances = {"ip": request.client.host if request.client else None}
+        return principal, await self._services.permissions.access(principal, circumstances)
+
+    async def _readable(self, access: Access, id_: str) -> Record:
+        if not ObjectId.is_valid(id_):
+            raise HTTPException(400)
+        conversation = await self._db.conversations.find_one({"_id": ObjectId(id_)})
+        if conversation is None or conversation.get("deleted"):
+            raise HTTPException(404)
+        if not access.decide(Action.CONVERSATION_READ, _resource("conversation", conversation)):
+            raise HTTPException(404)
+        return conversation
+
+    async def _chosen(self, conversation: Record, principal: Principal) -> str:
+        chosen: str = conversation["chosen_branch"]
+        if principal.user_id != conversation["owner_id"]:
+            reader = await self._db.readers.find_one({"_id": f"{conversation['_id']}:{principal.user_id}"})
+            chosen = reader["chosen_branch"] if reader else chosen
+        return chosen
+
+    async def _tail(self, conversation: Record, branch: str) -> Tail:
+        found = await self._db.buckets.find(
+            {"conversation_id": conversation["_id"], "tail": branch}, TAIL_FIELDS
+        ).to_list()
+        if not found:
+            raise HTTPException(404)
+        return Tail.of(max(found, key=lambda bucket: bucket["next_depth"]))
+
+    async def _path(self, conversation: Record, tail: Tail, start: int) -> list[tuple[int, Segment]]:
+        """The depths from `start` to the end, each with the segment that holds it."""
+        id_, width = PydanticObjectId(conversation["_id"]), conversation["slot_width"]
+        buckets = Buckets(self._db, id_, width, TreeLimits())
+        found = await resolve(tail.lineage, start, tail.next_depth, buckets.lineages)
+        ends = [*(segment.start for segment in found[1:]), tail.next_depth]
+        return [
+            (depth, segment)
+            for segment, end in zip(found, ends, strict=True)
+            for depth in range(max(segment.start, start), end)
+        ]
+
+    async def _messages(
+        self, conversation: Record, path: Sequence[tuple[int, Segment]]
+    ) -> dict[tuple[str, int], Record]:
+        """The messages of the path, by branch and depth."""
+        width, start, stop = conversation["slot_width"], path[0][0], path[-1][0] + 1
+        slots = list({f"{segment.branch}.{depth // width}" for depth, segment in path})
+        within = {"$and": [{"$gte": ["$$m.depth", start]}, {"$lt": ["$$m.depth", stop]}]}
+        cursor = await self._db.buckets.aggregate(
+            [
+                {"$match": {"conversation_id": conversation["_id"], "slot": {"$in": slots}}},
+                {"$project": {"branch": 1, "messages": {"$filter": {"input": "$messages", "as": "m", "cond": within}}}},
+            ],
+            batchSize=1000,
+        )
+        return {
+            (bucket["branch"], message["depth"]): message
+            for bucket in await cursor.to_list()
+            for message in bucket["messages"]
+        }
+
+
+def _edges(
+    conversation: Record,
+    path: Sequence[tuple[int, Segment]],
+    found: Mapping[tuple[str, int], Record],
+    *,
+    metadata: bool,
+) -> list[dict[str, Any]]:
+    """An edge for each place of the path but the one before the page, which counts the first one's siblings."""
+    forks = conversation.get("root_forks", 0)
+    edges: list[dict[str, Any]] = []
+    for depth, segment in path:
+        message = found[segment.branch, depth]
+        index = max(segment.ordinal, 1) if depth == segment.start and segment.branch != MAIN else 0
+        shown = _message(conversation["_id"], segment.branch, message)
+        shown["siblingCount"] = max(forks, index) + 1
+        shown["siblingIndex"] = index
+        shown["metadata"] = _metadata(message.get("metadata")) if metadata else None
+        edges.append({"node": shown})
+        forks = message.get("forks", 0)
+    return edges
+
+
+def _message(conversation_id: ObjectId, branch: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": _id("Message", conversation_id, f"{branch}.{message['depth']}"),
+        "depth": message["depth"],
+        "role": message["role"].upper(),
+        "content": None if message.get("deleted_at") else message["content"],
+        "createdAt": message["created_at"],
+        "status": message.get("status", "complete").upper(),
+    }
+
+
+def _metadata(stored: Record | None) -> dict[str, Any] | None:
+    if not stored:
+        return None
+    tokens = stored.get("tokens_used")
+    if tokens is None and ("tokens_in" in stored or "tokens_out" in stored):
+        tokens = stored.get("tokens_in", 0) + stored.get("tokens_out", 0)
+    return {"llmModel": stored.get("llm_model"), "tokensUsed": tokens, "latencyMs": stored.get("latency_ms")}
+
+
+def _require(access: Access, action: Action, conversation: Record) -> None:
+    if not access.decide(action, _resource("message", conversation)):
+        raise HTTPException(403)
+
+
+def _resource(kind: str, conversation: Record) -> Resource:
+    attributes = {**conversation.get("attributes", {}), "owner_id": conversation["owner_id"]}
+    return Resource(kind, conversation["_id"], attributes)
+
+
+def _id(*parts: object) -> str:
+    return urlsafe_b64encode(":".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def _json(data: Mapping[str, Any]) -> Response:
+    return Response(orjson.dumps({"data": data}, option=orjson.OPT_NAIVE_UTC), media_type="application/json")
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The same connections as ours, opened by the same code."""
+    app = Starlette()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            endpoints = Endpoints(services)
+            app.router.routes += [
+                Route("/me", endpoints.me),
+                Route("/conversations/{id}/messages", endpoints.page, methods=["GET"]),
+                Route("/conversations/{id}/messages", endpoints.append, methods=["POST"]),
+            ]
+            yield
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def main() -> None:
+    listener, lifeline = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    config = uvicorn.Config(
+        create_app(Settings()), loop="uvloop", http="httptools", lifespan="on", log_config=None, access_log=False
+    )
+    worker = Worker(config, lifeline)
+    threading.Thread(target=worker.follow, name="lifeline", daemon=True).start()
+    worker.run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
