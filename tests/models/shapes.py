@@ -19,7 +19,7 @@ def filters(command: Command) -> Iterator[Record]:
         first = body["pipeline"][0] if body["pipeline"] else {}
         yield dict(first.get("$match", {}))
     elif command.name in {"find", "count", "distinct", "findAndModify"}:
-        yield dict(body.get("filter", body.get("query", {})))
+        yield dict(body.get("filter") or body.get("query") or {})
     elif command.name == "update":
         yield from (dict(update["q"]) for update in body["updates"])
     elif command.name == "delete":
