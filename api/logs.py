@@ -43,12 +43,12 @@ def configure_logs(settings: Settings) -> None:
     logging.getLogger("strawberry.execution").disabled = True
 
 
-def _places(info: ExcInfo) -> list[str]:
+def _places(exc_info: ExcInfo) -> list[str]:
     """What was raised, and where it passed through, the latest last.
 
     Neither local variables nor messages: both may hold tokens, passwords, or what people wrote.
     """
-    error: BaseException | None = info[1]
+    error: BaseException | None = exc_info[1]
     found: list[str] = []
     while error is not None:
         frames = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)]

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token")
     password_hashers: int = Field(2, ge=1, le=64, description="password checks at the same time, 64 MiB each")
 
-    bucket_messages: int = Field(50, ge=1, le=1000, description="messages to a bucket; fixed once data is stored")
+    bucket_messages: int = Field(50, ge=1, le=1000, description="messages to a bucket, in new conversations")
     bucket_bytes: int = Field(256 * 1024, ge=1024, le=4 * 1024 * 1024, description="a bucket closes at this size")
     message_bytes: int = Field(1024 * 1024, ge=1, le=4 * 1024 * 1024, description="longest content of a message, UTF-8")
     metadata_bytes: int = Field(16 * 1024, ge=0, le=256 * 1024, description="largest metadata of a message, JSON")

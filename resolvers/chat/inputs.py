@@ -71,7 +71,7 @@ class AppendMessageInput:
 
     conversation_id: strawberry.ID
     parent_id: strawberry.ID | None = None
-    role: MessageRole = MessageRole.USER
+    role: MessageRole | None = MessageRole.USER
     content: str
     idempotency_key: str | None = None
     metadata: JSON | None = None

@@ -85,7 +85,7 @@ class Mutation:
         context = info.context
         conversation = await named(context, input.conversation_id, Action.MESSAGE_APPEND)
         draft = Draft(
-            role=input.role,
+            role=input.role or MessageRole.USER,
             content=input.content,
             author_id=caller(context),
             metadata=inputs.metadata(input.metadata),

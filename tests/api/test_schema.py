@@ -16,15 +16,13 @@ def test_every_root_field_is_guarded() -> None:
 
 
 def test_a_root_field_without_a_guard_would_be_found() -> None:
+    def one() -> int:
+        return 1
+
     @strawberry.type
     class Query:
-        @strawberry.field
-        def open_door(self) -> int:
-            return 1
-
-        @strawberry.field(permission_classes=[SignedIn])
-        def closed_door(self) -> int:
-            return 1
+        open_door: int = strawberry.field(resolver=one)
+        closed_door: int = strawberry.field(resolver=one, permission_classes=[SignedIn])
 
     assert unguarded(strawberry.Schema(Query)) == {"openDoor"}
 
