@@ -22,6 +22,10 @@ class RoleGraph:
             known = self._closures[role] = tuple(self._reach(role))
         return known
 
+    def parents(self, role: str) -> tuple[str, ...]:
+        """The roles that it inherits from directly."""
+        return self._parents.get(role, ())
+
     def _reach(self, role: str) -> list[str]:
         reached = {role: None} if role in self._parents else {}
         queue = list(reached)

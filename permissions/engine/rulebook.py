@@ -1,5 +1,6 @@
 """From roles and policies as data to rules, indexed by the actions they speak of."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from permissions.actions import resource_type
 from permissions.engine.conditions import AllOf, Condition, Not
 from permissions.engine.errors import ActionPatternError
 from permissions.engine.parse import parse_closed
-from permissions.engine.rules import Effect, Rule
+from permissions.engine.rules import Effect, Origin, Rule
 
 PATTERN: Final = re.compile(r"\*|[a-z][a-z0-9_]{0,63}:(\*|[a-z][a-z0-9_]{0,63})", re.ASCII)
 
@@ -76,7 +77,8 @@ def rules_of_role(role: Role) -> Iterator[tuple[str, Rule]]:
         number = f" ({seen[name]})" if seen[name] > 1 else ""
         condition = None if grant.condition is None else parse_closed(grant.condition)
         rank = inf if role.priority is None else role.priority
-        yield grant.action, Rule(name + number, grant.effect, condition, rank)
+        origin = Origin(role=role.name, text=_written(grant.condition))
+        yield grant.action, Rule(name + number, grant.effect, condition, rank, origin)
 
 
 def rules_of_policy(policy: Policy) -> Iterator[tuple[str, Rule]]:
@@ -86,7 +88,8 @@ def rules_of_policy(policy: Policy) -> Iterator[tuple[str, Rule]]:
     with the roles that have no number.
     """
     rank = -inf if policy.effect is Effect.DENY else inf
-    rule = Rule(f"policy {policy.name}", policy.effect, _condition(policy), rank)
+    origin = Origin(policy=policy.name, text=_policy_text(policy))
+    rule = Rule(f"policy {policy.name}", policy.effect, _condition(policy), rank, origin)
     for action in policy.actions:
         yield action, rule
 
@@ -98,3 +101,16 @@ def _condition(policy: Policy) -> Condition | None:
     if policy.unless is not None:
         parts.append(Not(parse_closed(policy.unless)))
     return AllOf(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
+
+
+def _policy_text(policy: Policy) -> str | None:
+    when, unless = _written(policy.when), _written(policy.unless)
+    if unless is None:
+        return when
+    return f"!({unless})" if when is None else f"({when}) && !({unless})"
+
+
+def _written(condition: object) -> str | None:
+    if condition is None or isinstance(condition, str):
+        return condition
+    return json.dumps(condition, default=str, ensure_ascii=False)

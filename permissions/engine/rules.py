@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from permissions.engine.conditions import Condition, Test
 from permissions.engine.facts import Facts
@@ -28,6 +28,17 @@ class Outcome(StrEnum):
     """It depends on the resource, and the question named none."""
 
 
+class Origin(NamedTuple):
+    """Where a rule stands: a role's grant, or a policy. `text` is its condition as it was written."""
+
+    role: str | None = None
+    policy: str | None = None
+    text: str | None = None
+
+
+NOWHERE: Final = Origin()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """`rank` orders rules where priorities decide: the lowest counts. Two rules are the same if they are one object."""
@@ -36,6 +47,7 @@ class Rule:
     effect: Effect
     condition: Condition | None
     rank: float
+    origin: Origin = NOWHERE
     test: Test | None = field(init=False)
     certain: "Reason" = field(init=False)
 

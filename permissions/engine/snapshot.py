@@ -44,31 +44,40 @@ class Conventions:
 PLAIN: Final = Conventions({}, {})
 
 
+class CompiledRoles:
+    """Roles as data, their graph, and their own rules."""
+
+    def __init__(self, roles: Iterable[Role]) -> None:
+        self.by_name: Final = {role.name: role for role in roles}
+        self.graph: Final = RoleGraph({role.name: role.inherits for role in self.by_name.values()})
+        self.granted: Final = {role.name: RuleIndex(rules_of_role(role)) for role in self.by_name.values()}
+
+
 class Snapshot:
     """Immutable, but for plans that it remembers. Deny by default; what can't be judged denies."""
 
     def __init__(
         self,
-        roles: Iterable[Role] = (),
+        roles: Iterable[Role] | CompiledRoles = (),
         policies: Iterable[Policy] = (),
         *,
         revision: str = "",
         conventions: Conventions = PLAIN,
     ) -> None:
         """Raise `RulesError` where roles or patterns are unusable; a bad condition denies instead."""
-        roles = list(roles)
         self.revision: Final = revision
-        self.graph: Final = RoleGraph({role.name: role.inherits for role in roles})
-        self._conventions: Final = conventions
-        self._granted: Final = {role.name: RuleIndex(rules_of_role(role)) for role in roles}
-        self._policies: Final = RuleIndex(pair for policy in policies for pair in rules_of_policy(policy))
+        self.compiled: Final = roles if isinstance(roles, CompiledRoles) else CompiledRoles(roles)
+        self.policies: Final = tuple(policies)
+        self.graph: Final = self.compiled.graph
+        self.conventions: Final = conventions
+        self._policies: Final = RuleIndex(pair for policy in self.policies for pair in rules_of_policy(policy))
         self._plans: Final[dict[tuple[tuple[str, ...], str], Plan]] = {}
 
     def decide(
         self, subject: Subject, action: str, resource: Resource, env: Env, strategy: ConflictStrategy | None = None
     ) -> Decision:
         """Whether `subject` may do `action` to `resource`, and why."""
-        plan = self._plan(subject.roles_at(env.time), action)
+        plan = self.plan(subject.roles_at(env.time), action)
         facts = Facts(subject, plan.roles, resource, env)
         reasons = tuple([rule.judge(facts) for rule in plan.rules])
         matched = [reason.rule for reason in reasons if reason.counts]
@@ -96,14 +105,28 @@ class Snapshot:
 
     def strategy(self, resource_type: str) -> ConflictStrategy:
         """How conflicts about that type of resource end."""
-        return self._conventions.strategies.get(resource_type, self._conventions.default)
+        return self.conventions.strategies.get(resource_type, self.conventions.default)
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """The roles as data, by name."""
+        return self.compiled.by_name
+
+    def changed(self, *, roles: Iterable[Role] | None = None, policies: Iterable[Policy] | None = None) -> "Snapshot":
+        """The same world with other roles or policies; what stays is not compiled again. Raises `RulesError`."""
+        return Snapshot(
+            self.compiled if roles is None else roles,
+            self.policies if policies is None else policies,
+            revision=self.revision,
+            conventions=self.conventions,
+        )
 
     def _foresee(
         self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None
     ) -> Ahead:
-        plan = self._plan(subject.roles_at(env.time), action)
+        plan = self.plan(subject.roles_at(env.time), action)
         known = Facts(subject, plan.roles, Resource(resource_type), env)
-        fields = self._conventions.fields.get(resource_type, Fields())
+        fields = self.conventions.fields.get(resource_type, Fields())
         possible = tuple(rule.foresee(known, fields) for rule in plan.rules)
         filters = STRATEGIES[strategy or self.strategy(resource_type)].filters(possible, plan.voters)
         scopes = tuple(alternatives(filters))
@@ -123,7 +146,8 @@ class Snapshot:
             revision=self.revision,
         )
 
-    def _plan(self, held: tuple[str, ...], action: str) -> Plan:
+    def plan(self, held: tuple[str, ...], action: str) -> Plan:
+        """What there is to ask of those who hold these roles."""
         plan = self._plans.get((held, action))
         if plan is None:
             if len(self._plans) >= PLANS:
@@ -140,4 +164,4 @@ class Snapshot:
         return Plan(tuple(roles), tuple(rules), tuple(voters))
 
     def _rules(self, held: str, action: str) -> list[Rule]:
-        return [rule for role in self.graph.closure(held) for rule in self._granted[role].of(action)]
+        return [rule for role in self.graph.closure(held) for rule in self.compiled.granted[role].of(action)]
