@@ -4,7 +4,8 @@ RulesError
 ├── RoleCycleError      a role inherits from itself
 ├── UnknownRoleError    a role inherits from one that doesn't exist
 ├── ActionPatternError  not an action, nor a pattern of actions
-└── ConditionError      not a condition
+├── ConditionError      not a condition
+└── WindowError         not a recurring window, or one that never opens
 """
 
 from collections.abc import Sequence
@@ -45,4 +46,13 @@ class ConditionError(RulesError):
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"{where or 'condition'}: {reason}")
         self.where = where
+        self.reason = reason
+
+
+class WindowError(RulesError):
+    """`reason` ends a sentence that begins with the window."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(f"window `{text[:100]}` {reason}")
+        self.text = text
         self.reason = reason

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 
 from models.clock import stored
+from permissions.engine.windows import Window
 
 Id = ObjectId | str
 """Stored ids are `ObjectId`; a condition compares ids of one kind only."""
@@ -16,17 +17,22 @@ Id = ObjectId | str
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A role that is held from `valid_from` (inclusive) until `valid_until` or `ended_at` (exclusive)."""
+    """A role that is held from `valid_from` (inclusive) until `valid_until` or `ended_at` (exclusive).
+
+    If it has a window, then only while that is open.
+    """
 
     role: str
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     ended_at: datetime | None = None
+    window: Window | None = None
 
     @property
     def unlimited(self) -> bool:
         """Whether it holds whenever one asks."""
-        return self.valid_from is None and self.valid_until is None and self.ended_at is None
+        limits = (self.valid_from, self.valid_until, self.ended_at, self.window)
+        return all(limit is None for limit in limits)
 
     def holds(self, at: datetime) -> bool:
         """Whether the role is held at that moment."""
@@ -34,6 +40,7 @@ class Assignment:
             (self.valid_from is None or self.valid_from <= at)
             and (self.valid_until is None or at < self.valid_until)
             and (self.ended_at is None or at < self.ended_at)
+            and (self.window is None or self.window.open(at))
         )
 
 
