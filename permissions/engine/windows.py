@@ -87,7 +87,7 @@ def _hours(text: str) -> Hours:
         raise WindowError(text, "is not like `MO-FR 09:00-17:00 Europe/Berlin`")
     days = frozenset(day for part in match["days"].split(",") for day in _days(part, text))
     start, end = _minute(match["start"], text), _minute(match["end"], text)
-    if start == end or start == MIDNIGHT:
+    if start in (end, MIDNIGHT):
         raise WindowError(text, "never opens: it ends as it begins; a whole day is `00:00-24:00`")
     return Hours(days, start, end, _zone(match["zone"], text))
 

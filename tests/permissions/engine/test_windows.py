@@ -1,6 +1,7 @@
 """Weekly hours on the clock of a place."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -61,8 +62,7 @@ def minutes_open(window: Window, day: str) -> list[str]:
     """The UTC minutes of a day at which the window opens or closes."""
     start = at(day)
     states = [(start + timedelta(minutes=n), window.open(start + timedelta(minutes=n))) for n in range(-1, 1440)]
-    pairs = zip(states, states[1:], strict=False)
-    return [later[0].strftime("%H:%M") for before, later in pairs if before[1] != later[1]]
+    return [later[0].strftime("%H:%M") for before, later in pairwise(states) if before[1] != later[1]]
 
 
 def test_the_hour_that_spring_skips_is_skipped() -> None:
