@@ -31,7 +31,7 @@ class Conversation(Document):
     updated_at: datetime
     message_count: int = 0
     counted: list[str] = []
-    """The messages counted last (`tree.figures`): what makes counting one twice harmless."""
+    """The latest messages that were counted, in order (`tree.figures`): so none is counted twice."""
     branch_count: int = 1
     root_forks: int = 0
     """How many alternatives the very first message has; those of other messages stand on their parent."""

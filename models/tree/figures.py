@@ -8,7 +8,7 @@ from models.clock import now
 from models.tree.address import Address
 
 RECENT: Final = 16
-"""Messages that a conversation remembers to have counted: as many others may come between a try and its retry."""
+"""Messages that a conversation remembers to have counted: so many others may come between a try and its retry."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -16,18 +16,29 @@ def counting(address: Address, message: Mapping[str, Any], *, forked: bool, fres
     """The update that counts the message at `address`, unless it is counted.
 
     A crash between a message and its count leaves the count short until the retry, which finds the message stored and
-    not among those counted last. A retry of a message older than all of them comes too late to tell: it counts nothing.
+    not among the latest that were counted. A retry of an older message than those comes too late to tell: it counts
+    nothing.
     """
     entry = f"{(message['created_at'] - _EPOCH) // timedelta(milliseconds=1)} {address}"
     recent = {"$ifNull": ["$counted", []]}
     known: dict[str, Any] = {"$in": [entry, recent]}
     if not fresh:
+        # INVARIANT: `counted` is in order, so whatever fell out of it is older than its first.
         older = {"$lt": [entry, {"$arrayElemAt": [recent, 0]}]}
         known = {"$or": [known, {"$and": [{"$gte": [{"$size": recent}, RECENT]}, older]}]}
     figures = {
         "message_count": {"$add": ["$message_count", 1]},
         "branch_count": {"$add": ["$branch_count", int(forked)]},
         "updated_at": {"$max": ["$updated_at", now()]},
-        "counted": {"$slice": [{"$concatArrays": [recent, [entry]]}, -RECENT]},
+        "counted": {
+            "$slice": [
+                {"$concatArrays": [_those(recent, "$lt", entry), [entry], _those(recent, "$gt", entry)]},
+                -RECENT,
+            ]
+        },
     }
     return [{"$set": {name: {"$cond": [known, f"${name}", value]} for name, value in figures.items()}}]
+
+
+def _those(entries: Mapping[str, Any], compared: str, entry: str) -> dict[str, Any]:
+    return {"$filter": {"input": entries, "as": "each", "cond": {compared: ["$$each", entry]}}}
