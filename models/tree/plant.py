@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import Final
 
 from beanie import PydanticObjectId
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from models.bucket import MessageRole, MessageStatus, Metadata
 from models.conversation import Conversation
@@ -18,6 +19,7 @@ from models.tree.buckets import Buckets
 from models.tree.draft import Draft, TreeLimits, bson_size
 from models.tree.lineage import Lineage, Segment
 
+DUPLICATE_KEY: Final = 11000
 BATCH_BYTES: Final = 4 * 1024 * 1024
 """Buckets sent in one call: the embedded server hangs on far larger ones."""
 
@@ -70,7 +72,8 @@ async def plant(
     """Store `conversation` with `sprouts`; the branch of `sprouts[chosen]` becomes its chosen one.
 
     False where that conversation is there already. Its document comes last and makes the rest visible; what a crash
-    before that left behind is swept away by the next try.
+    before that left behind is swept away by the next try. Two that plant the same at once complete each other: what
+    one sweeps away he plants again, and what he finds he leaves.
     """
     for sprout in sprouts:
         sprout.draft().check(limits)
@@ -81,9 +84,9 @@ async def plant(
     runs, homes = _grown(conversation.id, sprouts)
     buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
     for batch in _batches(_bucketed(buckets, runs, limits), BATCH_BYTES):
-        await db.buckets.insert_many(batch)
+        await _insert_missing(db.buckets, batch)
     for batch in _batches((_branch(conversation, run) for run in runs), BATCH_BYTES):
-        await db.branches.insert_many(batch)
+        await _insert_missing(db.branches, batch)
     counted = conversation.model_copy(
         update={
             "message_count": len(sprouts),
@@ -97,6 +100,14 @@ async def plant(
     except DuplicateKeyError:
         return False
     return True
+
+
+async def _insert_missing(collection: AsyncCollection[Record], batch: Sequence[Record]) -> None:
+    try:
+        await collection.insert_many(batch, ordered=False)
+    except BulkWriteError as error:
+        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+            raise
 
 
 def _grown(conversation_id: PydanticObjectId, sprouts: Sequence[Sprout]) -> tuple[list[_Run], list[Address]]:
