@@ -7,7 +7,9 @@ from beanie import Document
 from models.branch import Branch
 from models.bucket import Bucket
 from models.conversation import Conversation, Reader
+from models.permission_change import PermissionChange
 from models.policy import Policy
+from models.resource_type import ResourceType
 from models.role import Role, RoleAssignment
 from models.signing_key import SigningKey
 from models.user import User
@@ -16,8 +18,10 @@ DOCUMENTS: Final[list[type[Document]]] = [
     Branch,
     Bucket,
     Conversation,
+    PermissionChange,
     Policy,
     Reader,
+    ResourceType,
     Role,
     RoleAssignment,
     SigningKey,

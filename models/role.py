@@ -37,13 +37,14 @@ class Role(Document):
 
 
 class RoleAssignment(Document):
-    """A user's role, from when until when. An ended one keeps its end."""
+    """A user's role, from when until when, and in which weekly hours. An ended one keeps its end."""
 
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     user_id: PydanticObjectId
     role: str
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    window: str | None = None
     granted_by: PydanticObjectId | None = None
     granted_at: datetime
     reason: str | None = None

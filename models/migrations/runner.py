@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from models.clock import now
 from models.database import Record
-from models.migrations import m0001_first_indexes
+from models.migrations import m0001_first_indexes, m0002_permission_history
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,10 @@ class Migration:
     apply: Callable[[AsyncDatabase[Record]], Awaitable[None]]
 
 
-MIGRATIONS: Sequence[Migration] = (Migration("0001_first_indexes", m0001_first_indexes.apply),)
+MIGRATIONS: Sequence[Migration] = (
+    Migration("0001_first_indexes", m0001_first_indexes.apply),
+    Migration("0002_permission_history", m0002_permission_history.apply),
+)
 
 
 async def applied(db: AsyncDatabase[Record]) -> set[str]:
