@@ -22,7 +22,7 @@ test: $(VENV)/development ## run every test (ARGS="-k tree" adds options)
 check: $(VENV)/development ## format, lint, import contracts, types
 	@echo "== format"; $(BIN)/ruff format --check
 	@echo "== lint"; $(BIN)/ruff check
-	@echo "== import contracts"; $(BIN)/lint-imports
+	@echo "== import contracts"; $(BIN)/lint-imports --no-logo
 	@echo "== types"; $(BIN)/mypy
 
 format: $(VENV)/development ## put the code into its form

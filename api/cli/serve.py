@@ -116,6 +116,8 @@ def _tidy_exit() -> Iterator[None]:
     """Until the supervisor listens to signals, each of them unwinds what is started."""
 
     def unwind(number: int, frame: object) -> None:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)  # once is enough: what follows shall end in order
         raise SystemExit(0)
 
     before = {number: signal.signal(number, unwind) for number in stopping()}
