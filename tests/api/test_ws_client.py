@@ -64,7 +64,9 @@ Subscribe = Callable[..., Any]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("live")
-    with Parley(directory, {"DATA_DIR": str(directory / "data")}).serve("--demo", "--workers", "2") as server:
+    with Parley(directory, {"DATA_DIR": str(directory / "data"), "LOG_LEVEL": "error"}).serve(
+        "--demo", "--workers", "2"
+    ) as server:
         yield server
 
 
