@@ -44,3 +44,8 @@ class Action(StrEnum):
 def resource_type(action: str) -> str:
     """The type of resource that `action` is done to; of a pattern too."""
     return action.partition(":")[0]
+
+
+def verbs(type_: str) -> list[str]:
+    """The built-in actions of a type of resource, as `read`."""
+    return [action.partition(":")[2] for action in Action if action.resource_type == type_]

@@ -1,14 +1,17 @@
 """What the engine is asked about: resources from stored documents, and where lists find the same attributes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from models.conversation import Conversation
 from models.user import User
-from permissions.actions import Action
+from permissions.actions import Action, verbs
+from permissions.actions import resource_type as type_of
 from permissions.engine.facts import Id, Resource
 from permissions.engine.filters import Fields
+from permissions.engine.resource_type import ResourceType, resource_type
+from permissions.engine.schema import Schema
 from permissions.engine.snapshot import Conventions
 
 CONVERSATION: Final = "conversation"
@@ -23,7 +26,61 @@ FIELDS: Final[Mapping[str, Fields]] = {
 }
 """INVARIANT: these are the fields that the functions below read, so that a list agrees with a check."""
 
-CONVENTIONS: Final = Conventions(strategies={}, fields=FIELDS)
+OWNED: Final = {
+    "id": "id",
+    "owner_id": "id",
+    "region": "string",
+    "department": "string",
+    "clearance_required": "number",
+}
+PERSONAL: Final = {
+    "id": "id",
+    "region": "string",
+    "department": "string",
+    "clearance": "number",
+    "teams": "list<string>",
+}
+
+TYPES: Final[Mapping[str, ResourceType]] = {
+    each.name: each
+    for each in (
+        resource_type(
+            CONVERSATION,
+            verbs(CONVERSATION),
+            {"read_write": ("create", "read", "update", "delete")},
+            OWNED,
+            open=True,
+            fields=FIELDS[CONVERSATION],
+        ),
+        resource_type(
+            MESSAGE,
+            verbs(MESSAGE),
+            {"read_write": ("read", "append", "edit", "delete")},
+            OWNED,
+            open=True,
+            fields=FIELDS[MESSAGE],
+        ),
+        resource_type(USER, verbs(USER), attributes=PERSONAL, fields=FIELDS[USER]),
+        resource_type(SESSION, verbs(SESSION), attributes={"owner_id": "id"}),
+        resource_type("role", verbs("role"), {"read_write": ("read", "write")}),
+        resource_type("policy", verbs("policy"), {"read_write": ("read", "write")}),
+        resource_type("audit", verbs("audit")),
+        resource_type("schema", verbs("schema")),
+    )
+}
+"""The types that are built in. A stored type of the name `user` may declare further attributes of accounts."""
+
+CONVENTIONS: Final = Conventions.of(TYPES.values())
+
+
+def schemas(actions: Iterable[str], known: Mapping[str, ResourceType] = TYPES) -> Iterator[Schema]:
+    """What a condition of rules about `actions` may name: it must be right by each of these.
+
+    `known` are all types there are. For `*` and types that aren't known any attribute of the resource goes.
+    """
+    user = known[USER].attributes
+    for name in dict.fromkeys(map(type_of, actions)):
+        yield known[name].schema(user) if name in known else Schema(user, open=frozenset({"resource"}))
 
 
 def conversation_resource(conversation: Conversation) -> Resource:

@@ -40,6 +40,10 @@ class ActionPatternError(RulesError):
         self.pattern = pattern
 
 
+class SchemaError(RulesError):
+    """Its text says what is wrong with a type of resource."""
+
+
 class ConditionError(RulesError):
     """`where` is the way to the wrong part, as `of[1].left`; empty for the whole."""
 

@@ -55,9 +55,9 @@ class RuleIndex:
         for pattern, rule in rules:
             self._by_pattern[checked(pattern)].append(rule)
 
-    def of(self, action: str) -> list[Rule]:
-        """Every rule that speaks of `action`, each once."""
-        patterns = (action, f"{resource_type(action)}:*", "*")
+    def of(self, action: str, levels: Iterable[str] = ()) -> list[Rule]:
+        """Every rule that speaks of `action`, or of one of the levels that contain it, each once."""
+        patterns = (action, *levels, f"{resource_type(action)}:*", "*")
         return list(dict.fromkeys(rule for each in patterns for rule in self._by_pattern.get(each, ())))
 
 

@@ -1,13 +1,14 @@
 """All roles and policies of a moment, compiled: what decides."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
 from permissions.engine.decision import Decision
 from permissions.engine.facts import Env, Facts, Resource, Subject
 from permissions.engine.filters import Fields, alternatives
+from permissions.engine.resource_type import ResourceType
 from permissions.engine.roles import RoleGraph
 from permissions.engine.rulebook import Policy, Role, RuleIndex, rules_of_policy, rules_of_role
 from permissions.engine.rules import Effect, Outcome, Possible, Reason, Rule
@@ -34,11 +35,28 @@ class Ahead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """What the engine is told of types of resources: how conflicts end, and where attributes are stored."""
+    """What the engine is told of types of resources: how conflicts end, where attributes are stored, and the levels.
+
+    `levels` gives for an action (`report:read`) the levels that contain it (`report:read_write`).
+    """
 
     strategies: Mapping[str, ConflictStrategy]
     fields: Mapping[str, Fields]
     default: ConflictStrategy = ConflictStrategy.DENY_OVERRIDES
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, types: Iterable[ResourceType], default: ConflictStrategy = ConflictStrategy.DENY_OVERRIDES
+    ) -> "Conventions":
+        """What the engine has to know of these types."""
+        types = list(types)
+        return cls(
+            {each.name: each.strategy for each in types if each.strategy is not None},
+            {each.name: each.fields for each in types if each.fields is not None},
+            default,
+            {action: levels for each in types for action, levels in each.levels_by_action().items()},
+        )
 
 
 PLAIN: Final = Conventions({}, {})
@@ -156,7 +174,7 @@ class Snapshot:
         return plan
 
     def _make_plan(self, held: tuple[str, ...], action: str) -> Plan:
-        policies = self._policies.of(action)
+        policies = self._policies.of(action, self.conventions.levels.get(action, ()))
         own = {role: self._rules(role, action) for role in held}
         rules = dict.fromkeys([*(rule for rules in own.values() for rule in rules), *policies])
         voters = [frozenset([*rules, *policies]) for rules in own.values()] or [frozenset(policies)]
@@ -164,4 +182,5 @@ class Snapshot:
         return Plan(tuple(roles), tuple(rules), tuple(voters))
 
     def _rules(self, held: str, action: str) -> list[Rule]:
-        return [rule for role in self.graph.closure(held) for rule in self.compiled.granted[role].of(action)]
+        levels = self.conventions.levels.get(action, ())
+        return [rule for role in self.graph.closure(held) for rule in self.compiled.granted[role].of(action, levels)]

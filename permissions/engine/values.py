@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ class Kind(StrEnum):
     STRING = "string"
     DATE = "date"
     ID = "id"
+    DURATION = "duration"
+    """Never stored: MongoDB has no such type."""
 
 
 BSON_TYPES: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -30,7 +32,7 @@ BSON_TYPES: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 """The stored types of each kind, as `$type` names them."""
 
-ORDERED: Final = frozenset({Kind.NUMBER, Kind.STRING, Kind.DATE})
+ORDERED: Final = frozenset({Kind.NUMBER, Kind.STRING, Kind.DATE, Kind.DURATION})
 """Kinds with a before and an after."""
 
 LONGEST_INT: Final = 2**63
@@ -42,6 +44,7 @@ _EXACT: Final[Mapping[type, Kind]] = {
     int: Kind.NUMBER,
     str: Kind.STRING,
     ObjectId: Kind.ID,
+    timedelta: Kind.DURATION,
 }
 _DERIVED: Final[tuple[tuple[type, Kind], ...]] = (
     (str, Kind.STRING),
@@ -74,12 +77,12 @@ def is_list(value: object) -> bool:
 
 
 def storable(value: object) -> bool:
-    """Whether MongoDB can be told of this scalar: no huge integer, no half of a surrogate pair."""
+    """Whether MongoDB can be told of this scalar: no huge integer, no half of a surrogate pair, no duration."""
     if isinstance(value, str):
         return value.isascii() or _encodes(value)
     if isinstance(value, int):
         return -LONGEST_INT <= value < LONGEST_INT
-    return True
+    return not isinstance(value, timedelta)
 
 
 def _encodes(text: str) -> bool:
