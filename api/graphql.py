@@ -15,7 +15,7 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api import graphiql
-from api.errors import Code, extensions_of
+from api.errors import AWAY, UNAVAILABLE, Code, extensions_of
 from api.schema import Schema
 from api.services import Services
 from permissions.access import Access
@@ -67,6 +67,8 @@ class Endpoint(GraphQL[Context, None]):
             return await self.run(request)
         except AuthnUnavailableError as error:
             return _refused(str(error), Code.UNAVAILABLE, 503)
+        except UNAVAILABLE:  # before the schema was asked: rules and sessions are read first
+            return _refused(AWAY, Code.UNAVAILABLE, 503)
         except HTTPException as error:
             return _refused(error.reason, Code.BAD_USER_INPUT, error.status_code)
 
