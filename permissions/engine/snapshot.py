@@ -37,13 +37,15 @@ class Ahead(NamedTuple):
 class Conventions:
     """What the engine is told of types of resources: how conflicts end, where attributes are stored, and the levels.
 
-    `levels` gives for an action (`report:read`) the levels that contain it (`report:read_write`).
+    `levels` gives for an action (`report:read`) the levels that contain it (`report:read_write`); `actions` are those
+    that the types declare.
     """
 
     strategies: Mapping[str, ConflictStrategy]
     fields: Mapping[str, Fields]
     default: ConflictStrategy = ConflictStrategy.DENY_OVERRIDES
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    actions: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Conventions:
             {each.name: each.fields for each in types if each.fields is not None},
             default,
             {action: levels for each in types for action, levels in each.levels_by_action().items()},
+            frozenset(action for each in types for action in each.expand("*")),
         )
 
 
