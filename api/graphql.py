@@ -114,6 +114,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         tree=services.tree,
         broker=services.broker,
         accounts=services.authentication.accounts,
+        permissions=services.permissions,
         judge=judge,
         services=services,
     )

@@ -10,6 +10,7 @@ from models.tree import MessageTree
 from permissions.access import Access
 from permissions.authn.accounts import Accounts
 from permissions.authn.principal import Client, Principal
+from permissions.store import PermissionStore
 from resolvers.live import Broker
 from resolvers.loaders import Loaders
 
@@ -27,6 +28,7 @@ class Context:
     tree: MessageTree
     broker: Broker
     accounts: Accounts
+    permissions: PermissionStore
     judge: Callable[[Principal | None], Awaitable[Access]]
     """What somebody may do as of now, by the newest rules."""
     connection_params: object = None

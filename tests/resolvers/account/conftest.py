@@ -68,6 +68,7 @@ class World:
             tree=MessageTree(self.database.db, TreeLimits()),
             broker=MemoryBroker(),
             accounts=self.accounts,
+            permissions=self.store,
         )
         result = await self.schema.execute(query, variable_values=variables, context_value=context)
         return Answer(result.data or {}, result.errors or [])
