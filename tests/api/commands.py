@@ -4,12 +4,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.processes import children, gone
+from tests.processes import children, gone, until
 
 COMMAND = [sys.executable, "-P", "-m", "api"]
 SECRET = "a secret of the tests, 32 characters and more"
@@ -26,11 +27,22 @@ class Outcome:
 
 @dataclass
 class Server:
-    """A running `parley serve`. `output` is what it has said up to being ready, and all of it once stopped."""
+    """A running `parley serve`, and the file into which it speaks."""
 
-    process: subprocess.Popen[str]
-    url: str
-    output: str
+    process: subprocess.Popen[bytes]
+    said: Path
+    url: str = ""
+
+    @property
+    def output(self) -> str:
+        """All that it has said so far."""
+        return self.said.read_text()
+
+    def said_or_ended(self, sought: str) -> re.Match[str] | None:
+        """What it said that matches; fails if it has ended without."""
+        found = re.search(sought, self.output)
+        assert found or self.process.poll() is None, f"no server:\n{self.output}"
+        return found
 
     @property
     def port(self) -> str:
@@ -42,8 +54,7 @@ class Server:
 
     def wait(self) -> int:
         """Its exit status, when it has ended."""
-        self.output += self.process.communicate(timeout=30)[0]
-        return self.process.returncode
+        return self.process.wait(timeout=30)
 
     def stop(self, number: int) -> int:
         """Send a signal; the exit status."""
@@ -77,36 +88,27 @@ class Parley:
         return Outcome(ended.returncode, ended.stdout, ended.stderr)
 
     @contextmanager
-    def serve(self, *arguments: str, until: str = r"Parley serves (http://\S+)/graphql") -> Iterator[Server]:
-        """A server for the length of a block, which begins with the line that matches `until`.
+    def serve(self, *arguments: str, ready: str = r"Parley serves (http://\S+)/graphql") -> Iterator[Server]:
+        """A server for the length of a block, which begins when it has said what matches `ready`.
 
         Its port is a free one, unless `--port` is among the arguments.
         """
-        process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", *arguments],
-            cwd=self.directory,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        server = Server(process, "", "")
+        said = self.directory / f"serve-{time.monotonic_ns()}.txt"
+        with said.open("wb") as file:
+            process = subprocess.Popen(
+                [*COMMAND, "serve", "--port", "0", *arguments],
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        server = Server(process, said)
         try:
-            self._await(server, until)
+            server.url = until(lambda: server.said_or_ended(ready), seconds=60)[1]
             yield server
         finally:
             started = server.started()
             process.kill()
-            process.communicate()
+            process.wait()
             assert gone(started)
-
-    @staticmethod
-    def _await(server: Server, line_sought: str) -> None:
-        assert server.process.stdout
-        for line in server.process.stdout:
-            server.output += line
-            if found := re.search(line_sought, line):
-                server.url = found[1]
-                return
-        raise AssertionError(f"no server:\n{server.output}")

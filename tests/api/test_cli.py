@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from api.cli.importing import Format
 from models.embedded import EmbeddedStores
 from models.transfer.importing import FORMATS
-from tests.api.commands import Parley
+from tests.api.commands import Outcome, Parley
 
 PASSWORD = "correct horse battery staple"
 TREE = {
@@ -72,7 +72,7 @@ def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
 
 def test_migrate_says_what_it_did_and_does_it_once(parley: Parley) -> None:
     assert "applied 0001_first_indexes\n" in parley("migrate").out
-    assert parley("migrate").out == "nothing to do\n"
+    assert parley("migrate") == Outcome(0, "nothing to do\n", "")
 
 
 def test_an_account_is_made_with_its_attributes(parley: Parley) -> None:

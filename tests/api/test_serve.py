@@ -66,7 +66,7 @@ def test_a_stopping_signal_ends_workers_and_stores_and_leaves_nothing(parley: Pa
 
 
 def test_a_stop_during_the_start_is_a_stop_too(parley: Parley) -> None:
-    with parley.serve(until="(embedded MongoDB and Redis)") as server:
+    with parley.serve(ready="(embedded MongoDB and Redis)") as server:
         started = server.started()
         assert server.stop(signal.SIGTERM) == 0
         assert gone(started, seconds=0.5)
@@ -77,6 +77,7 @@ def test_the_demo_can_be_logged_in_to_and_is_found_again(tmp_path: Path) -> None
     with parley.serve("--demo") as server:
         first = conversations_of_alice(server)
         assert first > 0
+        until(lambda: "Ctrl-C" in server.output)
         assert server.stop(signal.SIGTERM) == 0
         assert "admin@demo.example" in server.output
         assert PASSWORD in server.output
@@ -128,7 +129,7 @@ def test_a_data_directory_in_use_is_one_clear_line(shared: tuple[Parley, Server]
 def test_other_commands_attach_to_the_stores_of_a_running_server(shared: tuple[Parley, Server]) -> None:
     parley, server = shared
     started = server.started()
-    assert parley("migrate").out == "nothing to do\n"
+    assert parley("migrate") == Outcome(0, "nothing to do\n", "")
     assert server.started() == started
 
 
