@@ -84,13 +84,13 @@ async def test_ten_thousand_nested_forks_grow_linearly(database: Database, tree:
     assert {(row.sibling_index, row.sibling_count) for row in rows[1:]} == {(1, 2)}
 
 
-async def test_a_thousand_forks_appended_read_as_the_planted_ones(database: Database, tree: MessageTree) -> None:
+async def test_forks_upon_forks_appended_read_as_the_planted_ones(database: Database, tree: MessageTree) -> None:
     conversation = await planted(tree, [])
     tip = (await tree.append(conversation, None, Draft(MessageRole.USER, "new 0"))).address
-    for depth in range(1, 1_001):
+    for depth in range(1, 2 * FANOUT + 10):
         await tree.append(conversation, tip, Draft(MessageRole.USER, f"old {depth}"))
         tip = (await tree.append(conversation, tip, Draft(MessageRole.USER, f"new {depth}"))).address
     rows = await walk_back(tree.history(conversation), tip.branch, 100)
-    assert [row.message["content"] for row in rows] == [f"new {depth}" for depth in range(1_001)]
+    assert [row.message["content"] for row in rows] == [f"new {depth}" for depth in range(2 * FANOUT + 10)]
     assert {(row.sibling_index, row.sibling_count) for row in rows[1:]} == {(1, 2)}
     await check_well_formed(database.db, conversation.id)
