@@ -23,21 +23,29 @@ WRITERS = 8
 PATIENCE_SECONDS = 40.0
 """How long a writer tries to get one message acknowledged: a restart is in it."""
 
-PAGE = """
+PLACE = "fragment Place on Message { id content depth siblingCount siblingIndex parent { id } }"
+NODES = PLACE + "query ($ids: [ID!]!) { nodes(ids: $ids) { ...Place } }"
+PAGE = (
+    """
 query ($id: ID!, $branch: ID, $first: Int, $after: String, $last: Int, $before: String) {
   conversation(id: $id) {
     messageCount
     messages(branch: $branch, first: $first, after: $after, last: $last, before: $before) {
-      edges { node { id content depth siblingCount siblingIndex parent { id } } }
+      edges { node { ...Place } }
       pageInfo { hasNextPage endCursor hasPreviousPage startCursor }
     }
   }
 }"""
+    + PLACE
+)
 BRANCHES = """
 query ($id: ID!, $after: String) {
   conversation(id: $id) {
     branchCount
-    branches(first: 100, after: $after) { edges { node { id messageCount } } pageInfo { hasNextPage endCursor } }
+    branches(first: 100, after: $after) {
+      edges { node { id messageCount forkedFrom { depth } } }
+      pageInfo { hasNextPage endCursor }
+    }
   }
 }"""
 
@@ -72,10 +80,14 @@ class Drill:
 
     def _input(self, content: str) -> dict[str, Any]:
         sent = {"content": content, "idempotencyKey": content}
-        if int(content.split()[1]) % 2:
+        if self.place(content) == self.line:
             return sent | {"conversationId": self.line}
-        parents = [known_id for known, known_id in self.acknowledged.items() if not int(known.split()[1]) % 2]
+        parents = [known_id for known, known_id in self.acknowledged.items() if self.place(known) == self.tree]
         return sent | {"conversationId": self.tree, "parentId": random.choice(parents) if parents else None}
+
+    def place(self, content: str) -> str:
+        """The conversation that a content goes to."""
+        return (self.tree, self.line)[int(content.split()[1]) % 2]
 
     @staticmethod
     async def _try(client: httpx.AsyncClient, sent: dict[str, Any]) -> str | None:
@@ -144,20 +156,23 @@ def check_the_line(drill: Drill) -> None:
 
 
 def check_the_tree(drill: Drill) -> None:
-    """Walked branch by branch: each path begins at a root and is unbroken, and siblings agree about themselves."""
-    found: dict[str, Node] = {}
-    branches = list(all_branches(drill.person, drill.tree))
-    for branch in branches:
-        path = list(walk(drill.person, drill.tree, "first", branch["id"]))
-        assert [node["depth"] for node in path] == list(range(branch["messageCount"]))
-        parents = [None, *(node["id"] for node in path[:-1])]
-        assert [node["parent"] and node["parent"]["id"] for node in path] == parents
-        found |= {node["id"]: node for node in path}
+    """Each message is at its place, siblings agree about themselves, and there is nothing beside them."""
+    found = {node["id"]: node for node in named(drill, drill.tree)}
     assert as_acknowledged(drill, list(found.values())) == APPENDS // 2
+    assert all(node["depth"] == found[node["parent"]["id"]]["depth"] + 1 for node in found.values() if node["parent"])
     children = Counter(str(node["parent"]) for node in found.values())
     places = {(str(node["parent"]), node["siblingIndex"]) for node in found.values()}
     assert all(node["siblingCount"] == children[str(node["parent"])] for node in found.values())
     assert places == {(parent, index) for parent, number in children.items() for index in range(number)}
+    branches = list(all_branches(drill.person, drill.tree))
+    shared = sum(branch["forkedFrom"]["depth"] + 1 for branch in branches if branch["forkedFrom"])
+    assert sum(branch["messageCount"] for branch in branches) - shared == len(found)
+    for branch in random.sample(branches, 40):
+        path = list(walk(drill.person, drill.tree, "first", branch["id"]))
+        assert path == [found[node["id"]] for node in path]
+        assert len(path) == branch["messageCount"]
+        parents = [None, *({"id": node["id"]} for node in path[:-1])]
+        assert [node["parent"] for node in path] == parents
 
 
 def check_retries(drill: Drill) -> None:
@@ -174,6 +189,13 @@ def as_acknowledged(drill: Drill, nodes: list[Node]) -> int:
     assert len({node["content"] for node in nodes}) == len(nodes)
     assert all(drill.acknowledged[node["content"]] == node["id"] for node in nodes)
     return len(nodes)
+
+
+def named(drill: Drill, conversation_id: str) -> Iterator[Node]:
+    """All acknowledged messages of a conversation, by their ids."""
+    ids = [message_id for content, message_id in drill.acknowledged.items() if drill.place(content) == conversation_id]
+    for start in range(0, len(ids), 100):
+        yield from drill.person.ask(NODES, ids=ids[start : start + 100])["nodes"]
 
 
 def walk(person: Person, conversation_id: str, direction: str, branch: str | None = None) -> Iterator[Node]:
