@@ -4,6 +4,7 @@ from typing import Final
 
 from beanie import Document
 
+from models.audit import AuditBlock, AuditCheckpoint
 from models.branch import Branch
 from models.bucket import Bucket
 from models.conversation import Conversation, Reader
@@ -15,6 +16,8 @@ from models.signing_key import SigningKey
 from models.user import User
 
 DOCUMENTS: Final[list[type[Document]]] = [
+    AuditBlock,
+    AuditCheckpoint,
     Branch,
     Bucket,
     Conversation,

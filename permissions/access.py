@@ -1,16 +1,50 @@
 """One caller, one request, one snapshot: decide, require, filter."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from permissions.actions import Action, resource_type
 from permissions.authn.errors import UnauthenticatedError
+from permissions.engine.conflicts import ConflictStrategy
 from permissions.engine.decision import Decision
 from permissions.engine.facts import Env, Id, Resource, Subject
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
 from permissions.errors import DeniedError
 from permissions.resources import reading
+
+KEPT: Final = 1_000
+"""Allowed decisions that wait to be logged; of more only the number is known. Of denials each one waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A decision that an answer rests on, with what else it rested on."""
+
+    decision: Decision
+    subject: Subject
+    env: Env
+    strategy: ConflictStrategy
+
+
+@dataclass(slots=True)
+class Takings:
+    """What was decided since somebody last asked."""
+
+    denied: list[Taken]
+    allowed: list[Taken]
+    missed: int = 0
+    """Allowed decisions of which only this number is known."""
+
+    def add(self, taken: Taken) -> None:
+        """Keep it, if there is room."""
+        if not taken.decision:
+            self.denied.append(taken)
+        elif len(self.allowed) < KEPT:
+            self.allowed.append(taken)
+        else:
+            self.missed += 1
 
 
 class Access:
@@ -33,23 +67,55 @@ class Access:
         self._env: Final = env
         self._refusal: Final = refusal
         self._decisions: Final[dict[tuple[str, str, Id], Decision]] = {}
+        self._known: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._foreseen: Final[dict[str, Decision]] = {}
+        self._takings = Takings([], [])
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The rules that this request goes by."""
+        return self._snapshot
+
+    @property
+    def subject(self) -> Subject | None:
+        """Who asks; None is nobody."""
+        return self._subject
+
+    @property
+    def env(self) -> Env:
+        """The circumstances under which he asks."""
+        return self._env
 
     def decide(self, action: str, resource: Resource) -> Decision:
-        """Whether the caller may, and why."""
+        """Whether the caller may, and why. Such a decision is logged; see `takings`."""
+        if resource.id is None:
+            return self._taken(self._ask(action, resource))
+        key = (action, resource.type, resource.id)
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decisions[key] = self._taken(self.consider(action, resource))
+        return decision
+
+    def consider(self, action: str, resource: Resource) -> Decision:
+        """The same for somebody who only wants to know: nothing is done or refused, so nothing is logged."""
         if resource.id is None:
             return self._ask(action, resource)
         key = (action, resource.type, resource.id)
-        known = self._decisions.get(key)
+        known = self._known.get(key)
         if known is None:
-            known = self._decisions[key] = self._ask(action, resource)
+            known = self._known[key] = self._ask(action, resource)
         return known
+
+    def takings(self) -> Takings:
+        """What was decided since this was last asked, each decision once."""
+        takings, self._takings = self._takings, Takings([], [])
+        return takings
 
     def foresee(self, action: str) -> Decision:
         """Whether there may be any resource at all to which the caller may do `action`: the question before loading."""
         known = self._foreseen.get(action)
         if known is None:
-            known = self._foreseen[action] = self._look_ahead(action)
+            known = self._foreseen[action] = self._taken(self._look_ahead(action))
         return known
 
     def require(self, action: str, resource: Resource) -> Decision:
@@ -94,13 +160,19 @@ class Access:
             action
             for resource in resources
             for action in Action
-            if action.resource_type == resource.type and self.decide(action, resource)
+            if action.resource_type == resource.type and self.consider(action, resource)
         ]
 
     def _ask(self, action: str, resource: Resource) -> Decision:
         if self._subject is None:
             return self._nobody(action, resource)
         return self._snapshot.decide(self._subject, action, resource, self._env)
+
+    def _taken(self, decision: Decision) -> Decision:
+        if self._subject is not None:
+            strategy = self._snapshot.strategy(decision.resource.type)
+            self._takings.add(Taken(decision, self._subject, self._env, strategy))
+        return decision
 
     def _look_ahead(self, action: str) -> Decision:
         type_ = resource_type(action)
@@ -116,4 +188,4 @@ class Access:
         if resource.id is None:
             return True
         question = reading(resource)
-        return question is not None and bool(self.decide(*question))
+        return question is not None and bool(self.consider(*question))

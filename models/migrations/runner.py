@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from models.clock import now
 from models.database import Record
-from models.migrations import m0001_first_indexes, m0002_permission_history
+from models.migrations import m0001_first_indexes, m0002_permission_history, m0003_audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Migration:
 MIGRATIONS: Sequence[Migration] = (
     Migration("0001_first_indexes", m0001_first_indexes.apply),
     Migration("0002_permission_history", m0002_permission_history.apply),
+    Migration("0003_audit", m0003_audit.apply),
 )
 
 

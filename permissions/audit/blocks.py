@@ -1,0 +1,123 @@
+"""The chain in MongoDB: read by number, grown at its end by whoever is first."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from models.clock import now
+from models.database import Record
+from permissions.audit.chain import GENESIS, Head, Sealer
+
+WINDOW: Final = 100
+"""Blocks to read at once."""
+HEADS: Final = {"_id": 1, "digest": 1, "at": 1}
+
+
+class Blocks:
+    """Numbers have no gaps, so blocks are asked for by number: on no store does that need a scan or a sort."""
+
+    def __init__(self, db: AsyncDatabase[Record]) -> None:
+        self._blocks: Final = db.audit_blocks
+        self._checkpoints: Final = db.audit_checkpoints
+
+    async def append(self, head: Head, records: Sequence[Record], sealer: Sealer) -> Head:
+        """Put `records` at the end, which may have moved on from `head`, and return the new end."""
+        while True:
+            block = sealer.block(head, records, now())
+            try:
+                await self._blocks.insert_one(block)
+                return Head.of(block)
+            except DuplicateKeyError:
+                # Another worker was first; or we were, and the answer got lost on its way.
+                there = await self.head(block["_id"])
+                if there is not None and there.digest == block["digest"]:
+                    return there
+                head = await self.end(there or head)
+
+    async def head(self, number: int) -> Head | None:
+        """The block of that number, as a head."""
+        found = await self._blocks.find_one({"_id": number}, HEADS)
+        return Head.of(found) if found else None
+
+    async def end(self, head: Head) -> Head:
+        """The end of the chain, going on from `head`."""
+        while True:
+            numbers = range(head.number + 1, head.number + 1 + WINDOW)
+            following = {each.number: each for each in await self._heads(numbers)}
+            for number in numbers:
+                if number not in following:
+                    return head
+                head = following[number]
+
+    async def search_end(self) -> Head:
+        """The end of the chain, when nothing is known of it. A gap may mislead it: verifying finds gaps."""
+        last = await self.start()
+        step = 1
+        while found := await self._heads([last.number + step * number for number in range(1, WINDOW)]):
+            last, step = max(found), step * WINDOW
+        while step > 1:
+            step //= WINDOW
+            found = await self._heads([last.number + step * number for number in range(1, WINDOW)])
+            last = max([last, *found])
+        return await self.end(last)
+
+    async def start(self) -> Head:
+        """What comes before the oldest block: what was cut, as its newest checkpoint has it."""
+        checkpoints = await self.checkpoints()
+        if not checkpoints:
+            return GENESIS
+        newest = max(checkpoints, key=lambda each: int(each["_id"]))
+        return Head.of(newest)
+
+    async def checkpoints(self) -> list[Record]:
+        """All of them: one a cut, and only the newest is kept."""
+        return await self._checkpoints.find({}).to_list()
+
+    async def keep_checkpoint(self, checkpoint: Record) -> None:
+        """Store it, and let go of older ones."""
+        older = [each["_id"] for each in await self.checkpoints() if each["_id"] < checkpoint["_id"]]
+        await self._checkpoints.insert_one(checkpoint)
+        await self._checkpoints.delete_many({"_id": {"$in": older}})
+
+    async def walk(self, after: int, last: int) -> AsyncIterator[Record]:
+        """The blocks from the one that follows `after` to `last`, by number."""
+        for first in range(after + 1, last + 1, WINDOW):
+            numbers = range(first, min(first + WINDOW, last + 1))
+            found = await self._blocks.find({"_id": {"$in": list(numbers)}}).to_list()
+            for block in sorted(found, key=lambda each: int(each["_id"])):
+                yield block
+
+    async def strangers(self, after: int, last: int) -> list[Any]:
+        """The ids of what is in the collection, and not in the chain from `after` to `last`. Reads them all."""
+        ids = [each["_id"] async for each in self._blocks.find({}, {"_id": 1})]
+        return [each for each in ids if type(each) is not int or not after < each <= last]
+
+    async def older_than(self, moment: datetime) -> Head | None:
+        """The last block from before `moment`, if there is any."""
+        pipeline: list[Record] = [
+            {"$match": {"at": {"$lt": moment}}},
+            {"$project": HEADS},
+            {"$sort": {"_id": -1}},
+            {"$limit": 1},
+        ]
+        found = await (await self._blocks.aggregate(pipeline)).to_list()
+        return Head.of(found[0]) if found else None
+
+    async def delete(self, numbers: Iterable[int]) -> None:
+        """Remove blocks."""
+        await self._blocks.delete_many({"_id": {"$in": list(numbers)}})
+
+    async def find(self, decision_id: str) -> tuple[int, Record] | None:
+        """The block's number, and the record of that decision."""
+        block = await self._blocks.find_one({"records.decision": decision_id})
+        if block is None:
+            return None
+        number, records = block["_id"], block["records"]
+        return next(((number, each) for each in records if each.get("decision") == decision_id), None)
+
+    async def _heads(self, numbers: Iterable[int]) -> list[Head]:
+        found = self._blocks.find({"_id": {"$in": list(numbers)}}, HEADS)
+        return [Head.of(each) for each in await found.to_list()]

@@ -1,0 +1,191 @@
+"""What happens, as records of the log: small, bounded, and without anything that somebody wrote."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+import orjson
+from bson import ObjectId
+
+from models.clock import now
+from models.database import Record
+from permissions.access import Taken
+from permissions.authn.principal import Client, Principal
+from permissions.engine.facts import Id
+
+DECISION: Final = "decision"
+"""The kind of a record that tells of a decision."""
+MISSED: Final = "decision.missed"
+"""The kind of a record that tells how many allowed decisions could not be kept."""
+
+MAX_TEXT: Final = 200
+"""Characters of an id, a reason or an attribute."""
+MAX_REASON: Final = 1_000
+MAX_FACTS: Final = 4_096
+"""Bytes of the facts that a decision rested on; larger ones are left out."""
+MAX_STATE: Final = 16_384
+"""Bytes of a state before or after a change; of a larger one only its size is kept."""
+MAX_RULES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who did it, and from where. Without a user: the system itself, or nobody."""
+
+    user_id: Id | None = None
+    session_id: str | None = None
+    ip: str | None = None
+    request_id: str = ""
+
+    @classmethod
+    def of(cls, principal: Principal | None, client: Client) -> Self:
+        """The origin of a request."""
+        user, session = (principal.user_id, principal.session_id) if principal else (None, None)
+        return cls(user, session, client.ip, client.request_id)
+
+
+SYSTEM: Final = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was done to: a role, an assignment, an account …"""
+
+    type: str
+    id: Id | None = None
+
+
+def change(
+    kind: str, by: Origin, target: Target, before: Any = None, after: Any = None, reason: str | None = None
+) -> Record:
+    """The record of something that was done."""
+    return _present(
+        at=now(),
+        kind=kind,
+        **_whence(by),
+        resource_type=target.type,
+        resource_id=_text(target.id),
+        reason=_text(reason, MAX_REASON),
+        before=_state(before),
+        after=_state(after),
+    )
+
+
+def decided(taken: Taken, origin: Origin, at: datetime) -> Record:
+    """The record of a decision."""
+    decision = taken.decision
+    return _present(
+        at=at,
+        kind=DECISION,
+        **_whence(origin) | {"by": _text(decision.subject_id)},
+        action=_text(decision.action),
+        resource_type=_text(decision.resource.type),
+        resource_id=_text(decision.resource.id),
+        effect=str(decision.effect),
+        decided_by=[text for each in decision.decided_by[:MAX_RULES] if (text := _text(each))] or None,
+        decision=decision.id,
+        strategy=str(taken.strategy),
+        revision=str(decision.revision),
+        reason=_text(decision.reason, MAX_REASON),
+        facts=_facts(taken),
+    )
+
+
+def missed(number: int) -> Record:
+    """The record that tells how many allowed decisions were not kept."""
+    return _present(at=now(), kind=MISSED, reason=f"{number} allowed decisions were not kept")
+
+
+def _whence(origin: Origin) -> Record:
+    return {
+        "by": _text(origin.user_id),
+        "session": _text(origin.session_id),
+        "ip": _text(origin.ip),
+        "request": _text(origin.request_id) or None,
+    }
+
+
+def _present(**fields: Any) -> Record:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _text(value: object, longest: int = MAX_TEXT) -> str | None:
+    """Any store takes it: half of a surrogate pair comes through JSON, but none does."""
+    return None if value is None else str(value)[:longest].encode(errors="replace").decode()
+
+
+def _facts(taken: Taken) -> str | None:
+    """Who asked with which roles and attributes, of what, and in which circumstances: enough to ask again."""
+    subject, resource, env = taken.subject, taken.decision.resource, taken.env
+    facts = {
+        "user_id": subject.id,
+        "resource_id": resource.id,
+        "roles": subject.roles_at(env.time),
+        "user": _attributes(subject.attributes),
+        "resource": _attributes(resource.attributes),
+        "env": _attributes(env.attributes),
+    }
+    text = encoded(facts)
+    return text if text is not None and len(text) <= MAX_FACTS else None
+
+
+def _attributes(attributes: Mapping[str, Any]) -> Record:
+    return {str(name): _value(value) for name, value in attributes.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, str):
+        return _text(value, MAX_FACTS)
+    return list(value) if isinstance(value, set | frozenset | tuple) else value
+
+
+def _state(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = encoded(value)
+    if text is None:
+        return encoded({"left_out": "can't be shown"})
+    return text if len(text) <= MAX_STATE else encoded({"left_out": f"{len(text)} characters"})
+
+
+def encoded(value: Any) -> str | None:
+    """JSON text in one spelling; ids as `{"$oid": …}`, moments as `{"$date": milliseconds}`. None for what has none."""
+    try:
+        return orjson.dumps(value, _extended, OPTIONS).decode()
+    except (TypeError, ValueError):  # deeper than orjson goes, half of a surrogate pair, …
+        return None
+
+
+def decoded(text: str) -> Any:
+    """What `encoded` was given: ids are ids again, and moments moments."""
+    return _revived(orjson.loads(text))
+
+
+OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+
+
+def _extended(value: Any) -> Any:
+    if isinstance(value, ObjectId):
+        return {"$oid": str(value)}
+    if isinstance(value, datetime):
+        return {"$date": round(value.timestamp() * 1000)}
+    if isinstance(value, Sequence | set | frozenset):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError
+
+
+def _revived(value: Any) -> Any:
+    match value:
+        case {"$oid": str(text), **rest} if not rest and ObjectId.is_valid(text):
+            return ObjectId(text)
+        case {"$date": int(milliseconds), **rest} if not rest:
+            return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        case dict():
+            return {key: _revived(held) for key, held in value.items()}
+        case list():
+            return [_revived(each) for each in value]
+        case _:
+            return value

@@ -1,0 +1,89 @@
+"""The audit log, as the rest of the server sees it: write what was done, keep what was decided, find it again."""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final, Self
+
+from models.audit import AuditRecord
+from models.clock import now
+from permissions.access import Takings
+from permissions.audit.blocks import Blocks
+from permissions.audit.events import Origin, Target, change, decided
+from permissions.audit.writer import Writer
+
+
+class Allows(StrEnum):
+    """Which allowed decisions are kept. Denials always are."""
+
+    OFF = "off"
+    SAMPLED = "sampled"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept of what is allowed: `rate` of the requests when sampled, from 0 to 1."""
+
+    allows: Allows = Allows.OFF
+    rate: float = 1.0
+
+    def wanted(self, chance: Callable[[], float] = random.random) -> bool:
+        """Whether to keep what one request was allowed; a request is kept whole or not at all."""
+        return self.allows is Allows.ALL or (self.allows is Allows.SAMPLED and chance() < self.rate)
+
+
+class AuditLog:
+    """One a worker."""
+
+    def __init__(self, writer: Writer, blocks: Blocks, keeping: Keeping) -> None:
+        self._writer: Final = writer
+        self._blocks: Final = blocks
+        self._keeping: Final = keeping
+
+    async def __aenter__(self) -> Self:
+        await self._writer.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._writer.close()
+
+    async def write(
+        self,
+        kind: str,
+        by: Origin,
+        target: Target,
+        before: Any = None,
+        after: Any = None,
+        reason: str | None = None,
+    ) -> None:
+        """Return when it is stored that `by` did `kind` (`role.put`, `login.failed` …) to `target`.
+
+        `before` and `after` are states as JSON has them. Raise `PyMongoError` if it can't be stored: then nobody may
+        be told that it was done.
+        """
+        await self._writer.write([change(kind, by, target, before, after, reason)])
+
+    async def keep(self, takings: Iterable[Takings], origin: Origin) -> None:
+        """Keep what was decided for one answer, which goes out after this returns.
+
+        Denials are stored by then, or `PyMongoError` says that they can't be. What was allowed follows later.
+        """
+        taken, at = list(takings), now()
+        denied = [decided(each, origin, at) for takings in taken for each in takings.denied]
+        if self._keeping.wanted():
+            for each in taken:
+                self._writer.offer([partial(decided, one, origin, at) for one in each.allowed], each.missed)
+        if denied:
+            await self._writer.write(denied)
+
+    async def find_decision(self, decision_id: str) -> AuditRecord | None:
+        """The decision with that id, if it was kept. What was just allowed is not there yet."""
+        found = await self._blocks.find(decision_id)
+        return AuditRecord.model_validate(found[1]) if found else None
+
+    async def flush(self) -> None:
+        """Store all that waits to be."""
+        await self._writer.flush()
