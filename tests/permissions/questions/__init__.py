@@ -1,0 +1,1 @@
+"""Questions, answered by the engine and compared with it."""
