@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
 
+from api.documents import Documents, RememberDocuments
 from api.errors import publish
 from permissions.guards import describe
 from resolvers import node_queries
@@ -32,13 +33,14 @@ class Schema(strawberry.Schema):
 
 def build_schema() -> Schema:
     """The schema that is served."""
+    documents = Documents()
     schema = Schema(
         query=_merged("Query", account_queries.Query, chat_queries.Query, node_queries.Query),
         mutation=_merged("Mutation", account_mutations.Mutation, chat_mutations.Mutation),
         subscription=subscriptions.Subscription,
         types=events.EVENTS,
         config=StrawberryConfig(auto_camel_case=True),
-        extensions=[lambda: MaxTokensLimiter(MAX_TOKENS)],
+        extensions=[lambda: MaxTokensLimiter(MAX_TOKENS), lambda: RememberDocuments(documents)],
     )
     describe(schema)
     return schema
