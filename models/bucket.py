@@ -78,6 +78,8 @@ class Bucket(Document):
     next_depth: int | None = None
     open: bool | None = None
     lineage: dict[str, Any] | None = None
+    planting: bytes | None = None
+    """Which text it was planted with, so that an unfinished planting is completed by the same one only."""
 
     class Settings:
         name = "buckets"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from itertools import groupby
 from typing import Final
 
@@ -71,19 +72,20 @@ async def plant(
 ) -> bool:
     """Store `conversation` with `sprouts`; the branch of `sprouts[chosen]` becomes its chosen one.
 
-    False where that conversation is there already. Its document comes last and makes the rest visible; what a crash
-    before that left behind is swept away by the next try. Two that plant the same at once complete each other: what
-    one sweeps away he plants again, and what he finds he leaves.
+    False where that conversation is there already. Its document comes last and makes the rest visible. What a crash
+    before that left behind, the next try completes; what is left of another text it sweeps away. So two that plant the
+    same at once complete each other, and neither takes from the other.
     """
     for sprout in sprouts:
         sprout.draft().check(limits)
     if await db.conversations.find_one({"_id": conversation.id}, {"_id": 1}):
         return False
-    await db.buckets.delete_many({"conversation_id": conversation.id})
-    await db.branches.delete_many({"conversation_id": conversation.id})
+    planting = _digest(sprouts, limits)
+    await _sweep(db, conversation.id, planting)
     runs, homes = _grown(conversation.id, sprouts)
     buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
-    for batch in _batches(_bucketed(buckets, runs, limits), BATCH_BYTES):
+    marked = ({**bucket, "planting": planting} for bucket in _bucketed(buckets, runs, limits))
+    for batch in _batches(marked, BATCH_BYTES):
         await _insert_missing(db.buckets, batch)
     for batch in _batches((_branch(conversation, run) for run in runs), BATCH_BYTES):
         await _insert_missing(db.branches, batch)
@@ -100,6 +102,23 @@ async def plant(
     except DuplicateKeyError:
         return False
     return True
+
+
+async def _sweep(db: AsyncDatabase[Record], conversation_id: PydanticObjectId, planting: bytes) -> None:
+    """Take away what a planting of another text left unfinished."""
+    left = await db.buckets.find_one({"conversation_id": conversation_id}, {"planting": 1})
+    if left and left.get("planting") != planting:
+        await db.branches.delete_many({"conversation_id": conversation_id})
+        await db.buckets.delete_many({"conversation_id": conversation_id})  # last: they tell the next try what to do
+
+
+def _digest(sprouts: Sequence[Sprout], limits: TreeLimits) -> bytes:
+    """The same for the same text, cut into buckets in the same way."""
+    hashed = sha256(repr(limits).encode())
+    for sprout in sprouts:
+        hashed.update(repr((sprout.parent, sprout.role.value, sprout.created_at)).encode())
+        hashed.update(sprout.content.encode())
+    return hashed.digest()[:8]
 
 
 async def _insert_missing(collection: AsyncCollection[Record], batch: Sequence[Record]) -> None:

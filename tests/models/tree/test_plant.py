@@ -51,3 +51,29 @@ async def test_a_crowd_that_plants_the_same_plants_it_once_and_whole(database: D
         assert len(branches) == 1 + 12
         ends = await history.ends([name for _, name in branches])
         assert len(ends) == 13
+
+
+async def test_what_is_left_of_another_text_is_swept_away(database: Database, tree: MessageTree) -> None:
+    conversation = unplanted()
+    assert await tree.plant(conversation, sprouts(50), None)
+    await database.db.conversations.delete_one({"_id": conversation.id})
+    assert await tree.plant(conversation, sprouts(9), None)
+    history = tree.history(conversation)
+    rows = await walk(history, MAIN, 7)
+    assert [row.message["content"] for row in rows] == [f"m{n}" for n in range(9)]
+    assert len(await history.branches(None, 100)) == 1 + 2
+
+
+async def test_an_unfinished_planting_of_the_same_text_is_completed(database: Database, tree: MessageTree) -> None:
+    conversation, seeds = unplanted(), sprouts(30)
+    assert await tree.plant(conversation, seeds, None)
+    await database.db.conversations.delete_one({"_id": conversation.id})
+    kept = await database.db.buckets.find_one({"conversation_id": conversation.id, "slot": "main.3"})
+    await database.db.buckets.delete_many({"conversation_id": conversation.id, "slot": {"$in": ["main.0", "main.1"]}})
+    assert await tree.plant(conversation, seeds, None)
+    rows = await walk(tree.history(conversation), MAIN, 7)
+    assert [row.message["content"] for row in rows] == [f"m{n}" for n in range(30)]
+    again = await database.db.buckets.find_one({"conversation_id": conversation.id, "slot": "main.3"})
+    assert kept
+    assert again
+    assert kept["_id"] == again["_id"]
