@@ -21,6 +21,7 @@ class Action(StrEnum):
     USER_READ = "user:read"
     USER_READ_EMAIL = "user:read_email"
     USER_LIST = "user:list"
+    USER_UPDATE = "user:update"
 
     SESSION_READ = "session:read"
     SESSION_END = "session:end"
@@ -31,6 +32,9 @@ class Action(StrEnum):
 
     POLICY_READ = "policy:read"
     POLICY_WRITE = "policy:write"
+
+    PERMISSION_READ = "permission:read"
+    """Asking what somebody else may do, and why."""
 
     AUDIT_READ = "audit:read"
     SCHEMA_INTROSPECT = "schema:introspect"

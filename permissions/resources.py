@@ -18,6 +18,7 @@ CONVERSATION: Final = "conversation"
 MESSAGE: Final = "message"
 USER: Final = "user"
 SESSION: Final = "session"
+PERMISSION: Final = "permission"
 
 FIELDS: Final[Mapping[str, Fields]] = {
     CONVERSATION: Fields({"id": "_id", "owner_id": "owner_id"}),
@@ -64,6 +65,7 @@ TYPES: Final[Mapping[str, ResourceType]] = {
         resource_type(SESSION, verbs(SESSION), attributes={"owner_id": "id"}),
         resource_type("role", verbs("role"), {"read_write": ("read", "write")}),
         resource_type("policy", verbs("policy"), {"read_write": ("read", "write")}),
+        resource_type(PERMISSION, verbs(PERMISSION), attributes=PERSONAL),
         resource_type("audit", verbs("audit")),
         resource_type("schema", verbs("schema")),
     )
@@ -96,6 +98,11 @@ def message_resource(conversation: Conversation) -> Resource:
 def user_resource(user: User) -> Resource:
     """An account."""
     return Resource(USER, user.id, user.attributes)
+
+
+def permission_resource(user: User) -> Resource:
+    """What somebody may do, as something that others may ask about."""
+    return Resource(PERMISSION, user.id, user.attributes)
 
 
 def session_resource(session_id: str, owner_id: Id) -> Resource:
