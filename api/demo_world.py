@@ -19,6 +19,8 @@ from permissions.authn.errors import EmailTakenError
 from permissions.authn.passwords import Passwords
 from permissions.authn.registration import NewUser, register
 from permissions.builtin import ensure_demo_roles
+from permissions.changes import SYSTEM, PermissionChanges
+from permissions.store import PermissionStore
 
 PASSWORD: Final = "parley-demo-password"  # noqa: S105 - public: the demo world listens to loopback only
 DOMAIN: Final = "demo.example"
@@ -97,9 +99,12 @@ async def _account(person: Person, passwords: Passwords) -> User:
 
 async def _assign(user_id: PydanticObjectId, roles: tuple[str, ...]) -> None:
     """Give the roles once: whoever takes one away in the demo must not find it back after a restart."""
+    changes = PermissionChanges(PermissionStore())
     if await RoleAssignment.find_one({"user_id": user_id}) is None:
         for role in roles:
-            await RoleAssignment(user_id=user_id, role=role, granted_at=now(), reason="demo world").insert()
+            await changes.assign(
+                RoleAssignment(user_id=user_id, role=role, granted_at=now(), reason="demo world"), SYSTEM
+            )
 
 
 def _transcripts(limits: TreeLimits) -> Iterator[Transcript]:

@@ -1,13 +1,11 @@
 """The policies that every installation starts with, and the roles of the demo world."""
 
-from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any, Final
-
-from pymongo.errors import DuplicateKeyError
 
 from models.policy import Policy
 from models.role import Grant, GrantEffect, Role
+from permissions.changes import SYSTEM, PermissionChanges
+from permissions.store import PermissionStore
 
 OWN: Final[dict[str, Any]] = {"op": "eq", "left": "resource.owner_id", "right": "user.id"}
 ONESELF: Final[dict[str, Any]] = {"op": "eq", "left": "resource.id", "right": "user.id"}
@@ -95,15 +93,13 @@ def _reading(condition: dict[str, Any] | None = None) -> list[Grant]:
 
 async def ensure_policies() -> None:
     """Put in the built-in policies that are missing; one that was changed stays as it is."""
-    await _insert_missing(policies())
+    await _changes().put(policies(), SYSTEM, "built in", only_missing=True)
 
 
 async def ensure_demo_roles() -> None:
     """Put in the demo world's roles that are missing."""
-    await _insert_missing(demo_roles())
+    await _changes().put(demo_roles(), SYSTEM, "demo world", only_missing=True)
 
 
-async def _insert_missing(documents: Iterable[Policy | Role]) -> None:
-    for document in documents:
-        with suppress(DuplicateKeyError):
-            await document.insert()
+def _changes() -> PermissionChanges:
+    return PermissionChanges(PermissionStore())

@@ -1,10 +1,22 @@
-"""What can be wrong with asking for a permission.
+"""What can be wrong with asking for a permission, and with changing who has which.
 
 PermissionsError
-└── DeniedError  the engine said no; the decision says why
+├── DeniedError              the engine said no; the decision says why
+│   └── EscalationError      a change that would give, or take, what the changer may not do himself
+├── NotFreshError            the rules that were asked for have not arrived
+└── ChangeError
+    ├── InvalidChangeError   it can't be meant
+    ├── UnknownError         it names what isn't there
+    └── ConflictingError     it doesn't fit what is there
+        ├── RoleInUseError       a role that is inherited or assigned
+        ├── LastSuperAdminError  nobody would be left who may do everything
+        └── ContentionError      others changed permissions meanwhile, again and again
 
 Unusable roles and policies: `permissions.engine.errors`. Who is not signed in: `permissions.authn.errors`.
 """
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from permissions.engine.decision import Decision
 
@@ -20,3 +32,75 @@ class DeniedError(PermissionsError):
         super().__init__(f"not allowed: `{decision.action}`")
         self.decision = decision
         self.visible = visible
+
+
+class EscalationError(DeniedError):
+    """`beyond` are the patterns of actions that the changer may not do himself."""
+
+    def __init__(self, decision: Decision, beyond: Sequence[str]) -> None:
+        super().__init__(decision, visible=True)
+        self.beyond = tuple(beyond)
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"`{pattern}`" for pattern in self.beyond[:5])
+        return f"changes what others may do beyond what you may do yourself: {shown}"
+
+
+class NotFreshError(PermissionsError):
+    """`revision` has not arrived in time; it may come yet."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__("the rules that the request asks for have not arrived; try again")
+        self.revision = revision
+
+
+class ChangeError(PermissionsError):
+    """A change that was not made, nor any part of it."""
+
+
+class InvalidChangeError(ChangeError):
+    """`field` as callers name it; `details` say more in data: a cycle's path, where in a condition, what is known."""
+
+    def __init__(self, field: str, reason: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.field = field
+        self.details = dict(details or {})
+
+
+class UnknownError(ChangeError):
+    """`kind` is role, policy, assignment or user."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"no such {kind}: `{name[:100]}`")
+        self.kind = kind
+        self.name = name
+
+
+class ConflictingError(ChangeError):
+    """The message is a whole sentence."""
+
+
+class RoleInUseError(ConflictingError):
+    """`assigned` are the ids of assignments in force, or to come."""
+
+    def __init__(self, role: str, inherited_by: Sequence[str], assigned: Sequence[str]) -> None:
+        parts = [f"inherited by {', '.join(inherited_by)}"] if inherited_by else []
+        parts += [f"assigned {len(assigned)} times"] if assigned else []
+        super().__init__(f"role `{role}` is {' and '.join(parts)}: delete it with `cascade`, or end that first")
+        self.role = role
+        self.inherited_by = tuple(inherited_by)
+        self.assigned = tuple(assigned)
+
+
+class LastSuperAdminError(ConflictingError):
+    """Refused whoever asks: nobody could undo it."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody would be left who may do everything, for good")
+
+
+class ContentionError(ConflictingError):
+    """Nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("permissions were changed by others meanwhile, again and again; try again")

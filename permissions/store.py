@@ -1,117 +1,190 @@
-"""Roles, policies and assignments, from MongoDB to the engine."""
+"""Roles, policies and assignments, from MongoDB to the engine: as they are now, and as they were."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from beanie import PydanticObjectId
 
 from models.clock import now
-from models.policy import Policy as StoredPolicy
-from models.policy import PolicyMode
-from models.role import Role as StoredRole
-from models.role import RoleAssignment
-from models.user import User
+from models.permission_change import ChangeKind, PermissionChange
+from permissions import history, subjects
 from permissions.access import Access
 from permissions.authn.errors import UnauthenticatedError
 from permissions.authn.principal import Principal
-from permissions.engine.facts import Assignment, Env, Subject
-from permissions.engine.rulebook import Grant, Policy, Role
-from permissions.engine.rules import Effect
+from permissions.engine.facts import Env, Subject
 from permissions.engine.snapshot import Snapshot
-from permissions.resources import CONVENTIONS
+from permissions.errors import NotFreshError
+from permissions.state import RULES, State
 
 FRESH_SECONDS: Final = 1.0
 """How old what is remembered may be: a change counts everywhere within this."""
+PATIENCE_SECONDS: Final = 1.0
+"""How long a question waits for the revision that it wants at least."""
 SUBJECTS: Final = 10_000
 """Users remembered."""
+PAST: Final = 16
+"""Snapshots of the past remembered."""
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 NOTHING: Final[Mapping[str, Any]] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """All rules at a revision, and when that was: what a change builds on."""
+
+    state: State
+    revision: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The rules in force at a moment; `revision` is the last change that is in them."""
+
+    snapshot: Snapshot
+    revision: int
+    at: datetime
+
+
 class PermissionStore:
-    """The latest snapshot and the subjects seen lately. The documents must be bound (`Database.connect`)."""
+    """The rules in memory, kept up by the log of changes. The documents must be bound (`Database.connect`).
+
+    What is written past `permissions.changes` is not in the log, and counts when the process starts anew.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock: Final = clock
-        self._loading: Final = asyncio.Lock()
+        self._reading: Final = asyncio.Lock()
+        self._ground: Ground | None = None
         self._snapshot: Snapshot | None = None
-        self._snapshot_until = 0.0
-        self._subjects: Final[dict[PydanticObjectId, tuple[float, Subject | None]]] = {}
+        self._compiled: State | None = None
+        self._fresh_until = 0.0
+        self._subjects: Final[dict[PydanticObjectId, Subject]] = {}
+        self._past: Final[OrderedDict[int, Snapshot]] = OrderedDict()
 
     async def access(
         self,
         principal: Principal | None,
         circumstances: Mapping[str, Any] = NOTHING,
         refusal: UnauthenticatedError | None = None,
+        at_least: int | None = None,
     ) -> Access:
         """What the caller may do as of now; `circumstances` are read as `env.…`. Who has no live account is nobody."""
-        snapshot = await self.snapshot()
+        world = await self.world(at_least=at_least)
         subject = None if principal is None else await self.subject(principal.user_id)
-        return Access(snapshot, subject, Env(now(), circumstances), refusal)
+        return Access(world.snapshot, subject, Env(now(), circumstances), refusal)
 
-    async def snapshot(self) -> Snapshot:
-        """All roles and policies; raises `RulesError` if they are unusable, rather than go on with older ones."""
-        async with self._loading:
-            asked = self._clock()
-            if self._snapshot is None or self._snapshot_until <= asked:
-                self._snapshot = await self._load(self._snapshot)
-                self._snapshot_until = asked + FRESH_SECONDS
-            return self._snapshot
+    async def snapshot(self, at_least: int | None = None) -> Snapshot:
+        """All rules as of now; raises `RulesError` if they are unusable, rather than go on with older ones."""
+        return (await self.world(at_least=at_least)).snapshot
 
-    async def subject(self, user_id: PydanticObjectId) -> Subject | None:
+    async def world(self, at: datetime | None = None, at_least: int | None = None) -> World:
+        """The rules at a moment, by default now; of the future, what is in force now.
+
+        `at_least` is a revision that must be in what is told of now. Raises `NotFreshError` if it doesn't come.
+        """
+        ground = await self._at_least(at_least or 0)
+        if at is None or ground.at <= at:
+            return World(self._present(ground), ground.revision, at or now())
+        revision = await history.revision_at(at, ground.revision)
+        return World(await self._as_of(revision, ground), revision, at)
+
+    async def ground(self) -> Ground:
+        """What is in force at this moment, however lately it was read."""
+        async with self._reading:
+            return await self._read()
+
+    async def subject(self, user_id: PydanticObjectId, at: datetime | None = None) -> Subject | None:
         """The user with his roles and attributes; None if there is no such account, or it is disabled."""
-        asked = self._clock()
-        until, subject = self._subjects.get(user_id, (asked, None))
-        if asked < until:
-            return subject
-        subject = await _load_subject(user_id)
-        self._subjects.pop(user_id, None)  # so that the order is that of loading
-        self._subjects[user_id] = (asked + FRESH_SECONDS, subject)
-        if len(self._subjects) > SUBJECTS:
-            del self._subjects[next(iter(self._subjects))]
+        if at is not None:
+            return await subjects.load_at(user_id, at)
+        ground = await self._fresh()
+        known = self._subjects.get(user_id)
+        if known is not None:
+            return known
+        subject = await subjects.load(user_id)
+        if subject is not None and self._ground is ground:  # else it may have been read before what is known now
+            self._remember(user_id, subject)
         return subject
 
+    async def subjects(self, at: datetime | None = None) -> AsyncIterator[Subject]:
+        """Every account that can be used, a batch in memory at a time; in no order."""
+        ground = await self._fresh()
+        revision = ground.revision if at is None else await history.revision_at(at, ground.revision)
+        async for subject in subjects.all_of_them(at, revision):
+            yield subject
+
     def forget(self) -> None:
-        """Load everything anew when next asked: after a change by this very process."""
-        self._snapshot_until = 0.0
-        self._subjects.clear()
+        """Read what is new when next asked: something has changed."""
+        self._fresh_until = 0.0
 
-    async def _load(self, known: Snapshot | None) -> Snapshot:
-        roles = await StoredRole.find_all().to_list()
-        policies = await StoredPolicy.find_all().to_list()
-        revision = _revision([*roles, *policies])
-        if known is not None and known.revision == revision:
-            return known  # with the plans that it remembers
-        return Snapshot(
-            map(_role, roles),
-            (_policy(each) for each in policies if each.mode is PolicyMode.ENFORCE),
-            revision=revision,
-            conventions=CONVENTIONS,
-        )
+    async def _at_least(self, revision: int) -> Ground:
+        ground = await self._fresh()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while ground.revision < revision:
+            ground = await self.ground()
+            if ground.revision < revision:
+                if time.monotonic() > until:
+                    raise NotFreshError(revision)
+                await asyncio.sleep(PATIENCE_SECONDS / 10)
+        return ground
+
+    async def _fresh(self) -> Ground:
+        async with self._reading:
+            if self._ground is None or self._fresh_until <= self._clock():
+                return await self._read()
+            return self._ground
+
+    async def _read(self) -> Ground:
+        asked = self._clock()
+        if self._ground is None:
+            last = await history.newest()
+            self._ground = Ground(await State.load(), *((last.id, last.at) if last else (0, LONG_AGO)))
+        changes = await history.since(self._ground.revision)
+        if changes:
+            self._take(self._ground, changes)
+        self._fresh_until = asked + FRESH_SECONDS
+        return self._ground
+
+    def _take(self, ground: Ground, changes: list[PermissionChange]) -> None:
+        rules = [change for change in changes if change.kind in RULES]
+        self._ground = Ground(ground.state.after(rules), changes[-1].id, changes[-1].at)
+        for user_id in filter(None, map(_whose, changes)):
+            self._subjects.pop(user_id, None)
+
+    def _present(self, ground: Ground) -> Snapshot:
+        if self._snapshot is None or self._compiled is not ground.state:
+            like = (self._compiled, self._snapshot) if self._compiled and self._snapshot else None
+            self._snapshot = ground.state.snapshot(ground.revision, like)
+            self._compiled = ground.state
+        return self._snapshot
+
+    async def _as_of(self, revision: int, ground: Ground) -> Snapshot:
+        known = self._past.pop(revision, None)
+        if known is None:
+            later = await history.rules_since(revision)
+            state = ground.state.undone(change for change in later if change.id <= ground.revision)
+            known = state.snapshot(revision)
+        self._past[revision] = known
+        if len(self._past) > PAST:
+            self._past.popitem(last=False)
+        return known
+
+    def _remember(self, user_id: PydanticObjectId, subject: Subject) -> None:
+        self._subjects[user_id] = subject
+        if len(self._subjects) > SUBJECTS:
+            del self._subjects[next(iter(self._subjects))]
 
 
-def _revision(documents: Iterable[StoredRole | StoredPolicy]) -> str:
-    """The same on every worker that has read the same."""
-    texts = sorted(f"{type(each).__name__} {each.model_dump()!r}" for each in documents)
-    return sha256("\n".join(texts).encode()).hexdigest()[:16]
-
-
-def _role(stored: StoredRole) -> Role:
-    grants = (Grant(Effect(grant.effect), grant.action, grant.condition) for grant in stored.grants)
-    return Role(stored.id, tuple(stored.inherits), tuple(grants), stored.priority)
-
-
-def _policy(stored: StoredPolicy) -> Policy:
-    return Policy(stored.id, Effect(stored.effect), tuple(stored.actions), stored.when, stored.unless)
-
-
-async def _load_subject(user_id: PydanticObjectId) -> Subject | None:
-    user = await User.find_one({"_id": user_id})
-    if user is None or user.disabled:
-        return None
-    held = await RoleAssignment.find({"user_id": user_id, "ended_at": None}).to_list()
-    assignments = (Assignment(each.role, each.valid_from, each.valid_until, each.ended_at) for each in held)
-    return Subject(user.id, tuple(assignments), user.attributes)
+def _whose(change: PermissionChange) -> PydanticObjectId | None:
+    """Whom it concerns; None for a rule."""
+    if change.kind is ChangeKind.USER:
+        return PydanticObjectId(change.key)
+    record = change.after or change.before or {}
+    return PydanticObjectId(record["user_id"]) if change.kind is ChangeKind.ASSIGNMENT else None

@@ -15,6 +15,8 @@ from models.role import Role, RoleAssignment
 from models.user import User
 from permissions.authn.passwords import Passwords, require_strong
 from permissions.authn.registration import NewUser, register
+from permissions.changes import SYSTEM, PermissionChanges
+from permissions.store import PermissionStore
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True)
 
@@ -47,8 +49,9 @@ async def _create(settings: Settings, new: NewUser, roles: list[str]) -> User:
             await migrations.migrate(database.db)
             await _require_known(roles)
             user = await register(passwords, new)
+            changes = PermissionChanges(PermissionStore())
             for role in roles:
-                await RoleAssignment(user_id=user.id, role=role, granted_at=now()).insert()
+                await changes.assign(RoleAssignment(user_id=user.id, role=role, granted_at=now()), SYSTEM)
             return user
     finally:
         passwords.close()

@@ -16,6 +16,7 @@ from models.user import User
 from permissions.actions import Action
 from permissions.authn.errors import UnauthenticatedError
 from permissions.authn.principal import Principal
+from permissions.changes import SYSTEM, PermissionChanges
 from permissions.engine.errors import RoleCycleError
 from permissions.engine.facts import Resource
 from permissions.store import FRESH_SECONDS, PermissionStore
@@ -71,20 +72,20 @@ async def test_a_change_counts_after_a_second_at_the_latest(database: Database) 
     store, alice = PermissionStore(clock), await add_user("alice")
     assert not await may_read(store, alice)
 
-    await Role(id="reader", grants=[Grant(action="conversation:read")]).insert()
-    await RoleAssignment(user_id=alice.id, role="reader", granted_at=now()).insert()
+    changes = PermissionChanges(PermissionStore())
+    await changes.put_role(Role(id="reader", grants=[Grant(action="conversation:read")]), SYSTEM)
+    await changes.assign(RoleAssignment(user_id=alice.id, role="reader", granted_at=now()), SYSTEM)
     clock.now = FRESH_SECONDS - 0.001
     assert not await may_read(store, alice), "remembered"
     clock.now = FRESH_SECONDS
     assert await may_read(store, alice)
 
 
-async def test_a_process_forgets_what_it_has_changed_itself(database: Database) -> None:
+async def test_a_change_by_the_process_itself_counts_at_once(database: Database) -> None:
     store, alice = PermissionStore(Clock()), await add_user("alice", "reader")
     assert not await may_read(store, alice)
 
-    await Role(id="reader", grants=[Grant(action="conversation:read")]).insert()
-    store.forget()
+    await PermissionChanges(store).put_role(Role(id="reader", grants=[Grant(action="conversation:read")]), SYSTEM)
 
     assert await may_read(store, alice)
 
@@ -96,7 +97,9 @@ async def test_unchanged_rules_keep_their_snapshot_and_changed_ones_their_revisi
     clock.now += FRESH_SECONDS
     assert await store.snapshot() is first
 
-    await Policy(id="p", effect=GrantEffect.ALLOW, actions=["conversation:read"]).insert()
+    await PermissionChanges(PermissionStore()).put_policy(
+        Policy(id="p", effect=GrantEffect.ALLOW, actions=["conversation:read"]), SYSTEM
+    )
     clock.now += FRESH_SECONDS
     changed = await store.snapshot()
 

@@ -1,0 +1,199 @@
+"""The one door by which permissions change: checked on what is in force, written with their history, or not at all.
+
+A change is drafted and checked on the rules of a revision, then written in one transaction, in which the next number of
+the history can be taken once. Whoever comes second there drafts and checks again: so two changes that are right each
+by itself are never both made if together they are wrong.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import randbelow
+from typing import Any, Final
+
+from beanie import PydanticObjectId
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from models.clock import now
+from models.permission_change import ChangeKind, PermissionChange
+from models.policy import Policy
+from models.resource_type import ResourceType
+from models.role import Role, RoleAssignment
+from permissions import proposals, subjects
+from permissions.checks import check_graph, check_reason
+from permissions.demands import ACTION, touched
+from permissions.drafts import Draft, applied
+from permissions.engine.decision import Decision
+from permissions.engine.facts import Resource
+from permissions.engine.rules import Effect
+from permissions.errors import ContentionError, EscalationError, LastSuperAdminError
+from permissions.escalation import Clause, clauses_of_everybody, clauses_of_role, uncovered
+from permissions.lockout import anybody_left
+from permissions.proposals import Proposal
+from permissions.state import State, Stored
+from permissions.store import Ground, PermissionStore
+
+TRIES: Final = 40
+LONGEST_WAIT_MS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Changer:
+    """Who makes a change; None is the system itself, for which no escalation is possible."""
+
+    user_id: PydanticObjectId | None
+
+
+SYSTEM: Final = Changer(None)
+
+
+async def _silently(revision: int) -> None:
+    """Nobody is told: the others find out by themselves within `FRESH_SECONDS`."""
+
+
+class PermissionChanges:
+    """Each method returns the revision that its change made, or the present one where there was nothing to change.
+
+    All raise `ChangeError` or `EscalationError`, and then have changed nothing. `announce` is told each new revision.
+    """
+
+    def __init__(self, store: PermissionStore, announce: Callable[[int], Awaitable[None]] = _silently) -> None:
+        self._store: Final = store
+        self._announce: Final = announce
+
+    async def create_role(self, role: Role, by: Changer, reason: str | None = None) -> int:
+        """Raises `ConflictingError` where there is one of that name."""
+        return await self._make(proposals.create_role(role), by, reason)
+
+    async def update_role(self, name: str, fields: Mapping[str, Any], by: Changer, reason: str | None = None) -> int:
+        """Change some fields of a role, by their names in the document."""
+        return await self._make(proposals.update_role(name, fields), by, reason)
+
+    async def put_role(self, role: Role, by: Changer, reason: str | None = None) -> int:
+        """A role as it is given, new or not."""
+        return await self.put([role], by, reason)
+
+    async def delete_role(self, name: str, by: Changer, reason: str | None = None, *, cascade: bool = False) -> int:
+        """Raises `RoleInUseError`; with `cascade`, takes it from whoever inherits or holds it."""
+        return await self._make(proposals.delete_role(name, cascade=cascade), by, reason)
+
+    async def put_policy(self, policy: Policy, by: Changer, reason: str | None = None) -> int:
+        """A policy as it is given, new or not."""
+        return await self.put([policy], by, reason)
+
+    async def put_resource_type(self, type_: ResourceType, by: Changer, reason: str | None = None) -> int:
+        """A type of resource as it is given, new or not."""
+        return await self.put([type_], by, reason)
+
+    async def put(
+        self, documents: Iterable[Stored], by: Changer, reason: str | None = None, *, only_missing: bool = False
+    ) -> int:
+        """All of them, or none; with `only_missing` those whose name is new."""
+        return await self._make(proposals.put(documents, only_missing=only_missing), by, reason)
+
+    async def assign(self, assignment: RoleAssignment, by: Changer) -> int:
+        """Give a role. Its `reason` is the change's; `granted_at` and `granted_by` are filled in."""
+        given = assignment.model_copy(update={"granted_by": by.user_id})
+        return await self._make(proposals.assign(given), by, assignment.reason)
+
+    async def end_assignment(self, id_: PydanticObjectId, by: Changer, reason: str | None = None) -> int:
+        """From now on the role is not held by this assignment."""
+        return await self._make(proposals.end_assignment(id_), by, reason)
+
+    async def set_attributes(
+        self, user_id: PydanticObjectId, attributes: Mapping[str, Any], by: Changer, reason: str | None = None
+    ) -> int:
+        """Replace what conditions read of an account."""
+        return await self._make(proposals.set_attributes(user_id, attributes), by, reason)
+
+    async def set_disabled(
+        self, user_id: PydanticObjectId, disabled: bool, by: Changer, reason: str | None = None
+    ) -> int:
+        """Close an account, or open it again."""
+        return await self._make(proposals.set_disabled(user_id, disabled), by, reason)
+
+    async def _make(self, propose: Proposal, by: Changer, reason: str | None) -> int:
+        check_reason(reason)
+        for tried in range(TRIES):
+            ground = await self._store.ground()
+            at = max(now(), ground.at)
+            drafts = await propose(ground, at)
+            if not drafts:
+                return ground.revision
+            await _check(ground, drafts, by, at)
+            if await _written(_numbered(ground, drafts, by, reason, at), drafts):
+                await self._store.ground()
+                await self._announce(ground.revision + len(drafts))
+                return ground.revision + len(drafts)
+            await asyncio.sleep(randbelow(min(LONGEST_WAIT_MS, 2 << min(tried, 10))) / 1000)
+        raise ContentionError
+
+
+async def _check(ground: Ground, drafts: list[Draft], by: Changer, at: datetime) -> None:
+    """All that one draft can't be judged on by itself."""
+    after = applied(ground.state, drafts)
+    check_graph(after)
+    if by.user_id is not None:
+        await _check_escalation(ground, after, drafts, by.user_id, at)
+    if not await anybody_left(after, drafts, at) and await anybody_left(ground.state, [], at):
+        raise LastSuperAdminError
+
+
+async def _check_escalation(
+    ground: Ground, after: State, drafts: list[Draft], user_id: PydanticObjectId, at: datetime
+) -> None:
+    own = await _own(ground.state, user_id, at)
+    changed = {clause for draft in drafts for clause in await touched(ground.state, after, draft)}
+    if beyond := uncovered(own, changed):
+        first = drafts[0]
+        resource = Resource(ACTION[first.kind].resource_type, first.key)
+        denial = Decision(
+            user_id, ACTION[first.kind], resource, Effect.DENY, ("no escalation",), (), at, str(ground.revision)
+        )
+        raise EscalationError(denial, beyond)
+
+
+async def _own(state: State, user_id: PydanticObjectId, at: datetime) -> set[Clause]:
+    """What the changer may do himself at that moment."""
+    subject = await subjects.load(user_id)
+    if subject is None:
+        return set()
+    return {clause for role in subject.roles_at(at) for clause in clauses_of_role(state, role)} | clauses_of_everybody(
+        state
+    )
+
+
+def _numbered(
+    ground: Ground, drafts: Iterable[Draft], by: Changer, reason: str | None, at: datetime
+) -> list[PermissionChange]:
+    return [
+        PermissionChange(
+            id=number,
+            at=at,
+            by=by.user_id,
+            kind=ChangeKind(draft.kind),
+            key=draft.key,
+            before=None if draft.before is None else dict(draft.before),
+            after=None if draft.after is None else dict(draft.after),
+            reason=reason,
+        )
+        for number, draft in enumerate(drafts, ground.revision + 1)
+    ]
+
+
+async def _written(changes: list[PermissionChange], drafts: list[Draft]) -> bool:
+    """Whether all of it was written; False, and nothing, where somebody else had taken the numbers."""
+    client = PermissionChange.get_pymongo_collection().database.client
+    try:
+        async with client.start_session() as session, await session.start_transaction():
+            await PermissionChange.insert_many(changes, session=session)
+            for draft in drafts:
+                await draft.write(session)
+    except DuplicateKeyError:
+        return False
+    except PyMongoError as error:
+        if error.has_error_label("TransientTransactionError"):
+            return False
+        raise
+    return True
