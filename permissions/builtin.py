@@ -96,6 +96,12 @@ async def ensure_policies() -> None:
     await _changes().put(policies(), SYSTEM, "built in", only_missing=True)
 
 
+async def ensure_super_admin() -> None:
+    """Put in the role from which all others can be made, where there is none of its name."""
+    role = Role(id="super_admin", grants=[Grant(action="*")], priority=1, description="May do everything.")
+    await _changes().put([role], SYSTEM, "built in", only_missing=True)
+
+
 async def ensure_demo_roles() -> None:
     """Put in the demo world's roles that are missing."""
     await _changes().put(demo_roles(), SYSTEM, "demo world", only_missing=True)

@@ -17,7 +17,7 @@ from api.settings import Settings
 from api.supervisor import Supervisor, stopping
 from models import migrations
 from models.embedded import EmbeddedStores
-from permissions.builtin import ensure_policies
+from permissions.builtin import ensure_policies, ensure_super_admin
 
 Health = Callable[[], None]
 
@@ -96,8 +96,9 @@ async def _prepare(settings: Settings) -> None:
         for name in await migrations.migrate(database.db):
             say(f"migrated: {name}")
         await ensure_policies()
-        if settings.demo:
+        if settings.demo:  # its own super admin inherits from the others
             await demo.seed(settings, database)
+        await ensure_super_admin()
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from models.role import Role, RoleAssignment
 from models.user import User
 from permissions.authn.passwords import Passwords, require_strong
 from permissions.authn.registration import NewUser, register
+from permissions.builtin import ensure_super_admin
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
 
@@ -47,6 +48,7 @@ async def _create(settings: Settings, new: NewUser, roles: list[str]) -> User:
     try:
         async with connected(settings) as database:
             await migrations.migrate(database.db)
+            await ensure_super_admin()
             await _require_known(roles)
             user = await register(passwords, new)
             changes = PermissionChanges(PermissionStore())

@@ -84,6 +84,14 @@ def test_an_account_is_made_with_its_attributes(parley: Parley) -> None:
     assert str(user["password_hash"]).startswith("$argon2id$")
 
 
+def test_the_first_account_of_an_empty_installation_may_be_its_super_admin(parley: Parley) -> None:
+    outcome = parley("user", "create", "--email", "ann@example.org", "--role", "super_admin", typed=PASSWORD)
+    assert outcome.status == 0
+    (user,) = stored(parley, "users")
+    (assignment,) = stored(parley, "role_assignments")
+    assert (assignment["user_id"], assignment["role"]) == (user["_id"], "super_admin")
+
+
 @pytest.mark.parametrize(
     ("arguments", "password", "words"),
     [
