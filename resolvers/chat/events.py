@@ -62,9 +62,9 @@ def channel(conversation_id: PydanticObjectId) -> str:
     return f"conversation:{conversation_id}"
 
 
-async def announce_message(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
-    """A message was stored at `address`."""
-    await _announce(broker, conversation_id, {"message": str(address)})
+async def announce_message(broker: Broker, conversation_id: PydanticObjectId, address: Address, *, again: bool) -> None:
+    """A message was stored at `address`; `again`: by an earlier try, which may have died before it announced it."""
+    await _announce(broker, conversation_id, {"message": str(address)}, again=again)
 
 
 async def announce_change(broker: Broker, conversation_id: PydanticObjectId) -> None:
@@ -72,9 +72,11 @@ async def announce_change(broker: Broker, conversation_id: PydanticObjectId) -> 
     await _announce(broker, conversation_id, {"conversation": True})
 
 
-async def _announce(broker: Broker, conversation_id: PydanticObjectId, note: Mapping[str, Any]) -> None:
+async def _announce(
+    broker: Broker, conversation_id: PydanticObjectId, note: Mapping[str, Any], *, again: bool = False
+) -> None:
     """The write is done, so a broker that is away is no reason to fail: its subscribers will be told to resync."""
     try:
-        await broker.publish(channel(conversation_id), orjson.dumps(note))
+        await broker.publish(channel(conversation_id), orjson.dumps(note), again=again)
     except BrokerUnavailableError:
         _log.warning("event not announced", conversation=str(conversation_id))

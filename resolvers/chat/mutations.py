@@ -144,8 +144,7 @@ def caller(context: Context) -> PydanticObjectId:
 async def _told(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
     """The message as it is now; its subscribers hear of it, unless an earlier try told them."""
     context = info.context
-    if appended.fresh:
-        await announce_message(context.broker, conversation.id, appended.address)
+    await announce_message(context.broker, conversation.id, appended.address, again=not appended.fresh)
     current = await _again(context, conversation.id)
     message = await load_message(info, current, appended.address)
     if message is None:

@@ -38,8 +38,11 @@ class Broker(Protocol):
     `Resync` holds all that the skipped events were about. Payloads should be small (an address, not a text).
     """
 
-    async def publish(self, channel: str, payload: bytes) -> str:
+    async def publish(self, channel: str, payload: bytes, *, again: bool = False) -> str:
         """Announce, and return the event's cursor.
+
+        `again`: an earlier try may have announced it, and died before it could say so. An equal event that the
+        history still holds stands for this one then.
 
         Raises `BrokerUnavailableError`; the subscribers are then told to `Resync` once Redis is back, so a
         caller whose write is done may go on. Never tries twice: an event is never out twice.

@@ -40,6 +40,10 @@ class Channel:
             feed.offer(event)
         return event
 
+    def find(self, payload: bytes) -> Event | None:
+        """An event that says the same."""
+        return next((item for _, item in self._items if isinstance(item, Event) and item.payload == payload), None)
+
     async def read(self, after: Position, limit: int) -> list[Item] | None:
         for index, (position, _) in enumerate(self._items):
             if position == after:
@@ -64,8 +68,10 @@ class MemoryBroker:
         self._channels: OrderedDict[str, Channel] = OrderedDict()
         self._closed = False
 
-    async def publish(self, channel: str, payload: bytes) -> str:
-        return self._channel(channel).add(payload).cursor
+    async def publish(self, channel: str, payload: bytes, *, again: bool = False) -> str:
+        history = self._channel(channel)
+        known = history.find(payload) if again else None
+        return (known or history.add(payload)).cursor
 
     @asynccontextmanager
     async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:

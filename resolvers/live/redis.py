@@ -33,11 +33,11 @@ class RedisBroker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = False
 
-    async def publish(self, channel: str, payload: bytes) -> str:
+    async def publish(self, channel: str, payload: bytes, *, again: bool = False) -> str:
         name = stream_name(channel)
         self._check_open()
         try:
-            return await self._streams.publish(name, EVENT, payload)
+            return await self._streams.publish(name, EVENT, payload, again=again)
         except RedisError as error:
             self._owe(name)
             raise BrokerUnavailableError(f"redis did not confirm: {type(error).__name__}") from error

@@ -12,6 +12,11 @@ from redis.backoff import NoBackoff
 from resolvers.live.broker import Event, Item, Position, Resync
 
 PUBLISH: Final = """
+if ARGV[5] == '1' then
+    for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
+        if entry[2][1] == ARGV[1] and entry[2][2] == ARGV[2] then return entry[1] end
+    end
+end
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', ARGV[1], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
@@ -81,9 +86,9 @@ class Streams:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def publish(self, name: bytes, kind: bytes, payload: bytes) -> str:
-        """Add an entry and announce it; its cursor."""
-        args = (kind, payload, self._history, self._keep_seconds)
+    async def publish(self, name: bytes, kind: bytes, payload: bytes, *, again: bool = False) -> str:
+        """Add an entry and announce it, unless it comes `again` and is there; its cursor."""
+        args = (kind, payload, self._history, self._keep_seconds, int(again))
         found: bytes = await self._run(self._publish(keys=[name], args=args))
         return found.decode()
 

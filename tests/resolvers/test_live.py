@@ -78,6 +78,16 @@ async def test_an_event_carries_the_cursor_that_its_publisher_got(worker: Worker
         assert await take(events, 1) == [Event(cursor, b"\x00 any bytes \xff")]
 
 
+async def test_an_event_that_comes_again_is_out_once(worker: Worker) -> None:
+    one, other = await worker(), await worker()
+    async with one.subscribe("a") as events:
+        cursor = await one.publish("a", b"once")
+        await one.publish("a", b"between")
+        assert await other.publish("a", b"once", again=True) == cursor
+        await other.publish("a", b"never told", again=True)
+        assert await payloads(events, 3) == [b"once", b"between", b"never told"]
+
+
 async def test_a_subscriber_without_cursor_sees_nothing_of_the_past(worker: Worker) -> None:
     broker = await worker()
     await publish(broker, "a", range(5))
