@@ -187,7 +187,8 @@ async def _written(changes: list[PermissionChange], drafts: list[Draft]) -> bool
     client = PermissionChange.get_pymongo_collection().database.client
     try:
         async with client.start_session() as session, await session.start_transaction():
-            await PermissionChange.insert_many(changes, session=session)
+            for change in changes:  # one by one: a number that is taken is not a fault within a bulk
+                await change.insert(session=session)
             for draft in drafts:
                 await draft.write(session)
     except DuplicateKeyError:
