@@ -9,12 +9,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
 
+from api.decisions import RecordDecisions
 from api.documents import Documents, RememberDocuments
 from api.errors import publish
 from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
 from resolvers.account import queries as account_queries
+from resolvers.admin import questions
 from resolvers.chat import events, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
@@ -35,12 +37,12 @@ def build_schema() -> Schema:
     """The schema that is served."""
     documents = Documents()
     schema = Schema(
-        query=_merged("Query", account_queries.Query, chat_queries.Query, node_queries.Query),
+        query=_merged("Query", account_queries.Query, questions.Query, chat_queries.Query, node_queries.Query),
         mutation=_merged("Mutation", account_mutations.Mutation, chat_mutations.Mutation),
         subscription=subscriptions.Subscription,
         types=events.EVENTS,
         config=StrawberryConfig(auto_camel_case=True),
-        extensions=[lambda: MaxTokensLimiter(MAX_TOKENS), lambda: RememberDocuments(documents)],
+        extensions=[lambda: MaxTokensLimiter(MAX_TOKENS), lambda: RememberDocuments(documents), RecordDecisions],
     )
     describe(schema)
     return schema

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from models.policy import Policy
+from models.resource_type import ResourceType
 from models.role import Grant, GrantEffect, Role
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
@@ -12,6 +13,11 @@ ONESELF: Final[dict[str, Any]] = {"op": "eq", "left": "resource.id", "right": "u
 CLEARED: Final[dict[str, Any]] = {"op": "gte", "left": "user.clearance", "right": "resource.clearance_required"}
 SAME_REGION: Final[dict[str, Any]] = {"op": "eq", "left": "resource.region", "right": "user.region"}
 NEARBY: Final[dict[str, Any]] = {"op": "all", "of": [SAME_REGION, CLEARED]}
+LESSER: Final[dict[str, Any]] = {
+    "op": "not",
+    "of": {"op": "in", "left": {"value": "super_admin"}, "right": "user.roles"},
+}
+"""Whoever isn't a super admin: he inherits from `guest`, too, and a denial would come along."""
 
 
 def policies() -> list[Policy]:
@@ -41,19 +47,52 @@ def policies() -> list[Policy]:
     ]
 
 
+def demo_types() -> list[ResourceType]:
+    """What another service would ask about: the sales data and the reports of the case study."""
+    attributes = {"region": "string", "department": "string", "clearance_required": "number"}
+    return [
+        ResourceType(
+            id="sales_data",
+            actions=["read", "write"],
+            levels={"read_only": ["read"], "read_write": ["read", "write"]},
+            attributes=attributes,
+            description="Figures of sales.",
+        ),
+        ResourceType(id="report", actions=["create", "read"], attributes=attributes, description="Reports on them."),
+    ]
+
+
 def demo_roles() -> list[Role]:
     """The case study's hierarchy: super_admin > admin > senior_analyst > analyst; data_scientist, guest beside them.
 
-    `report_viewer` stands alone, and denies: whoever holds it sees no metadata, not even his own.
+    `report_viewer` stands alone, and denies: whoever holds it sees no metadata, not even his own. What a role says of
+    `sales_data` and `report` is John's table of the case study, where “none” is a denial.
     """
     return [
-        Role(id="guest", priority=4, description="His own conversations, nothing else."),
-        Role(id="analyst", priority=3, description="His own conversations, nothing else as yet."),
+        Role(
+            id="guest",
+            grants=[
+                Grant(action="sales_data:read_only"),
+                Grant(effect=GrantEffect.DENY, action="report:*", condition=LESSER),
+            ],
+            priority=4,
+            description="His own conversations; reads sales data, and no reports.",
+        ),
+        Role(
+            id="analyst",
+            grants=[Grant(action="sales_data:read_write"), Grant(action="report:create")],
+            priority=3,
+            description="His own conversations; reads and writes sales data, and creates reports.",
+        ),
         Role(
             id="report_viewer",
+            grants=[
+                Grant(effect=GrantEffect.DENY, action="message:read_metadata"),
+                Grant(effect=GrantEffect.DENY, action="sales_data:*"),
+                Grant(action="report:read"),
+            ],
             priority=5,
-            grants=[Grant(effect=GrantEffect.DENY, action="message:read_metadata")],
-            description="Sees no metadata of messages.",
+            description="Reads reports; sees no metadata of messages, and no sales data.",
         ),
         Role(
             id="senior_analyst",
@@ -84,7 +123,10 @@ def demo_roles() -> list[Role]:
 
 
 READING: Final = ("conversation:read", "message:read", "message:read_metadata")
-ADMIN: Final = ("user:*", "session:*", "role:read", "role:assign", "policy:read", "audit:read", "schema:introspect")
+ADMIN: Final = (
+    *("user:*", "session:*", "sales_data:*", "report:*"),
+    *("role:read", "role:assign", "policy:read", "permission:read", "audit:read", "schema:introspect"),
+)
 
 
 def _reading(condition: dict[str, Any] | None = None) -> list[Grant]:
@@ -103,8 +145,8 @@ async def ensure_super_admin() -> None:
 
 
 async def ensure_demo_roles() -> None:
-    """Put in the demo world's roles that are missing."""
-    await _changes().put(demo_roles(), SYSTEM, "demo world", only_missing=True)
+    """Put in the demo world's roles, and the types of resources that they speak of, where they are missing."""
+    await _changes().put([*demo_types(), *demo_roles()], SYSTEM, "demo world", only_missing=True)
 
 
 def _changes() -> PermissionChanges:

@@ -16,6 +16,8 @@ from permissions.engine.windows import Window
 
 BATCH: Final = 500
 """Accounts read at once, with their assignments."""
+_FIRST: Final = PydanticObjectId(bytes(12))
+"""Before any account."""
 
 
 async def load(user_id: PydanticObjectId) -> Subject | None:
@@ -36,10 +38,12 @@ async def load_at(user_id: PydanticObjectId, at: datetime) -> Subject | None:
     return was and subject_of(was, _given(await RoleAssignment.find({"user_id": user_id}).to_list(), at))
 
 
-async def all_of_them(at: datetime | None, revision: int) -> AsyncIterator[Subject]:
-    """Every account as it is, or as it was `at`, when `revision` was; in no order."""
+async def all_of_them(
+    at: datetime | None, revision: int, after: PydanticObjectId | None = None
+) -> AsyncIterator[Subject]:
+    """Every account as it is, or as it was `at`, when `revision` was; in the order of their ids, those past `after`."""
     before = {} if at is None else await history.users_before(at, revision)
-    async for users in _batches():
+    async for users in _batches(after):
         found = {user.id: user for user in users}
         if at is not None:
             found = {user.id: was for user in users if (was := _as_of(user, before.get(str(user.id)), at))}
@@ -76,15 +80,12 @@ def _given(assignments: Iterable[RoleAssignment], at: datetime) -> list[RoleAssi
     return [each for each in assignments if each.granted_at <= at]
 
 
-async def _batches() -> AsyncIterator[list[User]]:
-    batch: list[User] = []
-    async for user in User.find_all():
-        batch.append(user)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+async def _batches(after: PydanticObjectId | None) -> AsyncIterator[list[User]]:
+    """Each a query of its own: whoever stops early leaves no cursor open."""
+    last = after or _FIRST
+    while batch := await User.find({"_id": {"$gt": last}}).sort("_id").limit(BATCH).to_list():
         yield batch
+        last = batch[-1].id
 
 
 async def _held(user_ids: list[PydanticObjectId]) -> Mapping[PydanticObjectId, list[RoleAssignment]]:

@@ -18,6 +18,9 @@ from permissions.questions.steps import (
 )
 
 A_DAY: Final = timedelta(days=1)
+MOST_POWER: Final = 250
+WEIGHT: Final = 50
+"""Actions that a role gives beyond what is wanted, and that weigh as one change more."""
 WIDTHS: Final = {"*": 100, ":*": 10}
 """Actions that a pattern counts for, by how it ends."""
 
@@ -60,7 +63,7 @@ def _(step: SetAttribute, world: World) -> float:
 
 @_cost.register
 def _(step: Assign, world: World) -> float:
-    return 3 + min(power(world.snapshot, step.assignment.role), 999) / 1000
+    return 3 + min(power(world.snapshot, step.assignment.role), MOST_POWER) / WEIGHT
 
 
 @_cost.register

@@ -44,9 +44,16 @@ def _confirmed(world: World, ordered: Iterable[Way], most: int) -> list[Way]:
     for way in ordered:
         if len(found) == most:
             break
-        if not any(set(each) <= set(way) for each in found) and _works(world, way):
+        if not any(_within(world, each, way) for each in found) and _works(world, way):
             found.append(way)
     return found
+
+
+def _within(world: World, small: Way, large: Way) -> bool:
+    """Whether `large` does all that `small` does: a role gives what the roles do that it inherits from."""
+    graph = world.snapshot.graph
+    given = {role for step in large if isinstance(step, Assign) for role in graph.closure(step.assignment.role)}
+    return all(step in large or (isinstance(step, Assign) and step.assignment.role in given) for step in small)
 
 
 def _works(world: World, way: Way) -> bool:

@@ -12,7 +12,7 @@ from models.policy import Policy
 from models.user import User
 from permissions.access import Access
 from permissions.actions import Action
-from permissions.builtin import demo_roles, ensure_demo_roles, ensure_policies, policies
+from permissions.builtin import demo_roles, demo_types, ensure_demo_roles, ensure_policies, policies
 from permissions.engine.filters import equalities
 from permissions.resources import FIELDS, conversation_resource, message_resource, session_resource, user_resource
 from permissions.store import PermissionStore
@@ -157,6 +157,8 @@ async def test_every_built_in_action_pattern_names_built_in_actions(database: Da
     patterns = {grant.action for role in demo_roles() for grant in role.grants}
     patterns |= {action for policy in policies() for action in policy.actions}
     known = {"*", *Action, *(f"{action.resource_type}:*" for action in Action)}
+    for each in demo_types():
+        known |= {f"{each.id}:{verb}" for verb in (*each.actions, *each.levels, "*")}
 
     assert patterns <= known
 

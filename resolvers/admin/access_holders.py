@@ -1,0 +1,80 @@
+"""Who may do something to something, a page of them."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Self
+
+import strawberry
+from beanie import PydanticObjectId
+
+from models.user import User as StoredUser
+from permissions.actions import Action
+from permissions.engine.facts import Env, Resource, Subject
+from permissions.questions.holders import Holder, holders
+from permissions.questions.question import Question
+from permissions.resources import PERMISSION
+from resolvers.account.types import User
+from resolvers.admin.asking import moment, past, require_action, rules
+from resolvers.admin.decisions import ResourceInput
+from resolvers.admin.effective import steps
+from resolvers.admin.targets import target
+from resolvers.context import Context
+from resolvers.errors import NotFoundError
+from resolvers.ids import encode, object_id
+from resolvers.pagination import Connection, Edge, PageInfo, page_arguments
+
+
+@strawberry.type(description="Somebody who may do it.")
+class AccessHolder:
+    """An account, with the ways by which it may."""
+
+    user: User
+    via: list[list[str]] = strawberry.field(description="Each path by which the permission came, role by role.")
+    decided_by: list[str] = strawberry.field(description="The rules that allow it.")
+
+    @classmethod
+    def of(cls, holder: Holder, user: StoredUser) -> Self:
+        """A holder, as the schema shows it."""
+        return cls(user=User.of(user), via=steps(holder.via), decided_by=list(holder.decision.decided_by))
+
+
+async def who_has_access(
+    context: Context, action: str, about: ResourceInput, at: datetime | None, first: int | None, after: str | None
+) -> Connection[AccessHolder]:
+    """A page. Raises `NotFoundError` for what the asker may not know of."""
+    size, last = page_arguments(first, after).size, object_id(after, "AccessHolder", "after") if after else None
+    time = moment(context, at)
+    snapshot = await rules(context, time)
+    require_action(snapshot, action, "action")
+    found = await target(context, about, action, snapshot, "resource")
+    if not found.known:
+        raise NotFoundError(about.type)
+    asked = Question(Subject(""), action, found.resource, Env(time))
+    page = await holders(snapshot, _subjects(context, time, last), asked, size)
+    users = await context.loaders.users.load_many([_id(each.subject) for each in page.holders])
+    edges = [
+        Edge(cursor=_cursor(holder.subject.id), node=AccessHolder.of(holder, user))
+        for holder, user in zip(page.holders, users, strict=True)
+        if user is not None
+    ]
+    end = _cursor(page.last) if page.last is not None else None
+    start = edges[0].cursor if edges else end
+    info = PageInfo(has_next_page=page.more, has_previous_page=after is not None, start_cursor=start, end_cursor=end)
+    return Connection(edges=edges, page_info=info)
+
+
+async def _subjects(context: Context, time: datetime, after: PydanticObjectId | None) -> AsyncIterator[Subject]:
+    """Those that the asker may ask about, in the order of their ids."""
+    access = context.access
+    async for subject in context.permissions.subjects(past(context, time), after):
+        asking = Resource(PERMISSION, subject.id, subject.attributes)
+        if access.subject and access.snapshot.decide(access.subject, Action.PERMISSION_READ, asking, access.env):
+            yield subject
+
+
+def _cursor(subject_id: object) -> str:
+    return encode("AccessHolder", subject_id)
+
+
+def _id(subject: Subject) -> PydanticObjectId:
+    return PydanticObjectId(str(subject.id))

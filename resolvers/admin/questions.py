@@ -1,0 +1,125 @@
+"""Questions about permissions: what, whether, why, who, and what if."""
+
+from datetime import datetime
+from typing import Final
+
+import strawberry
+
+from permissions.actions import Action, resource_type
+from permissions.engine.conflicts import ConflictStrategy
+from permissions.engine.facts import Env
+from permissions.guards import SignedIn, may
+from permissions.questions.effective import effective
+from permissions.questions.known import known_actions, known_types
+from resolvers.account.types import User
+from resolvers.admin.access_holders import AccessHolder, who_has_access
+from resolvers.admin.asking import asked, moment, rules, somebody
+from resolvers.admin.changes import ChangeInput
+from resolvers.admin.decisions import Decision, PermissionQuestion, ResourceInput
+from resolvers.admin.effective import EffectivePermission, EffectivePermissions
+from resolvers.admin.explanations import Explanation
+from resolvers.admin.simulations import Simulation, simulation
+from resolvers.context import Info
+from resolvers.errors import BadInputError
+from resolvers.pagination import Connection
+
+MOST_QUESTIONS: Final = 100
+
+OTHERS: Final = "About somebody else: needs `permission:read`."
+
+
+@strawberry.type
+class Query:
+    """Of permissions."""
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="All that an account may do, flattened: every known action with its effect, the condition, and "
+        "every path by which it came. Without `userId` the caller's own. `at` may lie in the past, where the roles and "
+        f"rules of then count. {OTHERS}",
+    )
+    async def effective_permissions(
+        self,
+        info: Info,
+        user_id: strawberry.ID | None = None,
+        at: datetime | None = None,
+        strategy: ConflictStrategy | None = None,
+        resource_type: str | None = None,
+    ) -> EffectivePermissions:
+        time = moment(info.context, at)
+        person = await somebody(info.context, user_id, time, "userId")
+        snapshot = await rules(info.context, time)
+        actions = _actions(known_actions(snapshot), resource_type, known_types(snapshot))
+        found = effective(snapshot, person.subject, actions, Env(time), strategy)
+        return EffectivePermissions(
+            user=User.of(person.user),
+            at=time,
+            strategy=strategy,
+            permissions=[EffectivePermission.of(each) for each in found],
+        )
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="May this one do that? What the caller may not know of is denied as what isn't there. " + OTHERS,
+    )
+    async def check_permission(self, info: Info, input: PermissionQuestion) -> Decision:
+        return Decision.of((await asked(info.context, input)).decide())
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description=f"As `checkPermission`, up to {MOST_QUESTIONS} at once, in order, all by the same rules.",
+    )
+    async def check_permissions(self, info: Info, input: list[PermissionQuestion]) -> list[Decision]:
+        _bounded(input, "input")
+        found = [await asked(info.context, each, f"input.{n}") for n, each in enumerate(input)]
+        return [Decision.of(each.decide()) for each in found]
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="Why, or why not: every rule that was asked, and the smallest changes that would turn a denial "
+        f"round. Ask with exactly one of `input` and `decisionId`. {OTHERS}",
+    )
+    async def explain_decision(
+        self, info: Info, input: PermissionQuestion | None = None, decision_id: strawberry.ID | None = None
+    ) -> Explanation:
+        if (input is None) is (decision_id is None):
+            raise BadInputError("input", "or `decisionId` is needed: exactly one of them")
+        if input is None:
+            raise BadInputError("decisionId", "is not known: ask with `input`")
+        return Explanation.of(await asked(info.context, input))
+
+    @strawberry.field(
+        permission_classes=[may(Action.PERMISSION_READ)],
+        description="Who may do this to that, in no particular order, with the paths by which they may. It is asked "
+        "without circumstances: what hangs on `env.ip` and the like is not allowed. A page may be short, even empty, "
+        "and have a next one.",
+    )
+    async def who_has_access(
+        self,
+        info: Info,
+        action: str,
+        resource: ResourceInput,
+        at: datetime | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[AccessHolder]:
+        return await who_has_access(info.context, action, resource, at, first, after)
+
+    @strawberry.field(
+        permission_classes=[may(Action.PERMISSION_READ)],
+        description=f"Which of these answers, {MOST_QUESTIONS} at most, a change would flip. Nothing is changed.",
+    )
+    async def simulate(self, info: Info, change: ChangeInput, questions: list[PermissionQuestion]) -> Simulation:
+        _bounded(questions, "questions")
+        return await simulation(info.context, change, questions)
+
+
+def _bounded(questions: list[PermissionQuestion], field: str) -> None:
+    if len(questions) > MOST_QUESTIONS:
+        raise BadInputError(field, f"must be {MOST_QUESTIONS} at most")
+
+
+def _actions(known: frozenset[str], type_: str | None, types: frozenset[str]) -> list[str]:
+    if type_ is not None and type_ not in types:
+        raise BadInputError("resourceType", "is not a known type of resource")
+    return sorted(action for action in known if type_ is None or resource_type(action) == type_)

@@ -1,0 +1,59 @@
+"""What would change if: flipped decisions, as clients see them."""
+
+import asyncio
+from typing import Self
+
+import strawberry
+
+from permissions.engine.errors import RulesError
+from permissions.questions.simulation import Flip, simulate
+from resolvers.admin.asking import asked
+from resolvers.admin.changes import ChangeInput, steps_of
+from resolvers.admin.decisions import Decision, PermissionQuestion
+from resolvers.context import Context
+from resolvers.errors import BadInputError, NotFoundError
+
+
+@strawberry.type(description="A question whose answer becomes another.")
+class FlippedDecision:
+    """Before and after."""
+
+    question: int = strawberry.field(description="Its place among those that were asked, from 0.")
+    action: str
+    before: Decision
+    after: Decision
+
+    @classmethod
+    def of(cls, flip: Flip) -> Self:
+        """A flip, as the schema shows it."""
+        return cls(
+            question=flip.number,
+            action=flip.question.action,
+            before=Decision.of(flip.before),
+            after=Decision.of(flip.after),
+        )
+
+
+@strawberry.type(description="What a change would do to some questions. Nothing is changed.")
+class Simulation:
+    """The flips alone: what isn't among them stays as it is."""
+
+    asked: int
+    flips: list[FlippedDecision]
+
+
+async def simulation(context: Context, change: ChangeInput, questions: list[PermissionQuestion]) -> Simulation:
+    """Try `change` on `questions`. Raises `BadInputError` and `NotFoundError`."""
+    snapshot = context.access.snapshot
+    types = (await context.permissions.ground()).state.known_types
+    steps = steps_of(change, snapshot, types)
+    found = [await asked(context, each, f"questions.{n}") for n, each in enumerate(questions)]
+    for each in found:
+        if not each.known:
+            raise NotFoundError(each.question.resource.type)
+    try:
+        # In a thread: a change of roles has all roles compiled anew.
+        flips = await asyncio.to_thread(lambda: list(simulate(snapshot, steps, [each.question for each in found])))
+    except RulesError as error:
+        raise BadInputError("change", str(error)) from error
+    return Simulation(asked=len(found), flips=[FlippedDecision.of(each) for each in flips])
