@@ -29,8 +29,9 @@ from models.tree.errors import (
     KeyReusedError,
     MessageNotFoundError,
 )
-from models.tree.forks import ForkLocks, Forks
+from models.tree.forks import Forks
 from models.tree.lineage import UNNUMBERED, Lineage, Segment
+from models.tree.locks import PlaceLocks
 
 FIRST: Final = Address(MAIN, 0)
 ATTEMPTS: Final = 1000
@@ -58,12 +59,13 @@ class Appender:
     """Appends to one conversation."""
 
     def __init__(
-        self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits, locks: ForkLocks
+        self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits, locks: PlaceLocks
     ) -> None:
         self._conversation = conversation
         self._limits = limits
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
         self._forks = Forks(db, self._buckets, locks)
+        self._locks = locks
         self._receipts = db["append_receipts"]
 
     async def after(self, parent: Address | None, draft: Draft) -> Appended:
@@ -78,13 +80,14 @@ class Appender:
         With a key, each attempt's place is pinned by a receipt, so that a retry goes the same way as the first try.
         """
         draft.check(self._limits)
-        for attempt in range(ATTEMPTS):
-            place = await self._end(branch)
-            if draft.idempotency_key is not None:
-                place = await self._pinned(place, draft, attempt)
-            outcome = await self._continue(place, draft)
-            if isinstance(outcome, Appended):
-                return outcome
+        async with self._locks.of(self._conversation.id, branch):
+            for attempt in range(ATTEMPTS):
+                place = await self._end(branch)
+                if draft.idempotency_key is not None:
+                    place = await self._pinned(place, draft, attempt)
+                outcome = await self._continue(place, draft)
+                if isinstance(outcome, Appended):
+                    return outcome
         raise ContentionError
 
     async def _end(self, branch: str) -> Address:

@@ -1,7 +1,5 @@
 """Making a fork visible: its ordinal among its siblings, and the counts that a page shows."""
 
-import asyncio
-from typing import Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
@@ -11,28 +9,13 @@ from models.database import Record
 from models.tree.address import MAIN
 from models.tree.buckets import Buckets
 from models.tree.lineage import UNNUMBERED, Lineage, Segment
-
-_STRIPES: Final = 64
-
-
-class ForkLocks:
-    """Forks of one message wait for each other within a worker, rather than fight for ordinals in the database.
-
-    Only a courtesy: between workers the unique index decides.
-    """
-
-    def __init__(self) -> None:
-        self._locks = [asyncio.Lock() for _ in range(_STRIPES)]
-
-    def of(self, place: object) -> asyncio.Lock:
-        """The lock for forks at `place`."""
-        return self._locks[hash(place) % _STRIPES]
+from models.tree.locks import PlaceLocks
 
 
 class Forks:
     """The branches of one conversation."""
 
-    def __init__(self, db: AsyncDatabase[Record], buckets: Buckets, locks: ForkLocks) -> None:
+    def __init__(self, db: AsyncDatabase[Record], buckets: Buckets, locks: PlaceLocks) -> None:
         self._branches = db["branches"]
         self._conversations = db["conversations"]
         self._buckets = buckets
@@ -44,7 +27,7 @@ class Forks:
         Returns whether this call is the one that made the branch visible.
         """
         own, parent = lineage.own, lineage.parent
-        async with self._locks.of((self._buckets.conversation_id, parent)):
+        async with self._locks.of(self._buckets.conversation_id, parent):
             ordinal, fresh = await self._claimed(lineage)
             await self._buckets.number(own.branch, own.start, ordinal)
             if parent:

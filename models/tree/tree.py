@@ -11,8 +11,8 @@ from models.tree.address import MAIN, Address
 from models.tree.append import Appended, Appender
 from models.tree.draft import Draft, TreeLimits
 from models.tree.figures import counting
-from models.tree.forks import ForkLocks
 from models.tree.history import History
+from models.tree.locks import PlaceLocks
 from models.tree.plant import Sprout, plant
 
 
@@ -22,7 +22,7 @@ class MessageTree:
     def __init__(self, db: AsyncDatabase[Record], limits: TreeLimits) -> None:
         self._db = db
         self.limits = limits
-        self._locks = ForkLocks()
+        self._locks = PlaceLocks()
 
     async def start(self, conversation: Conversation) -> None:
         """Store a new conversation, empty. Its first branch first: what nobody can find harms nobody."""

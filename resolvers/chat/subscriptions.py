@@ -44,13 +44,12 @@ class Subscription:
         async with info.context.broker.subscribe(channel(stored_id), after) as news:
             async for item in news:
                 event = await _told(info, stored_id, item)
-                if event is not None:
-                    yield event
+                yield event
                 if isinstance(event, AccessRevoked):
                     return
 
 
-async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Resync) -> ConversationEvent | None:
+async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Resync) -> ConversationEvent:
     """What the caller is told of `item`, as his rights are now."""
     await info.context.renew()
     stored = await info.context.loaders.conversations.load(conversation_id)
@@ -69,4 +68,6 @@ async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Res
     if "message" not in note:
         return ConversationChanged(cursor=item.cursor, conversation=Conversation.of(stored))
     message = await load_message(info, stored, Address.parse(note["message"]))
-    return MessageAdded(cursor=item.cursor, message=message) if message else None
+    if message is None:
+        return ResyncRequired(cursor=item.cursor, reason="the message is gone")
+    return MessageAdded(cursor=item.cursor, message=message)

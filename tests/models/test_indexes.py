@@ -193,6 +193,8 @@ async def grow(db: AsyncDatabase[Record], collection: str, number: int) -> None:
     more: list[Record] = []
     for count in range(number):
         changed = {name: _other(value, count) for name, value in like[count % len(like)].items()}
+        if isinstance(changed["_id"], int):
+            changed["_id"] += 1_000 * (count + 1)
         more.append(changed)
     await db[collection].insert_many(more)
 
