@@ -223,7 +223,7 @@ async def test_many_questions_are_answered_in_order_and_not_more_than_a_hundred(
 
 async def test_a_simulation_lists_what_flips_and_changes_nothing(served: Served) -> None:
     admin, john, bob = await served.as_("admin"), gid(served.people["john"]), gid(served.people["bob"])
-    write = {"action": "sales_data:write", "resource": {"type": "sales_data"}}
+    write: dict[str, Any] = {"action": "sales_data:write", "resource": {"type": "sales_data"}}
     questions = [{**write, "userId": john}, {**write, "userId": bob}]
 
     for change, flipped in (
