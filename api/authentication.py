@@ -22,6 +22,7 @@ from permissions.authn.principal import Principal
 from permissions.authn.refresh import RefreshTokens
 from permissions.authn.sessions import Sessions
 from permissions.authn.tokens import Tokens
+from permissions.authn.witness import UNSEEN, Witness
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 JWKS_SECONDS: Final = 300
@@ -58,7 +59,9 @@ class Authentication:
 
 
 @asynccontextmanager
-async def open_authentication(settings: Settings, redis: Redis) -> AsyncIterator[Authentication]:
+async def open_authentication(
+    settings: Settings, redis: Redis, witness: Witness = UNSEEN
+) -> AsyncIterator[Authentication]:
     """Join the parts; `Database.connect` comes first. Makes the first signing key where there is none."""
     if settings.secret_key is None:
         raise KeyRingError("set PARLEY_SECRET_KEY: 32 random characters or more, the same for all workers")
@@ -69,7 +72,7 @@ async def open_authentication(settings: Settings, redis: Redis) -> AsyncIterator
     sessions = _sessions(settings, redis)
     gate = SessionGate(sessions)
     passwords = Passwords(settings.password_hashers)
-    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, Attempts(redis), gate)
+    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, Attempts(redis), gate, witness)
     try:
         yield Authentication(accounts, Authenticator(tokens, gate), keys)
     finally:

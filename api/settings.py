@@ -14,6 +14,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen to")
     port: int = Field(8000, ge=0, le=65535, description="port to listen to")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://[^\s/?#]+$", description="how others reach this server (`https://…`)"
+    )
     workers: int = Field(1, ge=1, le=64, description="server processes")
     data_dir: Path = Field(Path(".parley"), description="where the embedded stores keep their data")
     mongodb_uri: SecretStr | None = Field(None, description="MongoDB to use instead of the embedded one")
@@ -36,6 +39,14 @@ class Settings(BaseSettings):
     bucket_bytes: int = Field(256 * 1024, ge=1024, le=4 * 1024 * 1024, description="a bucket closes at this size")
     message_bytes: int = Field(1024 * 1024, ge=1, le=4 * 1024 * 1024, description="longest content of a message, UTF-8")
     metadata_bytes: int = Field(16 * 1024, ge=0, le=256 * 1024, description="largest metadata of a message, JSON")
+
+    audit_days: int = Field(365, ge=0, description="how long audit records are kept; 0 is for ever")
+    decision_log: Literal["off", "sampled", "all"] = Field(
+        "sampled", description="allowed decisions to log; denied ones always are"
+    )
+    decision_log_rate: float = Field(0.1, ge=0, le=1, description="share of the requests whose allows are logged")
+    decision_log_seconds: float = Field(1.0, ge=0.05, le=60, description="an allow is logged within this time")
+    decision_log_queue: int = Field(10_000, ge=0, le=1_000_000, description="allows that may wait; more are counted")
 
     request_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="longest request body")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")

@@ -1,7 +1,7 @@
 """One caller, one request, one snapshot: decide, require, filter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from permissions.actions import Action, resource_type
@@ -32,10 +32,13 @@ class Taken:
 class Takings:
     """What was decided since somebody last asked."""
 
-    denied: list[Taken]
-    allowed: list[Taken]
+    denied: list[Taken] = field(default_factory=list)
+    allowed: list[Taken] = field(default_factory=list)
     missed: int = 0
     """Allowed decisions of which only this number is known."""
+
+    def __bool__(self) -> bool:
+        return bool(self.denied or self.allowed)
 
     def add(self, taken: Taken) -> None:
         """Keep it, if there is room."""
@@ -45,6 +48,12 @@ class Takings:
             self.allowed.append(taken)
         else:
             self.missed += 1
+
+    def take(self, others: "Takings") -> None:
+        """Keep those too."""
+        for taken in (*others.denied, *others.allowed):
+            self.add(taken)
+        self.missed += others.missed
 
 
 class Access:
@@ -69,7 +78,7 @@ class Access:
         self._decisions: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._known: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._foreseen: Final[dict[str, Decision]] = {}
-        self._takings = Takings([], [])
+        self._takings = Takings()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -108,7 +117,7 @@ class Access:
 
     def takings(self) -> Takings:
         """What was decided since this was last asked, each decision once."""
-        takings, self._takings = self._takings, Takings([], [])
+        takings, self._takings = self._takings, Takings()
         return takings
 
     def foresee(self, action: str) -> Decision:

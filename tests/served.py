@@ -92,6 +92,7 @@ async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> As
         database=database.db.name,
         secret_key=SecretStr(SECRET),
         log_level="error",
+        decision_log="off",  # what is written beside a request would be counted among its calls
     )
     await ensure_policies()
     await ensure_demo_roles()

@@ -1,6 +1,7 @@
 """The chain in MongoDB: read by number, grown at its end by whoever is first."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -77,9 +78,10 @@ class Blocks:
         return await self._checkpoints.find({}).to_list()
 
     async def keep_checkpoint(self, checkpoint: Record) -> None:
-        """Store it, and let go of older ones."""
+        """Store it, unless another worker just did, and let go of older ones."""
         older = [each["_id"] for each in await self.checkpoints() if each["_id"] < checkpoint["_id"]]
-        await self._checkpoints.insert_one(checkpoint)
+        with suppress(DuplicateKeyError):
+            await self._checkpoints.insert_one(checkpoint)
         await self._checkpoints.delete_many({"_id": {"$in": older}})
 
     async def walk(self, after: int, last: int) -> AsyncIterator[Record]:
@@ -90,10 +92,10 @@ class Blocks:
             for block in sorted(found, key=lambda each: int(each["_id"])):
                 yield block
 
-    async def strangers(self, after: int, last: int) -> list[Any]:
-        """The ids of what is in the collection, and not in the chain from `after` to `last`. Reads them all."""
+    async def strangers(self, last: int) -> list[Any]:
+        """The ids of what is in the collection, and can't be in a chain that ends with `last`. Reads them all."""
         ids = [each["_id"] async for each in self._blocks.find({}, {"_id": 1})]
-        return [each for each in ids if type(each) is not int or not after < each <= last]
+        return [each for each in ids if not isinstance(each, int) or isinstance(each, bool) or not 0 < each <= last]
 
     async def older_than(self, moment: datetime) -> Head | None:
         """The last block from before `moment`, if there is any."""
@@ -106,9 +108,25 @@ class Blocks:
         found = await (await self._blocks.aggregate(pipeline)).to_list()
         return Head.of(found[0]) if found else None
 
-    async def delete(self, numbers: Iterable[int]) -> None:
-        """Remove blocks."""
-        await self._blocks.delete_many({"_id": {"$in": list(numbers)}})
+    async def delete_to(self, last: Head) -> int:
+        """Remove the blocks up to `last`, and return how many there were. The oldest go first."""
+        removed = 0
+        while oldest := await self._not_after(last):
+            for first in range(0, len(oldest), WINDOW):
+                result = await self._blocks.delete_many({"_id": {"$in": oldest[first : first + WINDOW]}})
+                removed += result.deleted_count
+        return removed
+
+    async def _not_after(self, last: Head) -> list[int]:
+        """Numbers of a good many blocks up to `last`."""
+        pipeline: list[Record] = [
+            {"$match": {"at": {"$lte": last.at}}},
+            {"$match": {"_id": {"$lte": last.number}}},
+            {"$project": {"_id": 1}},
+            {"$sort": {"_id": 1}},
+            {"$limit": 100 * WINDOW},
+        ]
+        return [each["_id"] for each in await (await self._blocks.aggregate(pipeline)).to_list()]
 
     async def find(self, decision_id: str) -> tuple[int, Record] | None:
         """The block's number, and the record of that decision."""

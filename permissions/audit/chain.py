@@ -103,8 +103,8 @@ class Finding:
     """What is wrong, and where: `record` is its place in block `block`."""
 
     what: str
-    block: int
-    record: int | None = None
+    block: Any
+    record: Any = None
 
     def __str__(self) -> str:
         where = f"block {self.block}" if self.record is None else f"record {self.block}.{self.record}"
@@ -124,7 +124,7 @@ class Verifier:
     def follow(self, block: Mapping[str, Any]) -> Iterator[Finding]:
         """What is wrong with the next block. Go by number; missing ones are told of."""
         number = block["_id"]
-        yield from (Finding("is missing", missing) for missing in _between(self.head.number, number))
+        yield from (Finding("is missing", each) for each in missing(self.head.number, number))
         try:
             yield from list(self._inside(block))
             # An edited digest is told of where it stands, not again at the block that follows.
@@ -164,10 +164,11 @@ class Verifier:
 
 
 MOST_MISSING: Final = 1_000
-"""Missing blocks that are named one by one; of a longer gap, the first ones."""
+"""Most missing blocks in a row that are named."""
 
 
-def _between(last: int, following: int) -> range:
+def missing(last: int, following: int) -> range:
+    """The numbers between two blocks; of a long gap, the first ones."""
     return range(last + 1, min(following, last + 1 + MOST_MISSING))
 
 

@@ -1,7 +1,7 @@
 """The audit log, as the rest of the server sees it: write what was done, keep what was decided, find it again."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -66,18 +66,16 @@ class AuditLog:
         """
         await self._writer.write([change(kind, by, target, before, after, reason)])
 
-    async def keep(self, takings: Iterable[Takings], origin: Origin) -> None:
+    async def keep(self, takings: Takings, origin: Origin) -> None:
         """Keep what was decided for one answer, which goes out after this returns.
 
         Denials are stored by then, or `PyMongoError` says that they can't be. What was allowed follows later.
         """
-        taken, at = list(takings), now()
-        denied = [decided(each, origin, at) for takings in taken for each in takings.denied]
+        at = now()
         if self._keeping.wanted():
-            for each in taken:
-                self._writer.offer([partial(decided, one, origin, at) for one in each.allowed], each.missed)
-        if denied:
-            await self._writer.write(denied)
+            self._writer.offer([partial(decided, each, origin, at) for each in takings.allowed], takings.missed)
+        if takings.denied:
+            await self._writer.write([decided(each, origin, at) for each in takings.denied])
 
     async def find_decision(self, decision_id: str) -> AuditRecord | None:
         """The decision with that id, if it was kept. What was just allowed is not there yet."""

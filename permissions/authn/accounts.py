@@ -13,8 +13,9 @@ from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import RefreshTokens, digest
 from permissions.authn.registration import MAX_EMAIL_CHARACTERS, NewUser, register
-from permissions.authn.sessions import DISABLED, LOGGED_OUT, Session, Sessions
+from permissions.authn.sessions import DISABLED, LOGGED_OUT, REUSED, Session, Sessions
 from permissions.authn.tokens import Tokens
+from permissions.authn.witness import NOWHERE, UNSEEN, SignIn, Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Accounts:
     sessions: Sessions
     attempts: Attempts
     gate: SessionGate
+    witness: Witness = UNSEEN
 
     async def login(self, email: str, password: str, client: Client, device: str | None = None) -> Signed:
         """Start a session.
@@ -51,6 +53,7 @@ class Accounts:
         matches = await self.passwords.verify(password, user.password_hash if user else None)
         if user is None or user.disabled or not matches:
             await self.attempts.failed(key, client.ip)
+            await self.witness.saw(SignIn.FAILED, user.id if user else None, client)
             raise BadCredentialsError
         await self.attempts.succeeded(key, client.ip)
         await self._renew_hash(user, password)
@@ -81,19 +84,28 @@ class Accounts:
         """The user's living sessions, newest first."""
         return await self.sessions.of(user_id)
 
-    async def create_user(self, new: NewUser) -> User:
+    async def create_user(self, new: NewUser, client: Client = NOWHERE) -> User:
         """See `registration.register`."""
-        return await register(self.passwords, new)
+        user = await register(self.passwords, new)
+        await self.witness.saw(SignIn.CREATED, user.id, client)
+        return user
 
     async def _sign_in(self, user: User, client: Client, device: str | None) -> Signed:
         principal = Principal(user.id, new_id())
         refresh = self.refresh_tokens.issue(principal)
+        others = await self.sessions.of(user.id)
         session = await self.sessions.open(principal, digest(refresh), device, client)
+        if all(other.device != session.device for other in others):
+            await self.witness.saw(SignIn.NEW_DEVICE, user.id, client, session.id)
         return self._signed(principal, refresh, user, session)
 
     async def _rotate(self, principal: Principal, presented: str, successor: str, client: Client) -> Session:
         try:
             return await self.sessions.rotate(principal, digest(presented), digest(successor), client)
+        except TokenRevokedError as error:
+            if error.reason == REUSED:
+                await self.witness.saw(SignIn.REUSED, principal.user_id, client, principal.session_id)
+            raise
         finally:
             self.gate.forget(principal)
 

@@ -1,0 +1,41 @@
+"""Who is told of what happens when people sign in. What he does with it is not our business here."""
+
+from enum import StrEnum
+from typing import Final, Protocol
+
+from beanie import PydanticObjectId
+
+from permissions.authn.principal import Client
+
+
+class SignIn(StrEnum):
+    """What is worth telling."""
+
+    FAILED = "login.failed"
+    NEW_DEVICE = "login.new_device"
+    """None of the account's living sessions is from such a device."""
+    REUSED = "refresh_token.reused"
+    """Somebody has a copy of a refresh token; the session is over."""
+    CREATED = "account.created"
+
+
+class Witness(Protocol):
+    """Is told before the caller gets his answer, and raises where that answer must not go out."""
+
+    async def saw(
+        self, what: SignIn, user_id: PydanticObjectId | None, client: Client, session_id: str | None = None
+    ) -> None:
+        """`user_id` is the account it was about; None where there is no such account."""
+
+
+class NoWitness:
+    """Nobody is told."""
+
+    async def saw(
+        self, what: SignIn, user_id: PydanticObjectId | None, client: Client, session_id: str | None = None
+    ) -> None:
+        """See `Witness`."""
+
+
+UNSEEN: Final = NoWitness()
+NOWHERE: Final = Client()
