@@ -79,12 +79,18 @@ class State:
         """The policies that count."""
         return [policy for policy in self.policies.values() if policy.mode is PolicyMode.ENFORCE]
 
+    @property
+    def shadows(self) -> list[StoredPolicy]:
+        """The policies that are judged, and don't count."""
+        return [policy for policy in self.policies.values() if policy.mode is PolicyMode.SHADOW]
+
     def snapshot(self, revision: int, like: "tuple[State, Snapshot] | None" = None) -> Snapshot:
         """Compiled; `like` is another state and its snapshot, whose roles are taken over if they are the same."""
         known = like[1].compiled if like and like[0].roles is self.roles else None
         return Snapshot(
             known or CompiledRoles(map(engine_role, self.roles.values())),
             map(engine_policy, self.enforced),
+            shadows=map(engine_policy, self.shadows),
             revision=str(revision),
             conventions=Conventions.of(self.known_types.values()),
         )

@@ -1,9 +1,10 @@
 """A decision: a value that explains itself and is falsy when it denies."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Self
 
 from permissions.engine.facts import Id, Resource
 from permissions.engine.rules import Effect, Reason
@@ -25,9 +26,16 @@ class Decision:
     reasons: tuple[Reason, ...]
     at: datetime
     revision: str
+    shadow: tuple[str, ...] = field(default=(), init=False, compare=False)
+    """The shadow policies each of which, were it enforced, would turn this decision round."""
 
     def __bool__(self) -> bool:
         return self.effect is Effect.ALLOW
+
+    def shadowed(self, policies: tuple[str, ...]) -> Self:
+        """The same, with `shadow` noted: most decisions have none, and don't pay for it."""
+        object.__setattr__(self, "shadow", policies)
+        return self
 
     @cached_property
     def id(self) -> str:

@@ -23,6 +23,8 @@ class Plan(NamedTuple):
     roles: tuple[str, ...]
     rules: tuple[Rule, ...]
     voters: tuple[Voter, ...]
+    shadows: tuple[Rule, ...] = ()
+    """Those of the policies that are judged, and don't count."""
 
 
 class Ahead(NamedTuple):
@@ -82,16 +84,22 @@ class Snapshot:
         roles: Iterable[Role] | CompiledRoles = (),
         policies: Iterable[Policy] = (),
         *,
+        shadows: Iterable[Policy] = (),
         revision: str = "",
         conventions: Conventions = PLAIN,
     ) -> None:
-        """Raise `RulesError` where roles or patterns are unusable; a bad condition denies instead."""
+        """Raise `RulesError` where roles or patterns are unusable; a bad condition denies instead.
+
+        `shadows` are judged beside each decision, which tells where one of them would turn it round.
+        """
         self.revision: Final = revision
         self.compiled: Final = roles if isinstance(roles, CompiledRoles) else CompiledRoles(roles)
         self.policies: Final = tuple(policies)
+        self.shadows: Final = tuple(shadows)
         self.graph: Final = self.compiled.graph
         self.conventions: Final = conventions
         self._policies: Final = RuleIndex(pair for policy in self.policies for pair in rules_of_policy(policy))
+        self._shadows: Final = RuleIndex(pair for policy in self.shadows for pair in rules_of_policy(policy))
         self._plans: Final[dict[tuple[tuple[str, ...], str], Plan]] = {}
 
     def decide(
@@ -102,8 +110,9 @@ class Snapshot:
         facts = Facts(subject, plan.roles, resource, env)
         reasons = tuple([rule.judge(facts) for rule in plan.rules])
         matched = [reason.rule for reason in reasons if reason.counts]
-        deciding = STRATEGIES[strategy or self.strategy(resource.type)].decide(matched, plan.voters)
-        return self._decision(facts, action, reasons, deciding)
+        settled = strategy or self.strategy(resource.type)
+        decision = self._decision(facts, action, reasons, STRATEGIES[settled].decide(matched, plan.voters))
+        return decision.shadowed(_turning(decision, facts, plan, matched, settled)) if plan.shadows else decision
 
     def scopes(
         self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None = None
@@ -138,6 +147,7 @@ class Snapshot:
         return Snapshot(
             self.compiled if roles is None else roles,
             self.policies if policies is None else policies,
+            shadows=self.shadows,
             revision=self.revision,
             conventions=self.conventions,
         )
@@ -177,13 +187,27 @@ class Snapshot:
         return plan
 
     def _make_plan(self, held: tuple[str, ...], action: str) -> Plan:
-        policies = self._policies.of(action, self.conventions.levels.get(action, ()))
+        levels = self.conventions.levels.get(action, ())
+        policies = self._policies.of(action, levels)
         own = {role: self._rules(role, action) for role in held}
         rules = dict.fromkeys([*(rule for rules in own.values() for rule in rules), *policies])
         voters = [frozenset([*rules, *policies]) for rules in own.values()] or [frozenset(policies)]
         roles = sorted({role for each in held for role in self.graph.closure(each)})
-        return Plan(tuple(roles), tuple(rules), tuple(voters))
+        return Plan(tuple(roles), tuple(rules), tuple(voters), tuple(self._shadows.of(action, levels)))
 
     def _rules(self, held: str, action: str) -> list[Rule]:
         levels = self.conventions.levels.get(action, ())
         return [rule for role in self.graph.closure(held) for rule in self.compiled.granted[role].of(action, levels)]
+
+
+def _turning(
+    decision: Decision, facts: Facts, plan: Plan, matched: list[Rule], strategy: ConflictStrategy
+) -> tuple[str, ...]:
+    """The shadow policies that would turn the decision round, each by itself."""
+    found = []
+    for rule in plan.shadows:
+        if rule.judge(facts).counts:
+            deciding = STRATEGIES[strategy].decide([*matched, rule], [voter | {rule} for voter in plan.voters])
+            allowed = bool(deciding) and not any(each.denies for each in deciding)
+            found += [rule.origin.policy or rule.id] if allowed is not bool(decision) else []
+    return tuple(found)
