@@ -1,7 +1,6 @@
 """Policies: rules that hold whoever asks, by attributes."""
 
 from enum import StrEnum
-from typing import Any
 
 from beanie import Document
 
@@ -17,13 +16,13 @@ class PolicyMode(StrEnum):
 
 
 class Policy(Document):
-    """Allow or deny `actions` where `when` holds and `unless` does not. The name is the id."""
+    """Allow or deny `actions` where `when` holds and `unless` does not, both CEL text. The name is the id."""
 
     id: str  # type: ignore[assignment]  # Beanie's ids may be of any type
     effect: GrantEffect
     actions: list[str]
-    when: dict[str, Any] | None = None
-    unless: dict[str, Any] | None = None
+    when: str | None = None
+    unless: str | None = None
     mode: PolicyMode = PolicyMode.ENFORCE
     description: str | None = None
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from beanie import Document, PydanticObjectId
 from pydantic import BaseModel, Field
@@ -16,11 +15,11 @@ class GrantEffect(StrEnum):
 
 
 class Grant(BaseModel):
-    """`action` is `resource:verb`, or `resource:*`; `condition` as `permissions.engine.conditions` stores it."""
+    """`action` is `resource:verb`, or `resource:*`; `condition` is CEL text, read by `permissions.engine.cel`."""
 
     effect: GrantEffect = GrantEffect.ALLOW
     action: str
-    condition: dict[str, Any] | None = None
+    condition: str | None = None
 
 
 class Role(Document):

@@ -1,6 +1,6 @@
 """The policies that every installation starts with, and the roles of the demo world."""
 
-from typing import Any, Final
+from typing import Final
 
 from models.policy import Policy
 from models.resource_type import ResourceType
@@ -8,15 +8,11 @@ from models.role import Grant, GrantEffect, Role
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
 
-OWN: Final[dict[str, Any]] = {"op": "eq", "left": "resource.owner_id", "right": "user.id"}
-ONESELF: Final[dict[str, Any]] = {"op": "eq", "left": "resource.id", "right": "user.id"}
-CLEARED: Final[dict[str, Any]] = {"op": "gte", "left": "user.clearance", "right": "resource.clearance_required"}
-SAME_REGION: Final[dict[str, Any]] = {"op": "eq", "left": "resource.region", "right": "user.region"}
-NEARBY: Final[dict[str, Any]] = {"op": "all", "of": [SAME_REGION, CLEARED]}
-LESSER: Final[dict[str, Any]] = {
-    "op": "not",
-    "of": {"op": "in", "left": {"value": "super_admin"}, "right": "user.roles"},
-}
+OWN: Final = "resource.owner_id == user.id"
+ONESELF: Final = "resource.id == user.id"
+CLEARED: Final = "user.clearance >= resource.clearance_required"
+NEARBY: Final = f"resource.region == user.region && {CLEARED}"
+LESSER: Final = '!("super_admin" in user.roles)'
 """Whoever isn't a super admin: he inherits from `guest`, too, and a denial would come along."""
 
 
@@ -129,7 +125,7 @@ ADMIN: Final = (
 )
 
 
-def _reading(condition: dict[str, Any] | None = None) -> list[Grant]:
+def _reading(condition: str | None = None) -> list[Grant]:
     return [Grant(action=action, condition=condition) for action in READING]
 
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 from models.policy import Policy
 from models.resource_type import ResourceType as StoredType
 from models.role import Role, RoleAssignment
+from permissions.engine.cel.compile import compiled
 from permissions.engine.errors import ConditionError, RulesError, WindowError
-from permissions.engine.parse import parse
 from permissions.engine.resource_type import ResourceType
 from permissions.engine.rulebook import PATTERN
 from permissions.engine.windows import Window
 from permissions.errors import InvalidChangeError
-from permissions.resources import TYPES, USER
+from permissions.resources import TYPES, USER, schemas
 from permissions.state import State, engine_type
 
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -23,8 +23,6 @@ GRANTS: Final = 1_000
 ACTIONS: Final = 100
 WORDS: Final = 200
 TEXT: Final = 2_000
-CONDITION: Final = 20_000
-"""Longest condition, in characters."""
 
 Types = Mapping[str, ResourceType]
 
@@ -93,16 +91,15 @@ def check_pattern(pattern: str, types: Types, field: str) -> None:
         )
 
 
-def check_condition(condition: Any, actions: Sequence[str], types: Types, field: str) -> None:
-    """Raise `InvalidChangeError` for a condition that can't be read."""
+def check_condition(condition: str | None, actions: Sequence[str], types: Types, field: str) -> None:
+    """Raise `InvalidChangeError` for a condition that isn't right by the schema of each type of resource."""
     if condition is None:
         return
-    if len(str(condition)) > CONDITION:
-        raise InvalidChangeError(field, f"a condition is longer than {CONDITION} characters")
     try:
-        parse(condition)
+        for schema in schemas(actions, types):
+            compiled(condition, schema)
     except ConditionError as error:
-        where = {name: getattr(error, name) for name in ("line", "column", "known") if hasattr(error, name)}
+        where = {"line": error.line, "column": error.column, "known": list(error.known)}
         raise InvalidChangeError(field, str(error), where) from error
 
 

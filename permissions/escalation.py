@@ -8,7 +8,7 @@ harm, and none is let through because a condition happens to hold.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from models.policy import Policy, PolicyMode
 from models.role import GrantEffect, Role
@@ -93,7 +93,7 @@ def expanded(pattern: str, types: Types) -> tuple[str, ...]:
     return known.expand(verb) if known and verb in known.levels else (pattern,)
 
 
-def written(condition: Any) -> str | None:
+def written(condition: str | None) -> str | None:
     """A condition as text, the same for the same condition."""
     return None if condition is None else str(condition)
 

@@ -7,9 +7,19 @@ from typing import Any, Final
 
 from permissions.engine.conditions import Test, Truth, settled
 from permissions.engine.facts import Facts
-from permissions.engine.filters import UNKNOWN, Fields, Pair
+from permissions.engine.filters import NOTHING, UNKNOWN, Fields, Pair, both, either, neither
 from permissions.engine.operands import Attribute, Fault, Operand, compared, sides
-from permissions.engine.values import BSON_TYPES, ORDERED, Kind, is_list, kind, name_of, same, storable
+from permissions.engine.values import (
+    BSON_TYPES,
+    ORDERED,
+    Kind,
+    is_list,
+    kind,
+    name_of,
+    same,
+    stored_bound,
+    stored_forms,
+)
 
 NAN: Final = float("nan")
 NOT_A_LIST: Final = {"$not": {"$type": "array"}}
@@ -39,14 +49,15 @@ class Equal:
         found = sides(self.left, self.right)
         if found is None:
             return settled(self, known)
-        field, value = fields[found[0].name], found[1].reader()(known)
+        field, value = found[0].place(fields), found[1].reader()(known)
         of_value = kind(value)
-        if of_value is None or not storable(value):
+        if of_value is None:
             return UNKNOWN
-        comparable = SCALARS if of_value is Kind.NULL else [*BSON_TYPES[of_value], *BSON_TYPES[Kind.NULL]]
+        alike, forms = BSON_TYPES.get(of_value, ()), stored_forms(value)
+        comparable = SCALARS if of_value is Kind.NULL else [*alike, *BSON_TYPES[Kind.NULL]]
         return Pair(
-            {field: {"$eq": value, "$type": [*BSON_TYPES[of_value]], **NOT_A_LIST}},
-            {field: {"$nin": [value, NAN], "$type": comparable, **NOT_A_LIST}},
+            {field: {"$eq": forms[0], "$type": [*alike], **NOT_A_LIST}} if forms else NOTHING,
+            {field: {"$nin": [*forms, NAN], "$type": comparable, **NOT_A_LIST}},
         )
 
     def explain(self, facts: Facts) -> str:
@@ -98,13 +109,13 @@ class Ordered:
         found = sides(self.left, self.right)
         if found is None:
             return settled(self, known)
-        field, value = fields[found[0].name], found[1].reader()(known)
+        field, value = found[0].place(fields), found[1].reader()(known)
         of_value = kind(value)
-        if of_value is None or of_value not in ORDERED or not storable(value):
+        if of_value is None or of_value not in ORDERED or of_value not in BSON_TYPES:
             return UNKNOWN
-        order = self.order if found[0] is self.left else MIRRORED[self.order]
+        order, bound = stored_bound(self.order if found[0] is self.left else MIRRORED[self.order], value)
         like = {"$type": [*BSON_TYPES[of_value]], **NOT_A_LIST}
-        return Pair({field: {f"${order}": value, **like}}, {field: {f"${OPPOSITE[order]}": value, **like}})
+        return Pair({field: {f"${order}": bound, **like}}, {field: {f"${OPPOSITE[order]}": bound, **like}})
 
     def explain(self, facts: Facts) -> str:
         return compared(self.left, SIGNS[self.order], self.right, facts)
@@ -136,7 +147,7 @@ class In:
         found = sides(self.item, self.within)
         if found is None:
             return settled(self, known)
-        field, value = fields[found[0].name], found[1].reader()(known)
+        field, value = found[0].place(fields), found[1].reader()(known)
         return _has_element(field, value) if found[0] is self.within else _is_one_of(field, value)
 
     def explain(self, facts: Facts) -> str:
@@ -155,16 +166,16 @@ def _contained(item: object, within: Any) -> Truth:
 
 def _has_element(field: str, value: object) -> Pair:
     of_value = kind(value)
-    if of_value is None or not storable(value):
+    if of_value is None:
         return UNKNOWN
-    has = {field: {"$elemMatch": {"$eq": value, "$type": [*BSON_TYPES[of_value]]}}}
-    return Pair(has, {field: {"$type": "array"}, "$nor": [has]})
+    has = [{field: {"$elemMatch": {"$eq": form, "$type": [*BSON_TYPES[of_value]]}}} for form in stored_forms(value)]
+    return Pair(either(*has), both({field: {"$type": "array"}}, neither(*has)))
 
 
 def _is_one_of(field: str, values: Any) -> Pair:
     if not is_list(values):
         return UNKNOWN
-    wanted = [value for value in values if kind(value) is not None and storable(value)]
+    wanted = [form for value in values if kind(value) is not None for form in stored_forms(value)]
     scalar = {"$type": SCALARS, **NOT_A_LIST}
     return Pair({field: {"$in": wanted, **scalar}}, {field: {"$nin": [*wanted, NAN], **scalar}})
 

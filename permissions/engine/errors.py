@@ -8,7 +8,7 @@ RulesError
 └── WindowError         not a recurring window, or one that never opens
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class RulesError(Exception):
@@ -45,12 +45,15 @@ class SchemaError(RulesError):
 
 
 class ConditionError(RulesError):
-    """`where` is the way to the wrong part, as `of[1].left`; empty for the whole."""
+    """What is wrong with a condition, and where: line and column from 1. `known` is what could stand there."""
 
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where or 'condition'}: {reason}")
-        self.where = where
+    def __init__(self, reason: str, line: int, column: int, known: Iterable[str] = ()) -> None:
         self.reason = reason
+        self.line = line
+        self.column = column
+        self.known = tuple(sorted(known))
+        hint = f"; known: {', '.join(self.known)}" if self.known else ""
+        super().__init__(f"line {line}, column {column}: {reason}{hint}")
 
 
 class WindowError(RulesError):

@@ -92,9 +92,13 @@ class Env:
 
 
 class Facts(NamedTuple):
-    """All of it, as conditions read it. `roles` are those held, with the inherited ones."""
+    """All of it, as conditions read it. `roles` are those held, with the inherited ones.
+
+    `bound` are the elements that an `exists` or `all` is at, the outermost first.
+    """
 
     subject: Subject
     roles: tuple[str, ...]
     resource: Resource
     env: Env
+    bound: tuple[Any, ...] = ()

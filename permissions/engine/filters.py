@@ -21,6 +21,8 @@ class Pair(NamedTuple):
 ALWAYS: Final = Pair(EVERYTHING, NOTHING)
 NEVER: Final = Pair(NOTHING, EVERYTHING)
 UNKNOWN: Final = Pair(NOTHING, NOTHING)
+UNLISTABLE: Final = Pair({"$unlistable": "true"}, {"$unlistable": "false"})
+"""What no filter can say. MongoDB refuses it, should it ever be sent there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +101,10 @@ def equalities(scope: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(test, Mapping) and "$eq" in test:
                 found[key] = test["$eq"]
     return found
+
+
+def is_listable(scope: Any) -> bool:
+    """Whether nothing in `scope` is `UNLISTABLE`."""
+    if isinstance(scope, Mapping):
+        return "$unlistable" not in scope and all(map(is_listable, scope.values()))
+    return not isinstance(scope, list) or all(map(is_listable, scope))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from permissions.engine.facts import Facts
+from permissions.engine.filters import Fields
+from permissions.engine.values import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,24 @@ _ATTRIBUTES: Final[Mapping[str, Callable[[Facts], Mapping[str, Any]]]] = {
 }
 
 
+class Operand(Protocol):
+    """What a condition compares."""
+
+    @property
+    def stored(self) -> bool:
+        """Whether it differs from one stored resource to the next: what a filter tests."""
+
+    def reader(self) -> Reader:
+        """The closure that finds it."""
+
+
+class Stored(Operand, Protocol):
+    """What a filter can name, if it is stored."""
+
+    def place(self, fields: Fields) -> str:
+        """The field in which it is stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """`user.region`, `resource.owner_id`, `env.time` …"""
@@ -48,6 +68,10 @@ class Attribute:
     def stored(self) -> bool:
         """Whether it differs from one stored resource to the next: what a filter tests."""
         return self.scope == "resource" and self.name != "type"
+
+    def place(self, fields: Fields) -> str:
+        """The field in which it is stored."""
+        return fields[self.name]
 
     def reader(self) -> Reader:
         """The closure that finds it."""
@@ -69,7 +93,12 @@ class Literal:
     value: Any
 
     def __str__(self) -> str:
-        return repr(self.value)
+        return shown(self.value)
+
+    @property
+    def stored(self) -> bool:
+        """It never is."""
+        return False
 
     def reader(self) -> Reader:
         """The closure that gives it."""
@@ -77,23 +106,93 @@ class Literal:
         return lambda facts: value
 
 
-Operand = Attribute | Literal
+ELEMENT: Final = ""
+"""The field of an element of a stored list, in a filter that is about to become an `$elemMatch`."""
 
 
-def sides(left: Operand, right: Operand) -> tuple[Attribute, Operand] | None:
-    """The stored attribute and what it is compared with; None where nothing stored is compared."""
-    if isinstance(left, Attribute) and left.stored:
+@dataclass(frozen=True, slots=True)
+class Element:
+    """The element that an `exists` or `all` is at; `depth` counts those around it. `stored` if the list is."""
+
+    name: str
+    depth: int
+    stored: bool
+
+    def __str__(self) -> str:
+        return self.name
+
+    def place(self, fields: Fields) -> str:
+        """The element itself."""
+        return ELEMENT
+
+    def reader(self) -> Reader:
+        """The closure that finds it."""
+        depth = self.depth
+        return lambda facts: facts.bound[depth]
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What `function` makes of other operands: a value, or a `Fault`; a fault of theirs stays one.
+
+    It has no field: a filter can't test it, if it depends on what is stored.
+    """
+
+    text: str
+    function: Callable[..., Any]
+    parts: tuple[Operand, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def stored(self) -> bool:
+        """A filter can't name it."""
+        return False
+
+    def reader(self) -> Reader:
+        """The closure that computes it."""
+        function, readers = self.function, [part.reader() for part in self.parts]
+
+        def compute(facts: Facts) -> Any:
+            values = [read(facts) for read in readers]
+            for value in values:
+                if isinstance(value, Fault):
+                    return value
+            return _apply(function, values)
+
+        if all(isinstance(part, Literal) for part in self.parts):
+            value = self.fixed()
+            return lambda facts: value
+        return compute
+
+    def fixed(self) -> Any:
+        """Its value, if it hangs on literals alone."""
+        return _apply(self.function, [part.value for part in self.parts if isinstance(part, Literal)])
+
+
+def _apply(function: Callable[..., Any], values: list[Any]) -> Any:
+    try:
+        return function(*values)
+    except (ArithmeticError, ValueError, TypeError) as error:  # out of every range, so it can't be judged
+        return Fault(f"can't be computed: {error}")
+
+
+def sides(left: Operand, right: Operand) -> tuple[Stored, Operand] | None:
+    """What is stored, and what it is compared with; None where nothing stored is compared."""
+    if isinstance(left, Attribute | Element) and left.stored:
         return left, right
-    if isinstance(right, Attribute) and right.stored:
+    if isinstance(right, Attribute | Element) and right.stored:
         return right, left
     return None
 
 
 def compared(left: Operand, sign: str, right: Operand, facts: Facts) -> str:
     """The comparison, with what each side was."""
-    return f"{left} {sign} {right} ({_shown(left, facts)} {sign} {_shown(right, facts)})"
+    return f"{left} {sign} {right} ({read_aloud(left, facts)} {sign} {read_aloud(right, facts)})"
 
 
-def _shown(operand: Operand, facts: Facts) -> str:
+def read_aloud(operand: Operand, facts: Facts) -> str:
+    """What the operand was."""
     value = operand.reader()(facts)
-    return "missing" if isinstance(value, Fault) else repr(value)
+    return "missing" if isinstance(value, Fault) else shown(value)

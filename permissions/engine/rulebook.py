@@ -1,17 +1,16 @@
 """From roles and policies as data to rules, indexed by the actions they speak of."""
 
-import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 from permissions.actions import resource_type
+from permissions.engine.cel.compile import compiled_closed
 from permissions.engine.conditions import AllOf, Condition, Not
 from permissions.engine.errors import ActionPatternError
-from permissions.engine.parse import parse_closed
 from permissions.engine.rules import Effect, Origin, Rule
 
 PATTERN: Final = re.compile(r"\*|[a-z][a-z0-9_]{0,63}:(\*|[a-z][a-z0-9_]{0,63})", re.ASCII)
@@ -19,11 +18,11 @@ PATTERN: Final = re.compile(r"\*|[a-z][a-z0-9_]{0,63}:(\*|[a-z][a-z0-9_]{0,63})"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a role says of the actions that fit `action`."""
+    """What a role says of the actions that fit `action`; the condition is CEL text."""
 
     effect: Effect
     action: str
-    condition: Mapping[str, Any] | None = None
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,13 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy as data: it speaks where `when` holds and `unless` doesn't."""
+    """A policy as data: it speaks where `when` holds and `unless` doesn't, both CEL text."""
 
     name: str
     effect: Effect
     actions: tuple[str, ...]
-    when: Mapping[str, Any] | None = None
-    unless: Mapping[str, Any] | None = None
+    when: str | None = None
+    unless: str | None = None
 
 
 class RuleIndex:
@@ -75,9 +74,9 @@ def rules_of_role(role: Role) -> Iterator[tuple[str, Rule]]:
         name = f"role {role.name}: {grant.effect} {grant.action}"
         seen[name] += 1
         number = f" ({seen[name]})" if seen[name] > 1 else ""
-        condition = None if grant.condition is None else parse_closed(grant.condition)
+        condition = None if grant.condition is None else compiled_closed(grant.condition)
         rank = inf if role.priority is None else role.priority
-        origin = Origin(role=role.name, text=_written(grant.condition))
+        origin = Origin(role=role.name, text=grant.condition)
         yield grant.action, Rule(name + number, grant.effect, condition, rank, origin)
 
 
@@ -97,20 +96,14 @@ def rules_of_policy(policy: Policy) -> Iterator[tuple[str, Rule]]:
 def _condition(policy: Policy) -> Condition | None:
     parts: list[Condition] = []
     if policy.when is not None:
-        parts.append(parse_closed(policy.when))
+        parts.append(compiled_closed(policy.when))
     if policy.unless is not None:
-        parts.append(Not(parse_closed(policy.unless)))
+        parts.append(Not(compiled_closed(policy.unless)))
     return AllOf(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
 
 
 def _policy_text(policy: Policy) -> str | None:
-    when, unless = _written(policy.when), _written(policy.unless)
+    when, unless = policy.when, policy.unless
     if unless is None:
         return when
     return f"!({unless})" if when is None else f"({when}) && !({unless})"
-
-
-def _written(condition: object) -> str | None:
-    if condition is None or isinstance(condition, str):
-        return condition
-    return json.dumps(condition, default=str, ensure_ascii=False)

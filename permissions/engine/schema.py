@@ -47,7 +47,7 @@ class Type:
         return cls(KINDS[name], bool(listed))
 
     def __str__(self) -> str:
-        name = "dyn" if self.kind is None else _NAMES[self.kind]
+        name = "dyn" if self.kind is None else _NAMES.get(self.kind, self.kind.value)
         return f"list<{name}>" if self.many else name
 
 
@@ -70,8 +70,8 @@ def types(texts: Mapping[str, str]) -> Types:
     return found
 
 
-ENVIRONMENT: Final[Types] = types({"time": "timestamp", "ip": "string", "session_age": "duration", "device": "string"})
-"""The circumstances that are known of every request."""
+ENVIRONMENT: Final[Types] = types({"time": "timestamp", "ip": "string", "session_age": "number", "device": "string"})
+"""The circumstances that are known of a request; `session_age` in seconds."""
 
 OWN: Final[Mapping[str, Types]] = {
     "user": types({"id": "dyn", "roles": "list<string>"}),

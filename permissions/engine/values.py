@@ -1,6 +1,7 @@
 """Which values conditions can compare, in Python and in MongoDB alike."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +21,10 @@ class Kind(StrEnum):
     ID = "id"
     DURATION = "duration"
     """Never stored: MongoDB has no such type."""
+    ADDRESS = "ip"
+    NETWORK = "cidr"
+    ZONE = "time zone"
+    """These three are only what functions take and give, and compare with nothing."""
 
 
 BSON_TYPES: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -85,12 +90,49 @@ def storable(value: object) -> bool:
     return not isinstance(value, timedelta)
 
 
+def stored_forms(value: object) -> list[Any]:
+    """What MongoDB can be told of that equals this scalar: itself, or a huge integer's fraction; or nothing at all."""
+    if storable(value):
+        return [value]
+    nearest = _fraction(value) if isinstance(value, int) else None
+    return [nearest] if nearest == value else []
+
+
+def stored_bound(order: str, value: Any) -> tuple[str, Any]:
+    """An order and a bound that MongoDB can be told of, which part what it stores as these do."""
+    if storable(value):
+        return order, value
+    below = order in ("lt", "lte")
+    if isinstance(value, str):  # no stored text holds half of a pair: what begins like this is before or after all such
+        return "lt" if below else "gte", re.split("[\ud800-\udfff]", value, maxsplit=1)[0] + "\ue000"
+    nearest = _fraction(value)
+    if nearest == value:
+        return order, nearest
+    return ("lte" if below else "gt") if nearest < value else ("lt" if below else "gte"), nearest
+
+
+def _fraction(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
 def _encodes(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+def shown(value: object) -> str:
+    """As errors and explanations write a value: times and durations as CEL does."""
+    if isinstance(value, datetime):
+        return f'timestamp("{value.isoformat().replace("+00:00", "Z")}")'
+    if isinstance(value, timedelta):
+        return f'duration("{str(value.total_seconds()).removesuffix(".0")}s")'
+    return repr(value)
 
 
 def name_of(value: Any) -> str:

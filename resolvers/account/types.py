@@ -1,6 +1,5 @@
 """Accounts, their sessions and the roles that they hold."""
 
-import json
 from datetime import datetime
 from typing import Self
 
@@ -107,8 +106,7 @@ class Grant:
     @classmethod
     def of(cls, stored: stored_roles.Grant) -> Self:
         """A stored grant, as the schema shows it."""
-        condition = json.dumps(stored.condition) if stored.condition else None
-        return cls(effect=stored.effect, action=stored.action, condition=condition)
+        return cls(effect=stored.effect, action=stored.action, condition=stored.condition)
 
 
 @strawberry.type(description="Grants under one name.")
@@ -164,7 +162,7 @@ class RoleAssignment:
             role=Role.of(role),
             valid_from=stored.valid_from,
             valid_until=stored.valid_until,
-            window=None,
+            window=stored.window,
             reason=stored.reason,
             ended_at=stored.ended_at,
         )

@@ -142,8 +142,8 @@ def _put_policy(input: ProposedPolicy, snapshot: Snapshot, types: Types) -> Step
         id=input.name,
         effect=input.effect,
         actions=input.actions,
-        when=_condition(input.when),
-        unless=_condition(input.unless),
+        when=input.when,
+        unless=input.unless,
     )
     check_policy(policy, types)
     return PutPolicy(engine_policy(policy))
@@ -178,11 +178,7 @@ _READERS: Final[Mapping[str, Callable[[Any, Snapshot, Types], Step]]] = {
 
 
 def _grant(input: ProposedGrant) -> Grant:
-    return Grant(effect=input.effect, action=input.action, condition=_condition(input.condition))
-
-
-def _condition(text: str | None) -> Any:
-    return text
+    return Grant(effect=input.effect, action=input.action, condition=input.condition)
 
 
 def _window(text: str | None) -> Window | None:

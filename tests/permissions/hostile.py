@@ -1,5 +1,6 @@
 """Random worlds of rules, and documents as nasty as MongoDB stores them."""
 
+import json
 import random
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -7,10 +8,13 @@ from typing import Any, Final
 from bson import Decimal128, ObjectId
 from hypothesis import strategies as st
 
+from permissions.engine.cel.compile import compiled
 from permissions.engine.conflicts import ConflictStrategy
+from permissions.engine.errors import ConditionError
 from permissions.engine.facts import Assignment, Env, Resource, Subject
 from permissions.engine.rulebook import Grant, Policy, Role
 from permissions.engine.rules import Effect
+from permissions.engine.schema import Schema
 from permissions.engine.snapshot import Snapshot
 from permissions.resources import CONVENTIONS
 from tests.permissions.worlds import NOON
@@ -60,38 +64,113 @@ def resource(document: dict[str, Any]) -> Resource:
     return Resource("conversation", document["_id"], {**document["attributes"], "owner_id": document["owner_id"]})
 
 
-def _data(value: object) -> dict[str, object]:
-    return {"value": value}
+def _written(value: object) -> str:
+    """A value as CEL writes it."""
+    if isinstance(value, datetime):
+        return f'timestamp("{value.isoformat()}")'
+    if isinstance(value, float):
+        return str(value).replace("inf", "1e999")
+    return json.dumps(value) if not isinstance(value, str) else '"' + "".join(map(_letter, value)) + '"'
+
+
+def _letter(letter: str) -> str:
+    return letter if letter.isalnum() and letter.isascii() else f"\\U{ord(letter):08x}"
+
+
+def _is_literal(value: object) -> bool:
+    return not isinstance(value, ObjectId) and value == value  # NaN has no literal
+
+
+def _is_listable(text: str) -> bool:
+    """Whether it passes the check at writing, where nothing is known of attributes."""
+    try:
+        compiled(text, Schema(open=frozenset({"user", "resource", "env"})))
+    except ConditionError:
+        return False
+    return True
+
+
+def _texts(*parts: Any) -> st.SearchStrategy[str]:
+    """The parts, one after the other."""
+    return st.tuples(*(st.just(part) if isinstance(part, str) else part for part in parts)).map("".join)
 
 
 values = st.sampled_from([*SCALARS, *UNSTORABLE])
 lists = st.lists(values, max_size=4) | st.sampled_from(LISTS)
+fixed = st.sampled_from([_written(value) for value in SCALARS if _is_literal(value)])
+listed = st.lists(fixed, max_size=4).map(lambda items: f"[{', '.join(items)}]")
 of_resource = st.sampled_from([f"resource.{name}" for name in ("a", "b", "owner_id", "id", "type", "none")])
-known = st.sampled_from([f"user.{name}" for name in ("a", "b", "id", "roles", "none")] + ["env.time", "env.a"])
-fixed = values.map(_data)
-ops = st.sampled_from(["eq", "ne", "lt", "lte", "gt", "gte"])
+named = st.sampled_from([f"user.{name}" for name in ("a", "b", "id", "roles", "none")] + ["env.time", "env.a"])
+computed = _texts("(", named | fixed, st.sampled_from(["+", "-", "*", "/", "%"]), named | fixed, ")") | _texts(
+    "(has(", named, ") ? ", named, " : ", fixed, ")"
+)
+known = st.deferred(lambda: named | computed)
+signs = st.sampled_from([" == ", " != ", " < ", " <= ", " > ", " >= "])
+searches = st.sampled_from([".startsWith(", ".endsWith(", ".contains("])
+some_list = st.deferred(lambda: known | listed | _texts("[", known, ", ", known, "]"))
 
 
-def _comparison(op: st.SearchStrategy[str], left: Any, right: Any) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({"op": op, "left": left, "right": right})
+def _of(item: Any) -> st.SearchStrategy[str]:
+    """One comparison of `item` with what is known."""
+    return (
+        _texts(item, signs, known | fixed)
+        | _texts(known | fixed, signs, item)
+        | _texts(item, " in ", some_list)
+        | _texts(item, searches, known | fixed, ")")
+        | (st.just(item) if isinstance(item, str) else item)
+    )
 
 
-comparisons = (
-    _comparison(ops, of_resource, known | fixed)
-    | _comparison(ops, known | fixed, of_resource)
-    | _comparison(ops, known, known | fixed)
-    | _comparison(st.just("in"), of_resource | fixed | known, known | lists.map(_data))
-    | _comparison(st.just("in"), known | fixed, of_resource)
-    | st.fixed_dictionaries({"op": st.just("has"), "of": of_resource | known})
+def _folded(over: Any, holds: st.SearchStrategy[str], joined: str, macro: str) -> st.SearchStrategy[str]:
+    several = st.lists(holds | _texts("!(", holds, ")"), min_size=1, max_size=2).map(joined.join)
+    return _texts(over, f".{macro}(e, ", several, ")")
+
+
+of_element = st.deferred(lambda: _of("e") | st.just("true"))
+of_both = (
+    _texts("e", signs, of_resource)
+    | _texts("e in ", of_resource)
+    | _texts(of_resource, searches, "e)")
+    | _texts(of_resource, " in [e]")
+    | _texts(of_resource, ".exists(f, f == e)")
+    | _texts(of_resource, ".all(f, f != e)")
+)
+comparisons = st.deferred(
+    lambda: (
+        _of(of_resource)
+        | _of(known)
+        | _texts(known | fixed, " in ", of_resource)
+        | _texts("has(", of_resource | named, ")")
+        | _texts("size(", of_resource, ")", signs, st.integers(0, 3).map(str))
+        | _folded(of_resource, of_element, " || ", "exists")
+        | _folded(of_resource, of_element, " && ", "all")
+        | _folded(some_list, of_both, " || ", "exists")
+        | _folded(some_list, of_both, " && ", "all")
+        | _folded(some_list, of_both, " && ", "exists")
+    )
 )
 
 
-def _combined(part: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    many = st.fixed_dictionaries({"op": st.sampled_from(["all", "any"]), "of": st.lists(part, max_size=3)})
-    return many | st.fixed_dictionaries({"op": st.just("not"), "of": part})
+def _combined(part: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    parts = st.lists(_texts("(", part, ")"), min_size=1, max_size=3)
+    return (
+        parts.map(" && ".join)
+        | parts.map(" || ".join)
+        | _texts("!(", part, ")")
+        | _texts("(", part, ") ? (", part, ") : (", part, ")")
+    )
 
 
-conditions = st.recursive(comparisons, _combined, max_leaves=5)
+_conditions = st.recursive(comparisons.filter(_is_listable), _combined, max_leaves=5)
+
+
+@st.composite
+def _condition_texts(draw: st.DrawFn) -> str:
+    """A condition: a strategy with a short name, as hypothesis writes it out and the whole is huge."""
+    return draw(_conditions)
+
+
+conditions = _condition_texts()
 effects = st.sampled_from(Effect)
 patterns = st.sampled_from(["conversation:read", "conversation:*", "*", "message:read"])
 grants = st.builds(Grant, effects, patterns, st.none() | conditions)

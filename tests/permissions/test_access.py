@@ -13,7 +13,7 @@ from permissions.errors import DeniedError
 from permissions.resources import CONVENTIONS
 from tests.permissions.worlds import NOON
 
-OWN = {"op": "eq", "left": "resource.owner_id", "right": "user.id"}
+OWN = "resource.owner_id == user.id"
 SNAPSHOT = Snapshot(
     [
         Role("reader", grants=(Grant(Effect.ALLOW, "conversation:read"), Grant(Effect.ALLOW, "message:read"))),

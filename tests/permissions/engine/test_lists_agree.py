@@ -6,10 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from models.database import Database
+from permissions.engine.cel.compile import compiled
 from permissions.engine.conflicts import ConflictStrategy
-from permissions.engine.facts import Env, Subject
-from permissions.engine.filters import equalities
+from permissions.engine.facts import Env, Facts, Resource, Subject
+from permissions.engine.filters import Filter, equalities
 from permissions.engine.snapshot import Snapshot
+from permissions.resources import FIELDS
 from tests.permissions import hostile
 
 DOCUMENTS = hostile.documents(150)
@@ -52,3 +54,31 @@ async def test_a_list_holds_exactly_what_a_check_allows(
 
     assert await listed(stocked, scopes) == allowed
     assert snapshot.foresee(subject, READ, "conversation", env, strategy) or not allowed
+
+
+async def matching(database: Database, scope: Filter) -> set[Any]:
+    """The documents that a filter matches."""
+    if scope is None:
+        return set()
+    found = await database.db.hostile.aggregate([{"$match": {}}, {"$match": dict(scope)}, {"$project": {"_id": 1}}])
+    return {document["_id"] async for document in found}
+
+
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(text=hostile.conditions, subject=hostile.subjects, env=hostile.environments)
+async def test_a_condition_is_true_false_and_faulty_in_mongodb_as_it_is_in_python(
+    stocked: Database, text: str, subject: Subject, env: Env
+) -> None:
+    condition = compiled(text)
+    test, known = condition.test(), Facts(subject, ("r0",), Resource("conversation"), env)
+    stored = [document async for document in stocked.db.hostile.find({})]
+    truths = {each["_id"]: test(known._replace(resource=hostile.resource(each))) for each in stored}
+
+    pair = condition.pair(known, FIELDS["conversation"])
+
+    assert await matching(stocked, pair.true) == {each for each, truth in truths.items() if truth is True}
+    assert await matching(stocked, pair.false) == {each for each, truth in truths.items() if truth is False}

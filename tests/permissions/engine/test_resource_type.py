@@ -89,6 +89,6 @@ def test_a_schema_tells_the_types_of_what_a_condition_names() -> None:
     assert conversation.type_of("user", "clearance") == Type(Kind.NUMBER)
     assert conversation.type_of("user", "clearence") is None
     assert user.type_of("resource", "clearence") is None
-    assert user.type_of("env", "session_age") == Type(Kind.DURATION)
+    assert user.type_of("env", "session_age") == Type(Kind.NUMBER)
     assert user.type_of("env", "weather") is None
     assert user.type_of("user", "roles") == Type(Kind.STRING, many=True)

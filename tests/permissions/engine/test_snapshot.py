@@ -14,7 +14,7 @@ from permissions.engine.snapshot import Conventions, Snapshot
 from tests.permissions.worlds import NOON
 
 ENV = Env(NOON)
-OWN = {"op": "eq", "left": "resource.owner_id", "right": "user.id"}
+OWN = "resource.owner_id == user.id"
 ALICE = Subject("alice", (Assignment("analyst"),))
 SNAPSHOT = Snapshot(
     [Role("analyst", grants=(Grant(Effect.ALLOW, "report:read"), Grant(Effect.DENY, "report:drop")))],
