@@ -13,7 +13,7 @@ class AuditRecord(BaseModel):
     `facts`, `before` and `after` are JSON texts: their keys may be anything. No content, no secret is among them.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")
 
     n: int
     """Its place in the block, from 0."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from models.audit import AuditRecord
 from models.conversation import Conversation
 from models.user import User
 from permissions.actions import Action, verbs
@@ -18,12 +19,16 @@ CONVERSATION: Final = "conversation"
 MESSAGE: Final = "message"
 USER: Final = "user"
 SESSION: Final = "session"
+AUDIT: Final = "audit"
+ROLE: Final = "role"
+POLICY: Final = "policy"
 PERMISSION: Final = "permission"
 
 FIELDS: Final[Mapping[str, Fields]] = {
     CONVERSATION: Fields({"id": "_id", "owner_id": "owner_id"}),
     MESSAGE: Fields({"id": "_id", "owner_id": "owner_id"}),  # decided by, and filtered through, its conversation
     USER: Fields({"id": "_id"}),
+    AUDIT: Fields({"kind": "kind", "action": "action", "resource_type": "resource_type", "effect": "effect"}),
 }
 """INVARIANT: these are the fields that the functions below read, so that a list agrees with a check."""
 
@@ -34,6 +39,7 @@ OWNED: Final = {
     "department": "string",
     "clearance_required": "number",
 }
+RECORDED: Final = {"kind": "string", "action": "string", "resource_type": "string", "effect": "string"}
 PERSONAL: Final = {
     "id": "id",
     "region": "string",
@@ -63,10 +69,10 @@ TYPES: Final[Mapping[str, ResourceType]] = {
         ),
         resource_type(USER, verbs(USER), attributes=PERSONAL, fields=FIELDS[USER]),
         resource_type(SESSION, verbs(SESSION), attributes={"owner_id": "id"}),
-        resource_type("role", verbs("role"), {"read_write": ("read", "write")}),
-        resource_type("policy", verbs("policy"), {"read_write": ("read", "write")}),
+        resource_type(ROLE, verbs(ROLE), {"read_write": ("read", "write")}),
+        resource_type(POLICY, verbs(POLICY), {"read_write": ("read", "write")}),
         resource_type(PERMISSION, verbs(PERMISSION), attributes=PERSONAL),
-        resource_type("audit", verbs("audit")),
+        resource_type(AUDIT, verbs(AUDIT), attributes=RECORDED, fields=FIELDS[AUDIT]),
         resource_type("schema", verbs("schema")),
     )
 }
@@ -105,9 +111,25 @@ def permission_resource(user: User) -> Resource:
     return Resource(PERMISSION, user.id, user.attributes)
 
 
+def audit_resource(record: AuditRecord) -> Resource:
+    """A record of the audit log. Policies may look at what happened, not at whom it was about."""
+    attributes = {name: getattr(record, name) for name in RECORDED}
+    return Resource(AUDIT, None, {name: value for name, value in attributes.items() if value is not None})
+
+
 def session_resource(session_id: str, owner_id: Id) -> Resource:
     """A sign-in of somebody."""
     return Resource(SESSION, session_id, {"owner_id": owner_id})
+
+
+def role_resource(name: str) -> Resource:
+    """A role."""
+    return Resource(ROLE, name)
+
+
+def policy_resource(name: str) -> Resource:
+    """A policy; a type of resource stands under the same rules."""
+    return Resource(POLICY, name)
 
 
 def reading(resource: Resource) -> tuple[Action, Resource] | None:
@@ -116,6 +138,8 @@ def reading(resource: Resource) -> tuple[Action, Resource] | None:
         return Action.USER_READ, resource
     if resource.type == SESSION:
         return Action.SESSION_READ, resource
+    if resource.type in (ROLE, POLICY):
+        return Action(f"{resource.type}:read"), resource
     if resource.type in (CONVERSATION, MESSAGE):
         return Action.CONVERSATION_READ, replace(resource, type=CONVERSATION)
     return None

@@ -29,8 +29,11 @@ class Head(NamedTuple):
 
     @classmethod
     def of(cls, block: Mapping[str, Any]) -> Self:
-        """The head that a stored block is."""
-        return cls(block["_id"], block["digest"], block["at"])
+        """The head that a stored block is; of what somebody made of it, if it is none any more."""
+        digest, at = block.get("digest"), block.get("at")
+        if isinstance(digest, bytes) and isinstance(at, datetime):
+            return cls(block["_id"], digest, at)
+        return cls(block["_id"], b"", GENESIS.at)
 
 
 GENESIS: Final = Head(0, bytes(32), datetime.fromtimestamp(0, UTC))

@@ -1,0 +1,60 @@
+"""`parley audit verify`."""
+
+import asyncio
+
+import typer
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from api.audit import join_audit
+from api.cli.problems import CommandError
+from api.cli.stores import connected, reachable, require_redis
+from api.settings import Settings
+from permissions.audit.checking import Report, check
+
+app = typer.Typer(help="The audit log.", no_args_is_help=True)
+
+SHOWN = 1_000
+"""Findings that are listed."""
+
+
+@app.callback()
+def audit() -> None:
+    """The audit log."""
+
+
+@app.command("verify")
+def verify() -> None:
+    """Check every record: was any edited, deleted, inserted or moved? Status 1 says so, and the lines say which."""
+    with reachable(Settings()) as settings:
+        report = asyncio.run(_check(sealed(settings)))
+    for finding in report.findings[:SHOWN]:
+        typer.echo(str(finding))
+    typer.echo(_summary(report))
+    if report.findings:
+        raise typer.Exit(1)
+
+
+def sealed(settings: Settings) -> Settings:
+    """Settings with the key of the log; the demo keeps its own with its data."""
+    kept = settings.data_dir / "secret_key"
+    if settings.secret_key is not None:
+        return settings
+    if not kept.exists():
+        raise CommandError("PARLEY_SECRET_KEY is not set: the log can only be checked with the key that sealed it")
+    return settings.model_copy(update={"secret_key": SecretStr(kept.read_text().strip())})
+
+
+async def _check(settings: Settings) -> Report:
+    await require_redis(settings)
+    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    async with connected(settings) as database, Redis.from_url(url) as redis:
+        parts = join_audit(settings, database, redis)
+        return await check(parts.blocks, parts.sealer, parts.anchor)
+
+
+def _summary(report: Report) -> str:
+    cut = f" (blocks up to {report.start.number} were cut for their age)" if report.start.number else ""
+    found = len(report.findings)
+    verdict = "nothing is wrong" if found == 0 else f"{found} findings"
+    return f"{report.records} records in {report.blocks} blocks{cut}: {verdict}"
