@@ -10,9 +10,10 @@ from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from models.tree import errors as tree
+from permissions import errors as permissions
 from permissions.authn import errors as authn
-from permissions.errors import DeniedError
 from resolvers import errors as resolvers
+from resolvers.ids import encode
 from resolvers.live import BrokerUnavailableError
 
 _log: Final = structlog.get_logger(__name__)
@@ -44,7 +45,11 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     authn.EmailTakenError: Code.CONFLICT,
     authn.KeyRingError: Code.INTERNAL_SERVER_ERROR,
     authn.AuthnError: Code.BAD_USER_INPUT,
-    DeniedError: Code.FORBIDDEN,
+    permissions.DeniedError: Code.FORBIDDEN,
+    permissions.NotFreshError: Code.UNAVAILABLE,
+    permissions.InvalidChangeError: Code.BAD_USER_INPUT,
+    permissions.UnknownError: Code.NOT_FOUND,
+    permissions.ConflictingError: Code.CONFLICT,
     resolvers.BadInputError: Code.BAD_USER_INPUT,
     resolvers.NotFoundError: Code.NOT_FOUND,
     resolvers.ConflictError: Code.CONFLICT,
@@ -81,7 +86,13 @@ def extensions_of(error: BaseException) -> dict[str, Any]:
 _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
     authn.TokenRevokedError: lambda error: {"reason": error.reason},
     authn.TooManyAttemptsError: lambda error: {"retryAfter": error.retry_after},
-    DeniedError: lambda error: {"decisionId": error.decision.id},
+    permissions.EscalationError: lambda error: {"decisionId": error.decision.id, "beyond": list(error.beyond)},
+    permissions.DeniedError: lambda error: {"decisionId": error.decision.id},
+    permissions.InvalidChangeError: lambda error: {"field": error.field, **error.details},
+    permissions.RoleInUseError: lambda error: {
+        "inheritedBy": list(error.inherited_by),
+        "assignments": [encode("RoleAssignment", each) for each in error.assigned],
+    },
     resolvers.BadInputError: lambda error: {"field": error.field},
     tree.TooLargeError: lambda error: {"field": error.field, "limit": error.limit, "size": error.size},
     tree.InvalidContentError: lambda error: {"field": error.field},

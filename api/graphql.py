@@ -21,9 +21,13 @@ from api.services import Services
 from permissions.access import Access
 from permissions.authn.errors import AuthnUnavailableError, UnauthenticatedError
 from permissions.authn.principal import Client, Principal
+from permissions.errors import NotFreshError
 from resolvers.context import Context
+from resolvers.errors import BadInputError
+from resolvers.ids import revision_of
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
+AT_LEAST: Final = "X-Permissions-At-Least"
 
 
 @dataclass
@@ -31,6 +35,8 @@ class ServedContext(Context):
     """A context that can be told who asks after it was made: a socket's first message does."""
 
     services: Services = field(kw_only=True)
+    at_least: int | None = field(kw_only=True)
+    """The revision of the rules that the client has seen already."""
 
     async def prove(self, authorization: str | None) -> None:
         """Go on as whoever `authorization` proves; as nobody, with the reason, where it proves nothing."""
@@ -39,7 +45,7 @@ class ServedContext(Context):
             self.principal = await self.services.authentication.authenticator.authenticate(authorization)
         except UnauthenticatedError as error:
             self.principal, refusal = None, error
-        self.access = await _judged(self.services, self.client, self.principal, refusal)
+        self.access = await _judged(self.services, self.client, self.principal, refusal, self.at_least)
 
 
 class Endpoint(GraphQL[Context, None]):
@@ -65,7 +71,7 @@ class Endpoint(GraphQL[Context, None]):
             return graphiql.page(demo=self._demo)
         try:
             return await self.run(request)
-        except AuthnUnavailableError as error:
+        except (AuthnUnavailableError, NotFreshError) as error:
             return _refused(str(error), Code.UNAVAILABLE, 503)
         except UNAVAILABLE:  # before the schema was asked: rules and sessions are read first
             return _refused(AWAY, Code.UNAVAILABLE, 503)
@@ -103,8 +109,10 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         request_id=connection.state.request_id,
     )
 
+    at_least = _at_least(connection)
+
     async def judge(principal: Principal | None) -> Access:
-        return await _judged(services, client, principal)
+        return await _judged(services, client, principal, at_least=at_least)
 
     return ServedContext(
         principal=None,
@@ -115,13 +123,31 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         broker=services.broker,
         accounts=services.authentication.accounts,
         permissions=services.permissions,
+        changes=services.changes,
+        audit=services.audit,
         judge=judge,
         services=services,
+        at_least=at_least,
     )
 
 
+def _at_least(connection: HTTPConnection) -> int | None:
+    """The revision in the token that a change of permissions gave its client."""
+    token = connection.headers.get(AT_LEAST)
+    if token is None:
+        return None
+    try:
+        return revision_of(token, AT_LEAST)
+    except BadInputError as error:
+        raise HTTPException(400, str(error)) from error
+
+
 async def _judged(
-    services: Services, client: Client, principal: Principal | None, refusal: UnauthenticatedError | None = None
+    services: Services,
+    client: Client,
+    principal: Principal | None,
+    refusal: UnauthenticatedError | None = None,
+    at_least: int | None = None,
 ) -> Access:
     """What `principal` may do now: nothing, if his session has ended meanwhile."""
     if principal is not None:
@@ -129,7 +155,7 @@ async def _judged(
             await services.authentication.authenticator.gate.require(principal)
         except UnauthenticatedError as error:
             principal, refusal = None, error
-    return await services.permissions.access(principal, {"ip": client.ip}, refusal)
+    return await services.permissions.access(principal, {"ip": client.ip}, refusal, at_least)
 
 
 def _refused(message: str, code: Code, status: int) -> Response:

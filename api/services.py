@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from api.audit import open_audit
 from api.authentication import Authentication, open_authentication
+from api.propagation import announcer, following
 from api.settings import Settings
 from models.database import Database
 from models.tree import MessageTree, TreeLimits
+from permissions.audit.log import AuditLog
+from permissions.audit.witness import AuditWitness
+from permissions.changes import PermissionChanges
 from permissions.store import PermissionStore
 from resolvers.live import Broker, RedisBroker
 
@@ -23,7 +28,9 @@ class Services:
     broker: Broker
     authentication: Authentication
     permissions: PermissionStore
+    changes: PermissionChanges
     tree: MessageTree
+    audit: AuditLog
 
 
 @asynccontextmanager
@@ -32,14 +39,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     if settings.mongodb_uri is None or settings.redis_url is None:
         raise ValueError("PARLEY_MONGODB_URI and PARLEY_REDIS_URL are not set, and no embedded stores run")
     redis_url = settings.redis_url.get_secret_value()
+    permissions = PermissionStore()
     async with (
         await Database.connect(settings.mongodb_uri.get_secret_value(), settings.database) as database,
         Redis.from_url(redis_url) as redis,
         RedisBroker(redis_url) as broker,
-        open_authentication(settings, redis) as authentication,
+        following(broker, permissions),
+        open_audit(settings, database, redis) as audit,
+        open_authentication(settings, redis, AuditWitness(audit)) as authentication,
     ):
+        changes = PermissionChanges(permissions, announcer(broker), audit.changed)
         tree = MessageTree(database.db, tree_limits(settings))
-        yield Services(database, redis, broker, authentication, PermissionStore(), tree)
+        yield Services(database, redis, broker, authentication, permissions, changes, tree, audit)
 
 
 def tree_limits(settings: Settings) -> TreeLimits:

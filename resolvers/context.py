@@ -1,5 +1,6 @@
 """What a resolver has at hand: who asks, what he may do, and the stores."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -7,9 +8,12 @@ import strawberry
 
 from models.database import Database
 from models.tree import MessageTree
-from permissions.access import Access
+from permissions.access import Access, Takings
+from permissions.audit.events import Origin
+from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
 from permissions.authn.principal import Client, Principal
+from permissions.changes import PermissionChanges
 from permissions.store import PermissionStore
 from resolvers.live import Broker
 from resolvers.loaders import Loaders
@@ -29,22 +33,44 @@ class Context:
     broker: Broker
     accounts: Accounts
     permissions: PermissionStore
+    changes: PermissionChanges
+    audit: AuditLog
     judge: Callable[[Principal | None], Awaitable[Access]]
     """What somebody may do as of now, by the newest rules."""
     connection_params: object = None
     """The payload of a socket's `connection_init`; Strawberry puts it here."""
     loaders: Loaders = field(init=False)
+    _decided: Takings = field(init=False, default_factory=Takings)
+    _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.loaders = Loaders(self.tree)
 
+    @property
+    def origin(self) -> Origin:
+        """Who asks and from where, as the audit log has it."""
+        return Origin.of(self.principal, self.client)
+
+    async def settle(self) -> None:
+        """Have what was decided written down, before anybody is told. Raise `PyMongoError` if it can't be.
+
+        A socket's answers share a context: each waits for the denials of all.
+        """
+        async with self._settling:
+            self._decided.take(self.access.takings())
+            if self._decided:
+                await self.audit.keep(self._decided, self.origin)
+                self._decided = Takings()
+
     async def become(self, principal: Principal) -> None:
         """Go on as `principal`, who has just signed in."""
+        self._decided.take(self.access.takings())
         self.principal = principal
         self.access = await self.judge(principal)
 
     async def renew(self) -> None:
         """A socket outlives the moment: judge, and load, anew."""
+        self._decided.take(self.access.takings())
         self.access = await self.judge(self.principal)
         self.loaders = Loaders(self.tree)
 

@@ -12,6 +12,7 @@ from models.tree.address import is_branch
 from resolvers.errors import BadInputError
 
 MAX_LENGTH: Final = 120
+MAX_DIGITS: Final = 16
 _SHAPE: Final = re.compile(r"[A-Za-z]{1,30}(:[A-Za-z0-9._-]{1,64}){1,3}")
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{24}")
 
@@ -90,3 +91,16 @@ def branch_name(text: str, field: str = "id") -> tuple[PydanticObjectId, str]:
     if not is_branch(branch):
         raise BadInputError(field, "is not the id of a Branch")
     return as_object_id(conversation, "Branch", field), branch
+
+
+def permissions_token(revision: int) -> str:
+    """What a change of permissions gives its client, to be sent with what has to be decided after it."""
+    return encode("Permissions", revision)
+
+
+def revision_of(token: str, field: str) -> int:
+    """The revision in such a token. Raises `BadInputError`."""
+    (part,) = GlobalId.parse(token, field).require("Permissions", 1, field)
+    if not (part.isdecimal() and len(part) < MAX_DIGITS):
+        raise BadInputError(field, "is not a token that a change of permissions gave")
+    return int(part)

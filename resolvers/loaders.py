@@ -42,6 +42,11 @@ class Loaders:
         self.rows.clear_all()
         self.ends.clear_all()
 
+    def forget_rules(self) -> None:
+        """Roles, or who holds them, have changed."""
+        self.roles.clear_all()
+        self.assignments.clear_all()
+
     async def _rows(self, keys: list[InConversation[Address]]) -> list[Row | None]:
         return await self._each(keys, lambda conversation, some: self._tree.history(conversation).rows(some))
 

@@ -6,10 +6,8 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from permissions.engine.conflicts import ConflictStrategy
 from permissions.engine.decision import Decision as Decided
-
-strawberry.enum(ConflictStrategy, description="What holds when rules disagree.")
+from resolvers.admin.enums import ConflictStrategy
 
 
 @strawberry.input

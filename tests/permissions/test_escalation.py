@@ -102,11 +102,11 @@ async def changes(database: Database) -> PermissionChanges:
     await ensure_policies()
     await ensure_demo_roles()
     changes = PermissionChanges(PermissionStore())
-    await changes.put_resource_type(ResourceType(id="report", actions=["read"]), SYSTEM)
-    await changes.put_policy(Policy(id="closed", effect=DENY, actions=["report:read"], mode=PolicyMode.ENFORCE), SYSTEM)
+    await changes.put_resource_type(ResourceType(id="vault", actions=["open"]), SYSTEM)
+    await changes.put_policy(Policy(id="closed", effect=DENY, actions=["vault:open"], mode=PolicyMode.ENFORCE), SYSTEM)
     writer = role("writer", "role:*", "policy:*", "user:*")
     writer.grants.append(Grant(action="conversation:read", condition=_nearby(await Role.find_all().to_list())))
-    await changes.put_role(writer, SYSTEM)
+    await changes.put([writer, role("nothing")], SYSTEM)
     await give(changes, await person("root"), "super_admin")
     return changes
 
@@ -131,7 +131,7 @@ BY_WRITER: dict[str, tuple[Change, bool]] = {
     "writes what he may": (lambda c, me, you: c.put_role(role("r", "user:read", "role:*"), by(me)), True),
     "writes more": (lambda c, me, you: c.put_role(role("r", "message:read"), by(me)), False),
     "inherits more": (lambda c, me, you: c.put_role(role("r", inherits=("admin",)), by(me)), False),
-    "inherits nothing": (lambda c, me, you: c.put_role(role("r", inherits=("guest",)), by(me)), True),
+    "inherits nothing": (lambda c, me, you: c.put_role(role("r", inherits=("nothing",)), by(me)), True),
     "weakens one above him": (lambda c, me, you: c.update_role("super_admin", {"grants": []}, by(me)), False),
     "denies others what he has not": (lambda c, me, you: c.put_role(role("r", denied=("audit:read",)), by(me)), False),
     "renumbers one above him": (lambda c, me, you: c.update_role("admin", {"priority": 99}, by(me)), False),
@@ -152,13 +152,13 @@ BY_WRITER: dict[str, tuple[Change, bool]] = {
     ),
     "lifts a denial": (
         lambda c, me, you: c.put_policy(
-            Policy(id="closed", effect=DENY, actions=["report:read"], mode=PolicyMode.OFF), by(me)
+            Policy(id="closed", effect=DENY, actions=["vault:open"], mode=PolicyMode.OFF), by(me)
         ),
         False,
     ),
     "turns how conflicts end": (
         lambda c, me, you: c.put_resource_type(
-            ResourceType(id="report", actions=["read"], strategy="most_permissive"), by(me)
+            ResourceType(id="vault", actions=["open"], strategy="most_permissive"), by(me)
         ),
         False,
     ),

@@ -14,6 +14,7 @@ from models.database import Database
 from models.role import RoleAssignment
 from models.tree import MessageTree, TreeLimits
 from models.user import User
+from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
 from permissions.authn.errors import UnauthenticatedError
 from permissions.authn.keys import KeyRing
@@ -21,6 +22,7 @@ from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.registration import NewUser
 from permissions.builtin import ensure_demo_roles, ensure_policies
+from permissions.changes import PermissionChanges
 from permissions.store import PermissionStore
 from resolvers.account.mutations import Mutation
 from resolvers.account.queries import Query
@@ -50,6 +52,7 @@ class World:
 
     database: Database
     accounts: Accounts
+    audit: AuditLog
     people: dict[str, User]
     schema: strawberry.Schema
     store: PermissionStore = field(default_factory=PermissionStore)
@@ -69,13 +72,15 @@ class World:
             broker=MemoryBroker(),
             accounts=self.accounts,
             permissions=self.store,
+            changes=PermissionChanges(self.store),
+            audit=self.audit,
         )
         result = await self.schema.execute(query, variable_values=variables, context_value=context)
         return Answer(result.data or {}, result.errors or [])
 
 
 @pytest.fixture
-async def world(database: Database, redis: Redis) -> AsyncIterator[World]:
+async def world(database: Database, redis: Redis, audit: AuditLog) -> AsyncIterator[World]:
     """The demo's roles and a few of its people."""
     await ensure_policies()
     await ensure_demo_roles()
@@ -83,7 +88,7 @@ async def world(database: Database, redis: Redis) -> AsyncIterator[World]:
     await keys.ensure()
     accounts = new_worker(redis, keys, passwords)
     people = {name: await _person(accounts, name, role) for name, role in PEOPLE.items()}
-    yield World(database, accounts, people, strawberry.Schema(Query, Mutation))
+    yield World(database, accounts, audit, people, strawberry.Schema(Query, Mutation))
     passwords.close()
 
 
