@@ -88,15 +88,17 @@ class AnyOf:
 
 
 def _until(wanted: bool, tests: list[Test]) -> Test:
+    other = not wanted
+
     def judged(facts: Facts) -> Truth:
         fault: Fault | None = None
         for test in tests:
             truth = test(facts)
             if truth is wanted:
                 return wanted
-            if isinstance(truth, Fault):
-                fault = truth
-        return not wanted if fault is None else fault
+            if truth is not other:
+                fault = truth  # type: ignore[assignment]  # it is neither True nor False
+        return other if fault is None else fault
 
     return judged
 

@@ -3,19 +3,20 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import Self
 
 from permissions.engine.facts import Id, Resource
 from permissions.engine.rules import Effect, Reason
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Decision:
     """The answer to one question, with every rule considered.
 
     `decided_by` names the rules that decided. A denial is explicit if a rule denied, implicit if none allowed.
-    `revision` is that of the rules, `at` the moment that was asked about.
+    `revision` is that of the rules, `at` the moment that was asked about. `shadow` names the shadow policies each of
+    which, were it enforced, would turn this decision round.
+
+    INVARIANT: nothing changes one once it is made. It isn't frozen because that alone would take as long as deciding.
     """
 
     subject_id: Id | None
@@ -27,20 +28,17 @@ class Decision:
     at: datetime
     revision: str
     shadow: tuple[str, ...] = field(default=(), init=False, compare=False)
-    """The shadow policies each of which, were it enforced, would turn this decision round."""
+    _id: str | None = field(default=None, init=False, compare=False, repr=False)
 
     def __bool__(self) -> bool:
         return self.effect is Effect.ALLOW
 
-    def shadowed(self, policies: tuple[str, ...]) -> Self:
-        """The same, with `shadow` noted: most decisions have none, and don't pay for it."""
-        object.__setattr__(self, "shadow", policies)
-        return self
-
-    @cached_property
+    @property
     def id(self) -> str:
         """Given when first asked for: most decisions are never named."""
-        return uuid.uuid4().hex
+        if self._id is None:
+            self._id = uuid.uuid4().hex
+        return self._id
 
     @property
     def explicit(self) -> bool:

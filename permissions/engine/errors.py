@@ -5,6 +5,7 @@ RulesError
 ├── UnknownRoleError    a role inherits from one that doesn't exist
 ├── ActionPatternError  not an action, nor a pattern of actions
 ├── ConditionError      not a condition
+├── UnlistableError     a list would have to be filtered by what no filter can say
 └── WindowError         not a recurring window, or one that never opens
 """
 
@@ -54,6 +55,14 @@ class ConditionError(RulesError):
         self.known = tuple(sorted(known))
         hint = f"; known: {', '.join(self.known)}" if self.known else ""
         super().__init__(f"line {line}, column {column}: {reason}{hint}")
+
+
+class UnlistableError(RulesError):
+    """A rule about `action` has a condition that MongoDB can't be told."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"no list can be filtered by the rules about `{action}`")
+        self.action = action
 
 
 class WindowError(RulesError):

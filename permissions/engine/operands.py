@@ -29,10 +29,10 @@ _RESERVED: Final[Mapping[tuple[str, str], Reader]] = {
 }
 """Names that no stored attribute can take."""
 
-_ATTRIBUTES: Final[Mapping[str, Callable[[Facts], Mapping[str, Any]]]] = {
-    "user": lambda facts: facts.subject.attributes,
-    "resource": lambda facts: facts.resource.attributes,
-    "env": lambda facts: facts.env.attributes,
+_ATTRIBUTES: Final[Mapping[str, Callable[[str, Fault], Reader]]] = {
+    "user": lambda name, missing: lambda facts: facts.subject.attributes.get(name, missing),
+    "resource": lambda name, missing: lambda facts: facts.resource.attributes.get(name, missing),
+    "env": lambda name, missing: lambda facts: facts.env.attributes.get(name, missing),
 }
 
 
@@ -79,11 +79,7 @@ class Attribute:
         if (self.scope, self.name) == ("resource", "id"):
             return lambda facts: missing if facts.resource.id is None else facts.resource.id
         reserved = _RESERVED.get((self.scope, self.name))
-        return reserved or _from(_ATTRIBUTES[self.scope], self.name, missing)
-
-
-def _from(attributes: Callable[[Facts], Mapping[str, Any]], name: str, missing: Fault) -> Reader:
-    return lambda facts: attributes(facts).get(name, missing)
+        return reserved or _ATTRIBUTES[self.scope](self.name, missing)
 
 
 @dataclass(frozen=True, slots=True)

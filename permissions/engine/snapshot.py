@@ -1,30 +1,22 @@
 """All roles and policies of a moment, compiled: what decides."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
+from permissions.engine.conflicts import STRATEGIES, ConflictStrategy
 from permissions.engine.decision import Decision
+from permissions.engine.errors import UnlistableError
 from permissions.engine.facts import Env, Facts, Resource, Subject
-from permissions.engine.filters import Fields, alternatives
+from permissions.engine.filters import Fields, alternatives, is_listable
+from permissions.engine.plans import Plan, verdict
 from permissions.engine.resource_type import ResourceType
 from permissions.engine.roles import RoleGraph
 from permissions.engine.rulebook import Policy, Role, RuleIndex, rules_of_policy, rules_of_role
-from permissions.engine.rules import Effect, Outcome, Possible, Reason, Rule
+from permissions.engine.rules import Effect, Outcome, Possible, Rule
 
 PLANS: Final = 10_000
 """Plans kept; a snapshot is asked by far fewer combinations of roles than users."""
-
-
-class Plan(NamedTuple):
-    """What there is to ask for a set of held roles and an action."""
-
-    roles: tuple[str, ...]
-    rules: tuple[Rule, ...]
-    voters: tuple[Voter, ...]
-    shadows: tuple[Rule, ...] = ()
-    """Those of the policies that are judged, and don't count."""
 
 
 class Ahead(NamedTuple):
@@ -107,21 +99,30 @@ class Snapshot:
     ) -> Decision:
         """Whether `subject` may do `action` to `resource`, and why."""
         plan = self.plan(subject.roles_at(env.time), action)
+        chosen = strategy or self.conventions.strategies.get(resource.type, self.conventions.default)
+        if plan.certain is not None and not plan.shadows:  # the quick way: nothing hangs on the facts
+            effect, by = plan.settle(chosen, plan.rules)
+            return Decision(subject.id, action, resource, effect, by, plan.certain, env.time, self.revision)
         facts = Facts(subject, plan.roles, resource, env)
-        reasons = tuple([rule.judge(facts) for rule in plan.rules])
-        matched = [reason.rule for reason in reasons if reason.counts]
-        settled = strategy or self.strategy(resource.type)
-        decision = self._decision(facts, action, reasons, STRATEGIES[settled].decide(matched, plan.voters))
-        return decision.shadowed(_turning(decision, facts, plan, matched, settled)) if plan.shadows else decision
+        reasons, matched = plan.judge(facts)
+        effect, by = plan.settle(chosen, matched)
+        decision = Decision(subject.id, action, resource, effect, by, reasons, env.time, self.revision)
+        if plan.shadows:
+            decision.shadow = _turning(decision, facts, plan, matched, chosen)
+        return decision
 
     def scopes(
         self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None = None
     ) -> tuple[Mapping[str, Any], ...]:
         """MongoDB filters that together match exactly those stored resources for which `decide` would allow.
 
-        `()` is none of them, `({},)` all. A resource may match several.
+        `()` is none of them, `({},)` all. A resource may match several. Raises `UnlistableError` for a condition that
+        no filter can say: it can stand only in rules about types of which no lists are kept here.
         """
-        return self._foresee(subject, action, resource_type, env, strategy).scopes
+        scopes = self._foresee(subject, action, resource_type, env, strategy).scopes
+        if not all(map(is_listable, scopes)):
+            raise UnlistableError(action)
+        return scopes
 
     def foresee(
         self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None = None
@@ -131,7 +132,9 @@ class Snapshot:
         effect = Effect.ALLOW if ahead.scopes else Effect.DENY
         counting = (Outcome.MATCHED, Outcome.OPEN) if ahead.scopes else (Outcome.MATCHED,)
         deciding = [each.rule for each in ahead.possible if each.outcome in counting and each.rule.effect is effect]
-        return self._decision(ahead.known, action, tuple(each.reason for each in ahead.possible), deciding)
+        found, by = verdict(deciding)
+        reasons = tuple(each.reason for each in ahead.possible)
+        return Decision(subject.id, action, ahead.known.resource, found, by, reasons, env.time, self.revision)
 
     def strategy(self, resource_type: str) -> ConflictStrategy:
         """How conflicts about that type of resource end."""
@@ -163,20 +166,6 @@ class Snapshot:
         scopes = tuple(alternatives(filters))
         return Ahead(known, possible, ({},) if {} in scopes else scopes)
 
-    def _decision(self, facts: Facts, action: str, reasons: tuple[Reason, ...], deciding: Iterable[Rule]) -> Decision:
-        deciding = list(deciding)
-        denied = not deciding or any(rule.denies for rule in deciding)
-        return Decision(
-            subject_id=facts.subject.id,
-            action=action,
-            resource=facts.resource,
-            effect=Effect.DENY if denied else Effect.ALLOW,
-            decided_by=tuple(rule.id for rule in deciding),
-            reasons=reasons,
-            at=facts.env.time,
-            revision=self.revision,
-        )
-
     def plan(self, held: tuple[str, ...], action: str) -> Plan:
         """What there is to ask of those who hold these roles."""
         plan = self._plans.get((held, action))
@@ -201,13 +190,13 @@ class Snapshot:
 
 
 def _turning(
-    decision: Decision, facts: Facts, plan: Plan, matched: list[Rule], strategy: ConflictStrategy
+    decision: Decision, facts: Facts, plan: Plan, matched: Sequence[Rule], strategy: ConflictStrategy
 ) -> tuple[str, ...]:
     """The shadow policies that would turn the decision round, each by itself."""
     found = []
     for rule in plan.shadows:
         if rule.judge(facts).counts:
             deciding = STRATEGIES[strategy].decide([*matched, rule], [voter | {rule} for voter in plan.voters])
-            allowed = bool(deciding) and not any(each.denies for each in deciding)
-            found += [rule.origin.policy or rule.id] if allowed is not bool(decision) else []
+            turned = verdict(deciding).effect is not decision.effect
+            found += [rule.origin.policy or rule.id] if turned else []
     return tuple(found)

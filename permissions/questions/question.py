@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from permissions.engine.conflicts import ConflictStrategy
 from permissions.engine.decision import Decision
 from permissions.engine.facts import Env, Facts, Resource, Subject
-from permissions.engine.snapshot import Plan, Snapshot
+from permissions.engine.plans import Plan
+from permissions.engine.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""What there is to ask for a set of held roles and an action, and what was found when it was asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
+from permissions.engine.facts import Facts
+from permissions.engine.rules import Effect, Reason, Rule
+
+VERDICTS: Final = 1_000
+"""Verdicts kept of a plan: one for each set of rules that has matched."""
+
+
+class Verdict(NamedTuple):
+    """How it ends when certain rules have matched: what is decided, and by which."""
+
+    effect: Effect
+    decided_by: tuple[str, ...]
+
+
+def verdict(deciding: Sequence[Rule]) -> Verdict:
+    """Nothing means deny, and so does a denial among them."""
+    allowed = bool(deciding) and not any(rule.denies for rule in deciding)
+    return Verdict(Effect.ALLOW if allowed else Effect.DENY, tuple([rule.id for rule in deciding]))
+
+
+@dataclass(slots=True)
+class Plan:
+    """The rules that speak of the action, and whose they are. `shadows` are judged, and don't count.
+
+    It remembers verdicts, as they hang on nothing but the rules that matched.
+    """
+
+    roles: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    voters: tuple[Voter, ...]
+    shadows: tuple[Rule, ...] = ()
+    certain: tuple[Reason, ...] | None = field(init=False)
+    """What becomes of the rules whatever is asked about, where none has a condition."""
+    _verdicts: dict[tuple[ConflictStrategy, tuple[Rule, ...]], Verdict] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unconditional = all(rule.test is None for rule in self.rules)
+        self.certain = tuple(rule.certain for rule in self.rules) if unconditional else None
+
+    def judge(self, facts: Facts) -> tuple[tuple[Reason, ...], tuple[Rule, ...]]:
+        """What becomes of each rule, and those that matched."""
+        reasons, matched = [], []
+        for rule in self.rules:
+            reason = rule.judge(facts)
+            reasons.append(reason)
+            if reason is rule.certain or reason.counts:
+                matched.append(rule)
+        return tuple(reasons), tuple(matched)
+
+    def settle(self, strategy: ConflictStrategy, matched: tuple[Rule, ...]) -> Verdict:
+        """How it ends when these have matched."""
+        known = self._verdicts.get((strategy, matched))
+        if known is None:
+            if len(self._verdicts) >= VERDICTS:
+                self._verdicts.clear()
+            known = verdict(STRATEGIES[strategy].decide(matched, self.voters))
+            self._verdicts[strategy, matched] = known
+        return known
