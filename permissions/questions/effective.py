@@ -11,7 +11,7 @@ from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
 from permissions.engine.facts import Env, Facts, Resource, Subject
 from permissions.engine.rules import Rule
 from permissions.engine.snapshot import Snapshot
-from permissions.questions.paths import Path, paths_of
+from permissions.questions.paths import Path, Paths
 from permissions.questions.possible import FALSE, TRUE, Outcomes, possible
 
 
@@ -63,18 +63,19 @@ def effective(
     strategy: ConflictStrategy | None = None,
 ) -> list[EffectivePermission]:
     """Each of `actions`, as they are at `env.time`; what `env` doesn't name is open, as the resource is."""
-    return [_effective(snapshot, subject, action, env, strategy) for action in actions]
+    paths = Paths(snapshot, subject, subject.roles_at(env.time))
+    return [_effective(snapshot, subject, action, env, strategy, paths) for action in actions]
 
 
 def _effective(
-    snapshot: Snapshot, subject: Subject, action: str, env: Env, strategy: ConflictStrategy | None
+    snapshot: Snapshot, subject: Subject, action: str, env: Env, strategy: ConflictStrategy | None, paths: Paths
 ) -> EffectivePermission:
     type_, held = resource_type(action), subject.roles_at(env.time)
     chosen, plan = strategy or snapshot.strategy(type_), snapshot.plan(held, action)
     known = Facts(subject, plan.roles, Resource(type_), env)
     live = [each for rule in plan.rules for each in _live(rule, possible(rule.condition, known))]
     effect, deciding = _judged(chosen, live, plan.voters)
-    shown = {each.rule: EffectiveRule(*each, paths_of(snapshot, subject, held, each.rule)) for each in live}
+    shown = {each.rule: EffectiveRule(*each, paths.of(each.rule)) for each in live}
     return EffectivePermission(
         action=action,
         effect=effect,

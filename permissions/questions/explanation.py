@@ -9,7 +9,7 @@ from permissions.engine.decision import Decision
 from permissions.engine.facts import Facts
 from permissions.engine.rules import Effect, Outcome, Reason
 from permissions.engine.snapshot import Snapshot
-from permissions.questions.paths import Path, paths_of
+from permissions.questions.paths import Path, Paths
 from permissions.questions.question import Question
 from permissions.questions.sight import Sight, seen
 
@@ -54,18 +54,18 @@ def explain(snapshot: Snapshot, question: Question, sight: Sight, decision: Deci
     """Of a question, or of the `decision` that it got."""
     decision = question.decide(snapshot) if decision is None else decision
     held, facts = question.subject.roles_at(question.env.time), question.facts(snapshot)
-    shown = seen(facts, sight)
+    shown, paths = seen(facts, sight), Paths(snapshot, question.subject, held)
     return Explanation(
         decision=decision,
         strategy=question.settled_by(snapshot),
         held=held,
         inherited=tuple(sorted(set(facts.roles) - set(held))),
-        trace=tuple(_entry(snapshot, question, reason, shown, decision) for reason in decision.reasons),
+        trace=tuple(_entry(reason, shown, decision, paths) for reason in decision.reasons),
     )
 
 
-def _entry(snapshot: Snapshot, question: Question, reason: Reason, shown: Facts, decision: Decision) -> Entry:
-    rule, held = reason.rule, question.subject.roles_at(question.env.time)
+def _entry(reason: Reason, shown: Facts, decision: Decision, paths: Paths) -> Entry:
+    rule = reason.rule
     return Entry(
         rule=rule.id,
         effect=rule.effect,
@@ -73,7 +73,7 @@ def _entry(snapshot: Snapshot, question: Question, reason: Reason, shown: Facts,
         decided=reason.counts and rule.id in decision.decided_by,
         condition=rule.origin.text,
         detail=_detail(reason, shown),
-        paths=paths_of(snapshot, question.subject, held, rule),
+        paths=paths.of(rule),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from permissions.engine.decision import Decision
 from permissions.engine.facts import Id, Subject
 from permissions.engine.snapshot import Snapshot
-from permissions.questions.paths import Path, paths_of
+from permissions.questions.paths import Path, Paths
 from permissions.questions.question import Question
 
 MOST_EXAMINED: Final = 10_000
@@ -58,4 +58,5 @@ def ways(snapshot: Snapshot, question: Question, decision: Decision) -> tuple[Pa
     """The ways by which the rules that decided came."""
     held, deciding = question.subject.roles_at(question.env.time), set(decision.decided_by)
     rules = [reason.rule for reason in decision.reasons if reason.rule.id in deciding and reason.counts]
-    return tuple(path for rule in rules for path in paths_of(snapshot, question.subject, held, rule))
+    paths = Paths(snapshot, question.subject, held)
+    return tuple(path for rule in rules for path in paths.of(rule))

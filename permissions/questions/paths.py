@@ -1,7 +1,7 @@
 """By which way a rule came to somebody: assignment, role, inherited role, grant; or policy."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from permissions.engine.facts import Assignment, Subject
@@ -20,42 +20,37 @@ class Path(NamedTuple):
     assignments: tuple[Assignment, ...] = ()
 
 
-def paths_of(snapshot: Snapshot, subject: Subject, held: Sequence[str], rule: Rule) -> tuple[Path, ...]:
-    """The ways by which `rule` came to who holds the roles `held`, short ones first, at most `MOST_PATHS`."""
-    if rule.origin.role is None:
-        return (Path((f"policy {rule.origin.policy}",)),)
-    found = _ways(snapshot.graph, held, rule.origin.role)
-    return tuple(Path(way, _given(subject, way[0])) for way in found)
+class Paths:
+    """The ways to the rules of somebody who holds these roles. Make one for many rules: it looks round once."""
+
+    def __init__(self, snapshot: Snapshot, subject: Subject, held: Sequence[str]) -> None:
+        self._subject: Final = subject
+        self._held: Final = frozenset(held)
+        self._children: Final = _children(snapshot.graph, held)
+
+    def of(self, rule: Rule) -> tuple[Path, ...]:
+        """The ways by which `rule` came, short ones first, at most `MOST_PATHS`."""
+        if rule.origin.role is None:
+            return (Path((f"policy {rule.origin.policy}",)),)
+        return tuple(Path(way, self._given(way[0])) for way in self._ways(rule.origin.role))
+
+    def _given(self, role: str) -> tuple[Assignment, ...]:
+        return tuple(each for each in self._subject.assignments if each.role == role)
+
+    def _ways(self, target: str) -> list[tuple[str, ...]]:
+        """Breadth first, from the role that grants up: whoever is in reach leads to a role held."""
+        found: list[tuple[str, ...]] = []
+        ways: list[tuple[str, ...]] = [(target,)]
+        while ways and len(found) < MOST_PATHS:
+            found += [way for way in ways if way[0] in self._held]
+            ways = [(child, *way) for way in ways for child in self._children.get(way[0], ())][:MOST_PATHS]
+        return found[:MOST_PATHS]
 
 
-def _given(subject: Subject, role: str) -> tuple[Assignment, ...]:
-    return tuple(each for each in subject.assignments if each.role == role)
-
-
-def _ways(graph: RoleGraph, held: Iterable[str], target: str) -> list[tuple[str, ...]]:
-    """Breadth first, over those roles only from which `target` can be reached: no step is in vain."""
-    useful = _leading_to(graph, held, target)
-    found: list[tuple[str, ...]] = []
-    ways: list[tuple[str, ...]] = [(role,) for role in held if role in useful]
-    while ways and len(found) < MOST_PATHS:
-        found += [way for way in ways if way[-1] == target]
-        ways = [longer for way in ways if way[-1] != target for longer in _longer(graph, way, useful)]
-        ways = ways[: MOST_PATHS * 2]
-    return found[:MOST_PATHS]
-
-
-def _longer(graph: RoleGraph, way: tuple[str, ...], useful: set[str]) -> Iterator[tuple[str, ...]]:
-    return ((*way, parent) for parent in graph.parents(way[-1]) if parent in useful)
-
-
-def _leading_to(graph: RoleGraph, held: Iterable[str], target: str) -> set[str]:
+def _children(graph: RoleGraph, held: Iterable[str]) -> Mapping[str, list[str]]:
+    """Who inherits directly, by role, among the roles held and inherited."""
     children: dict[str, list[str]] = defaultdict(list)
-    for role in {role for each in held for role in graph.closure(each)}:
+    for role in {role: None for each in held for role in graph.closure(each)}:
         for parent in graph.parents(role):
             children[parent].append(role)
-    useful, queue = {target}, [target]
-    for role in queue:
-        fresh = [child for child in children[role] if child not in useful]
-        useful.update(fresh)
-        queue += fresh
-    return useful
+    return children
