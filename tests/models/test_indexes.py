@@ -13,9 +13,12 @@ from pymongo import monitoring
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.bucket import MessageRole
+from models.clock import now
 from models.conversation import Conversation
 from models.database import Database, Record
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
+from permissions.changes import SYSTEM, PermissionChanges
+from permissions.store import PermissionStore
 from resolvers.ids import encode
 from tests.models.commands import Commands
 from tests.models.shapes import Shape, by_shape, scans
@@ -27,7 +30,7 @@ SENT: Final = Commands()
 SENT.on = False
 monitoring.register(SENT)  # for every client that is made from now on
 
-WHOLE: Final = {"roles", "policies", "signing_keys", "migrations"}
+WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migrations"}
 """Read whole, and kept in memory: a few documents that administrators write."""
 SMALL: Final = TreeLimits(bucket_messages=4)
 
@@ -79,6 +82,10 @@ DELETE: Final = "mutation ($id: ID!) { deleteConversation(input: {conversationId
 NODES: Final = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 USERS: Final = """query ($after: String, $search: String) { users(first: 3, after: $after, search: $search) {
   edges { cursor node { email roleAssignments { role { name } grantedBy { id } } } } } }"""
+CREATE_ROLE: Final = 'mutation { createRole(input: {name: "r", inherits: ["guest"]}) { permissionsToken } }'
+GIVE_ROLE: Final = """mutation ($id: ID!) { assignRole(input: {userId: $id, role: "r"}) { assignment { id } } }"""
+END_ROLE: Final = "mutation ($id: ID!) { endRoleAssignment(input: {assignmentId: $id}) { assignment { id } } }"
+DELETE_ROLE: Final = 'mutation { deleteRole(name: "r", cascade: true) { name } }'
 LOGIN: Final = """mutation { login(input: {email: "nobody@demo.example", password: "x"}) { expiresIn } }"""
 
 
@@ -141,6 +148,23 @@ async def found_users(world: World) -> None:
     await world.ask(world.admin, USERS, search="a")
 
 
+async def managed(world: World) -> None:
+    """Roles made, given, taken away and deleted; and as they were in the past."""
+    root, alice = await world.served.as_("root"), world.served.people["alice"]
+    before = now()
+    await world.ask(root, CREATE_ROLE)
+    given = await world.ask(root, GIVE_ROLE, id=world.alice_id)
+    await world.ask(root, END_ROLE, id=given["assignRole"]["assignment"]["id"])
+    await world.ask(root, GIVE_ROLE, id=world.alice_id)
+    await world.ask(root, DELETE_ROLE)
+    changes = PermissionChanges(PermissionStore())
+    await changes.set_attributes(alice.id, {"clearance": 3}, SYSTEM)
+    store = PermissionStore()
+    for moment in (before, now(), None):
+        await store.world(moment)
+        await store.subject(alice.id, moment)
+
+
 Operation = Callable[[World], Awaitable[Any]]
 OPERATIONS: Final[dict[str, Operation]] = {
     "start": started,
@@ -170,6 +194,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "nodes": lambda world: world.ask(world.alice, NODES, ids=[world.chat, world.alice_id, world.messages[0]["id"]]),
     "me": lambda world: world.ask(world.alice, "{ me { id email sessions { id } roleAssignments { id } } }"),
     "users": found_users,
+    "permissions": managed,
     "login": lambda world: world.served.nobody.ask(LOGIN),
     "rename": lambda world: world.ask(world.alice, RENAME, id=world.chat),
     "delete": lambda world: world.ask(world.alice, DELETE, id=world.chat),

@@ -12,6 +12,7 @@ from models.clock import now
 from models.database import Database
 from models.policy import Policy, PolicyMode
 from models.user import User
+from permissions import history
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.engine.facts import Env, Resource
 from permissions.store import LONG_AGO, PermissionStore
@@ -220,3 +221,17 @@ async def test_snapshots_of_the_past_are_kept_within_bounds(database: Database) 
     assert [len(world.snapshot.compiled.by_name) for world in worlds] == list(range(1, 20))
     assert (await store.world(moments[-2])).snapshot is worlds[-1].snapshot
     assert len(store._past) == 16
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 63, 64, 65, 127, 128, 4097])
+async def test_the_newest_change_is_found_in_a_log_of_any_length(database: Database, length: int) -> None:
+    log = [{"_id": n, "kind": "user", "key": "k", "at": now()} for n in range(1, length + 1)]
+    if log:
+        await database.db.permission_changes.insert_many(log)
+
+    newest = await history.newest()
+
+    assert (newest.id if newest else 0) == length
+    assert [change.id for change in await history.since(max(0, length - 100))] == list(
+        range(max(0, length - 100) + 1, length + 1)
+    )
