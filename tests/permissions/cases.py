@@ -12,6 +12,7 @@ from permissions.engine.facts import Assignment, Env, Resource, Subject
 from permissions.engine.rulebook import Grant, Policy, Role
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
+from permissions.engine.windows import Window
 from tests.permissions.worlds import NOON
 
 FOLDER: Final = Path(__file__).with_name("cases")
@@ -70,8 +71,13 @@ def _policy(data: Mapping[str, Any]) -> Policy:
 
 
 def _subject(data: Mapping[str, Any]) -> Subject:
-    held = (Assignment(role) if isinstance(role, str) else Assignment(**role) for role in data.get("roles", []))
+    held = (_assignment({"role": role} if isinstance(role, str) else role) for role in data.get("roles", []))
     return Subject(data["id"], tuple(held), data.get("attributes", {}))
+
+
+def _assignment(data: Mapping[str, Any]) -> Assignment:
+    window = Window.parse(data["window"]) if "window" in data else None
+    return Assignment(**{**data, "window": window})
 
 
 def _resource(action: str, data: Mapping[str, Any]) -> Resource:

@@ -19,4 +19,4 @@ def test_case(case: Case) -> None:
 
 
 def test_no_two_cases_have_the_same_name() -> None:
-    assert len({case.name for case in CASES}) == len(CASES) >= 30
+    assert len({case.name for case in CASES}) == len(CASES) >= 120
