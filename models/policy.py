@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from beanie import Document
 
+from models.policy_case import PolicyCase
 from models.role import GrantEffect
 
 
@@ -16,7 +17,11 @@ class PolicyMode(StrEnum):
 
 
 class Policy(Document):
-    """Allow or deny `actions` where `when` holds and `unless` does not, both CEL text. The name is the id."""
+    """Allow or deny `actions` where `when` holds and `unless` does not, both CEL text. The name is the id.
+
+    Its `tests` are run whenever it changes: it is not stored if one fails. None put in place of a stored policy keeps
+    the tests that are there.
+    """
 
     id: str  # type: ignore[assignment]  # Beanie's ids may be of any type
     effect: GrantEffect
@@ -25,6 +30,7 @@ class Policy(Document):
     unless: str | None = None
     mode: PolicyMode = PolicyMode.ENFORCE
     description: str | None = None
+    tests: list[PolicyCase] | None = None
 
     class Settings:
         name = "policies"

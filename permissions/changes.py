@@ -6,7 +6,7 @@ by itself are never both made if together they are wrong.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import randbelow
@@ -18,9 +18,10 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from models.clock import now
 from models.permission_change import ChangeKind, PermissionChange
 from models.policy import Policy
+from models.policy_case import PolicyCase
 from models.resource_type import ResourceType
 from models.role import Role, RoleAssignment
-from permissions import proposals, subjects
+from permissions import proposals, subjects, trials
 from permissions.checks import check_graph, check_reason
 from permissions.demands import ACTION, touched
 from permissions.drafts import Draft, applied
@@ -87,10 +88,16 @@ class PermissionChanges:
         return await self.put([type_], by, reason)
 
     async def put(
-        self, documents: Iterable[Stored], by: Changer, reason: str | None = None, *, only_missing: bool = False
+        self,
+        documents: Iterable[Stored],
+        by: Changer,
+        reason: str | None = None,
+        *,
+        only_missing: bool = False,
+        tests: Sequence[PolicyCase] = (),
     ) -> int:
-        """All of them, or none; with `only_missing` those whose name is new."""
-        return await self._make(proposals.put(documents, only_missing=only_missing), by, reason)
+        """All of them, or none; with `only_missing` those whose name is new. `tests` must pass afterwards."""
+        return await self._make(proposals.put(documents, only_missing=only_missing), by, reason, tests)
 
     async def assign(self, assignment: RoleAssignment, by: Changer) -> int:
         """Give a role. Its `reason` is the change's; `granted_at` and `granted_by` are filled in."""
@@ -113,7 +120,7 @@ class PermissionChanges:
         """Close an account, or open it again."""
         return await self._make(proposals.set_disabled(user_id, disabled), by, reason)
 
-    async def _make(self, propose: Proposal, by: Changer, reason: str | None) -> int:
+    async def _make(self, propose: Proposal, by: Changer, reason: str | None, tests: Sequence[PolicyCase] = ()) -> int:
         check_reason(reason)
         for tried in range(TRIES):
             ground = await self._store.ground()
@@ -121,7 +128,7 @@ class PermissionChanges:
             drafts = await propose(ground, at)
             if not drafts:
                 return ground.revision
-            await _check(ground, drafts, by, at)
+            await _check(ground, drafts, by, at, tests)
             if await _written(_numbered(ground, drafts, by, reason, at), drafts):
                 await self._store.ground()
                 await self._announce(ground.revision + len(drafts))
@@ -130,10 +137,13 @@ class PermissionChanges:
         raise ContentionError
 
 
-async def _check(ground: Ground, drafts: list[Draft], by: Changer, at: datetime) -> None:
+async def _check(ground: Ground, drafts: list[Draft], by: Changer, at: datetime, tests: Sequence[PolicyCase]) -> None:
     """All that one draft can't be judged on by itself."""
     after = applied(ground.state, drafts)
     check_graph(after)
+    changed = (after.policies.get(draft.key) for draft in drafts if draft.kind is ChangeKind.POLICY)
+    trials.run_stored(after, filter(None, changed))
+    trials.run(after, tests)
     if by.user_id is not None:
         await _check_escalation(ground, after, drafts, by.user_id, at)
     if not await anybody_left(after, drafts, at) and await anybody_left(ground.state, [], at):

@@ -18,6 +18,7 @@ from permissions.drafts import Draft, applied
 from permissions.errors import ConflictingError, InvalidChangeError, RoleInUseError, UnknownError
 from permissions.state import Record, State, Stored, record_of
 from permissions.store import Ground
+from permissions.trials import kept_tests
 
 Proposal = Callable[[Ground, datetime], Awaitable[list[Draft]]]
 """Drafts for a change that is made at that moment."""
@@ -162,7 +163,8 @@ def _put(state: State, document: Stored) -> Draft:
         return Draft(ChangeKind.ROLE, document.id, before, record_of(document))
     if isinstance(document, Policy):
         check_policy(document, state.known_types)
-        return Draft(ChangeKind.POLICY, document.id, before, record_of(document))
+        kept = kept_tests(document, state.policies.get(document.id))
+        return Draft(ChangeKind.POLICY, document.id, before, record_of(kept))
     check_type(document)
     return Draft(ChangeKind.RESOURCE_TYPE, document.id, before, record_of(document))
 

@@ -1,0 +1,1 @@
+"""Types of resources, roles, policies and their tests as YAML files: read, checked, compared, applied."""
