@@ -6,7 +6,7 @@ from typing import Any, Final
 from permissions.engine.conditions import Condition, Test, Truth, settled
 from permissions.engine.facts import Facts
 from permissions.engine.filters import UNLISTABLE, Fields, Pair, both, either
-from permissions.engine.operands import Attribute, Element, Fault, Operand, Reader
+from permissions.engine.operands import Attribute, Computed, Element, Fault, Operand, Reader, read_aloud
 from permissions.engine.values import name_of
 
 NOT_A_LIST: Final = {"$not": {"$type": "array"}}
@@ -38,7 +38,8 @@ class Flag:
         return Pair(true, false)
 
     def explain(self, facts: Facts) -> str:
-        return str(self.value)
+        parts = self.value.parts if isinstance(self.value, Computed) else (self.value,)
+        return f"{self.value} ({', '.join(read_aloud(part, facts) for part in parts)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Final
 
 from bson import ObjectId
@@ -127,12 +128,15 @@ def _encodes(text: str) -> bool:
 
 
 def shown(value: object) -> str:
-    """As errors and explanations write a value: times and durations as CEL does."""
+    """As errors and explanations write a value: times and durations as CEL does, addresses as they are."""
     if isinstance(value, datetime):
         return f'timestamp("{value.isoformat().replace("+00:00", "Z")}")'
     if isinstance(value, timedelta):
         return f'duration("{str(value.total_seconds()).removesuffix(".0")}s")'
-    return repr(value)
+    return str(value) if isinstance(value, _ADDRESSES) else repr(value)
+
+
+_ADDRESSES: Final = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
 
 
 def name_of(value: Any) -> str:

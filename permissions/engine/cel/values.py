@@ -17,7 +17,10 @@ from permissions.engine.values import Kind, kind
 BOOL: Final = Type(Kind.BOOL)
 CONNECTIVES: Final = frozenset({"_&&_", "_||_", "!_"})
 COMPARISONS: Final = {"_==_": "==", "_!=_": "!=", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "@in": "in"}
-MATCHES: Final = "regular expressions are left out, as some take forever: use startsWith, endsWith, contains or `in`"
+LEFT_OUT: Final = {
+    "matches": "regular expressions are left out, as some take forever: use startsWith, endsWith, contains or `in`",
+    "_[_]": "nothing is picked by `[…]`: use `.` for attributes, and `in`, `exists` or `all` for lists",
+}
 
 
 class Value(NamedTuple):
@@ -117,8 +120,8 @@ class Values:
         name, function, known = _function(call)
         nodes = (call.target, *call.args) if call.target else call.args
         if function is None:
-            if name == "matches":
-                refuse(MATCHES, call.sign)
+            if name in LEFT_OUT:
+                refuse(LEFT_OUT[name], call.sign)
             refuse(f"unknown function `{name[:64]}`{_meant(name, known)}", call.sign, known)
         return self._apply(call, name, function, [self.value(node) for node in nodes])
 
