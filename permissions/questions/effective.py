@@ -157,7 +157,11 @@ def _rank(live: Live) -> float:
 
 def _some(live: Iterable[Live], *, denies: bool) -> Text:
     return _or(
-        *(True if each.certain else each.rule.origin.text or True for each in live if each.rule.denies is denies)
+        *(
+            True if each.certain else (each.rule.origin.text or "").strip() or True
+            for each in live
+            if each.rule.denies is denies
+        )
     )
 
 

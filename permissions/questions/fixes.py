@@ -76,8 +76,7 @@ def _attribute_steps(
 ) -> Sequence[Step]:
     values = _nearest(now, _candidates(now, others))
     fitting = [value for value in values if fits(facts._replace(subject=with_attribute(facts.subject, name, value)))]
-    some = 1 if fitting and isinstance(fitting[0], int | float) else PER_ATTRIBUTE
-    return [SetAttribute(facts.subject.id, name, value) for value in fitting[:some]]
+    return [SetAttribute(facts.subject.id, name, value) for value in fitting[: _some(fitting)]]
 
 
 def _circumstance_steps(
@@ -89,7 +88,12 @@ def _circumstance_steps(
         for value, network in guesses
         if fits(facts._replace(env=Env(facts.env.time, {**facts.env.attributes, name: value})))
     ]
-    return fitting[:PER_ATTRIBUTE]
+    return fitting[: _some([step.value for step in fitting])]
+
+
+def _some(values: Sequence[Any]) -> int:
+    """Of numbers the nearest is enough: the others are larger changes to the same end."""
+    return 1 if values and isinstance(values[0], int | float) else PER_ATTRIBUTE
 
 
 def _addresses(others: Iterable[Any]) -> Iterator[tuple[str, str]]:

@@ -33,9 +33,14 @@ def remedies(world: World, sight: Sight = EVERYTHING, most: int = MOST) -> list[
     """The cheapest first, at most `most`; none for what is allowed, nor for who may not see what they would tell."""
     if world.allows() or not (sight.user and sight.resource):
         return []
-    candidates = {way: cost(world, way) for way in _candidates(world, sight) if way}
+    candidates = {way: cost(world, way) for way in _candidates(world, sight) if way and _tellable(way, sight)}
     ordered = sorted(candidates, key=candidates.__getitem__)[:MOST_TRIED]
     return [Remedy(way, candidates[way]) for way in _confirmed(world, ordered, most)]
+
+
+def _tellable(way: Way, sight: Sight) -> bool:
+    """A condition, too, may speak of a role that nobody held."""
+    return sight.roles or not any(isinstance(step, Assign) for step in way)
 
 
 def _confirmed(world: World, ordered: Iterable[Way], most: int) -> list[Way]:
