@@ -1,5 +1,6 @@
 """The last super admin: somebody must be left who may do everything, for good, and so can undo anything."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 from beanie import PydanticObjectId
 
 from models.permission_change import ChangeKind
-from models.role import RoleAssignment
+from models.role import Grant, GrantEffect, RoleAssignment
 from models.user import User
 from permissions.drafts import Draft
 from permissions.escalation import (
@@ -40,15 +41,22 @@ async def anybody_left(state: State, drafts: Iterable[Draft], at: datetime) -> b
 
 
 def _sovereign_roles(state: State) -> list[str]:
-    """The roles that allow everything, by themselves or through another."""
-    roots = {
-        name
-        for name, role in state.roles.items()
-        if any(
-            grant.action == EVERYTHING and grant.condition is None and grant.effect == "allow" for grant in role.grants
-        )
-    }
-    return [name for name in state.roles if not roots.isdisjoint(state.graph.closure(name))] if roots else []
+    """The roles that allow everything, by themselves or through another; found from the few such roles down."""
+    heirs: dict[str, list[str]] = defaultdict(list)
+    for name, role in state.roles.items():
+        for parent in role.inherits:
+            heirs[parent].append(name)
+    found = dict.fromkeys(name for name, role in state.roles.items() if any(map(_allows_everything, role.grants)))
+    queue = list(found)
+    for name in queue:
+        fresh = [heir for heir in heirs[name] if heir not in found]
+        found.update(dict.fromkeys(fresh))
+        queue += fresh
+    return queue
+
+
+def _allows_everything(grant: Grant) -> bool:
+    return grant.action == EVERYTHING and grant.condition is None and grant.effect is GrantEffect.ALLOW
 
 
 async def _is_super_admin(user_id: PydanticObjectId, state: State, drafts: Iterable[Draft], at: datetime) -> bool:

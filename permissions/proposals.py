@@ -23,6 +23,7 @@ from permissions.trials import kept_tests
 Proposal = Callable[[Ground, datetime], Awaitable[list[Draft]]]
 """Drafts for a change that is made at that moment."""
 
+YEARS: Final = (1970, 9000)
 CASCADE: Final = 1_000
 """Assignments that one deletion may end: more would be too much for one transaction."""
 
@@ -193,4 +194,6 @@ def _lasts(assignment: RoleAssignment, at: datetime) -> bool:
 def _moment(moment: datetime | None, field: str) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise InvalidChangeError(field, "has no offset from UTC")
+    if moment is not None and not YEARS[0] <= moment.year <= YEARS[1]:
+        raise InvalidChangeError(field, f"is not between the years {YEARS[0]} and {YEARS[1]}")
     return None if moment is None else stored(moment)

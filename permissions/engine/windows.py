@@ -38,7 +38,10 @@ class Hours:
 
     def open(self, at: datetime) -> bool:
         """Whether the clock there shows one of these minutes."""
-        local = at.astimezone(self.zone)
+        try:
+            local = at.astimezone(self.zone)
+        except OverflowError:  # at the end of the calendar
+            return False
         day, minute = local.weekday(), local.hour * 60 + local.minute
         if self.start < self.end:
             return day in self.days and self.start <= minute < self.end

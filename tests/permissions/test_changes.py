@@ -193,6 +193,11 @@ REFUSED: dict[str, Refused] = {
         InvalidChangeError,
         "offset",
     ),
+    "a moment beyond the calendar": (
+        lambda changes, user: changes.assign(given(user, "a", valid_until=datetime.max.replace(tzinfo=UTC)), SYSTEM),
+        InvalidChangeError,
+        "between the years",
+    ),
     "what is no window": (
         lambda changes, user: changes.assign(given(user, "a", window="nine to five"), SYSTEM),
         InvalidChangeError,

@@ -146,3 +146,7 @@ def test_a_role_is_held_while_the_window_of_its_assignment_is_open() -> None:
     assert subject.roles_at(at("2026-03-02T12:00")) == ()
     assert subject.roles_at(at("2026-03-03T12:00")) == ("clerk",)
     assert subject.roles_at(at("2026-03-03T18:00")) == ()
+
+
+def test_at_the_end_of_the_calendar_it_is_closed() -> None:
+    assert not Window.parse("MO-SU 00:00-24:00 Pacific/Auckland").open(datetime.max.replace(tzinfo=UTC))
