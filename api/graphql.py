@@ -150,12 +150,14 @@ async def _judged(
     at_least: int | None = None,
 ) -> Access:
     """What `principal` may do now: nothing, if his session has ended meanwhile."""
+    circumstances: dict[str, Any] = {} if client.ip is None else {"ip": client.ip}
     if principal is not None:
         try:
-            await services.authentication.authenticator.gate.require(principal)
+            standing = await services.authentication.authenticator.gate.require(principal)
+            circumstances.update(standing.circumstances())
         except UnauthenticatedError as error:
             principal, refusal = None, error
-    return await services.permissions.access(principal, {"ip": client.ip}, refusal, at_least)
+    return await services.permissions.access(principal, circumstances, refusal, at_least)
 
 
 def _refused(message: str, code: Code, status: int) -> Response:

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from models.clock import now
 from models.user import User
 from permissions.authn.availability import answering
 from permissions.authn.errors import TokenRevokedError
 from permissions.authn.principal import Principal
-from permissions.authn.sessions import DISABLED, Sessions
+from permissions.authn.sessions import DISABLED, Sessions, Standing
 
 FRESH_SECONDS: Final = 0.8
 """An ended session is refused within 1 s: this, and the time that the question takes."""
@@ -23,6 +24,13 @@ class Verdict:
 
     asked: float
     reason: str | None
+    standing: Standing
+
+    def circumstances(self) -> dict[str, Any]:
+        """What conditions read as `env.device`, in the client's own words, and as `env.session_age`: seconds since sign-in."""
+        started, device = self.standing.created_at, self.standing.device
+        age = None if started is None else int((now() - started).total_seconds())
+        return {name: value for name, value in (("device", device), ("session_age", age)) if value is not None}
 
 
 class SessionGate:
@@ -32,13 +40,17 @@ class SessionGate:
         self._sessions = sessions
         self._verdicts: OrderedDict[Principal, Verdict] = OrderedDict()
 
-    async def require(self, principal: Principal) -> None:
-        """Raise `TokenRevokedError` if it is over, `AuthnUnavailableError` if nobody can tell."""
+    async def require(self, principal: Principal) -> Verdict:
+        """What is known of a session that lives.
+
+        Raise `TokenRevokedError` if it is over, `AuthnUnavailableError` if nobody can tell.
+        """
         verdict = self._verdicts.get(principal)
         if verdict is None or time.monotonic() - verdict.asked >= FRESH_SECONDS:
             verdict = await self._ask(principal)
         if verdict.reason is not None:
             raise TokenRevokedError(verdict.reason)
+        return verdict
 
     def forget(self, principal: Principal) -> None:
         """Ask anew next time: this worker has just ended the session."""
@@ -46,8 +58,8 @@ class SessionGate:
 
     async def _ask(self, principal: Principal) -> Verdict:
         asked = time.monotonic()
-        ended, usable = await asyncio.gather(self._sessions.why_ended(principal), _usable(principal))
-        verdict = Verdict(asked, ended or (None if usable else DISABLED))
+        standing, usable = await asyncio.gather(self._sessions.standing(principal), _usable(principal))
+        verdict = Verdict(asked, standing.ended or (None if usable else DISABLED), standing)
         self._verdicts[principal] = verdict
         self._verdicts.move_to_end(principal)
         while len(self._verdicts) > REMEMBERED:

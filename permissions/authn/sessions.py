@@ -37,6 +37,15 @@ class Session:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`ended` is the reason why a session is over; None while it lives, and then the rest is known."""
+
+    ended: str | None
+    device: str | None = None
+    created_at: datetime | None = None
+
+
 class Sessions:
     """`lifetime` is absolute, from sign-in on; `access_lifetime` is how long the end of a session is remembered."""
 
@@ -85,13 +94,14 @@ class Sessions:
             ended = await self._end(keys=_keys(principal), args=[principal.session_id, reason, self._remember])
         return bool(ended)
 
-    async def why_ended(self, principal: Principal) -> str | None:
-        """The reason why `principal`'s session is over; None while it lives."""
+    async def standing(self, principal: Principal) -> Standing:
+        """Whether `principal`'s session lives."""
+        fields = ["refresh", "ended", "device", "created"]
         async with answering("Redis"):
-            refresh, ended = await self._redis.hmget(_keys(principal)[0], ["refresh", "ended"])
-        if ended is not None:
-            return _text(ended)
-        return ENDED if refresh is None else None
+            refresh, ended, device, created = await self._redis.hmget(_keys(principal)[0], fields)
+        if ended is not None or refresh is None:
+            return Standing(ENDED if ended is None else _text(ended))
+        return Standing(None, _text(device) or None, _moment(_text(created)))
 
     async def of(self, user_id: PydanticObjectId) -> list[Session]:
         """The user's living sessions, newest first, at most `LISTED`."""

@@ -217,6 +217,17 @@ async def test_a_logout_ends_the_session_at_once_here_and_within_a_second_elsewh
     passwords.close()
 
 
+async def test_a_living_session_tells_what_conditions_read_of_it(parts: Parts) -> None:
+    named = principal_of(await parts.accounts.login(EMAIL, PASSWORD, HOME, "Alice's phone"))
+    unnamed = principal_of(await parts.accounts.login(EMAIL, PASSWORD, HOME))
+
+    circumstances = (await parts.accounts.gate.require(named)).circumstances()
+
+    assert circumstances["device"] == "Alice's phone"
+    assert 0 <= circumstances["session_age"] < 60
+    assert (await parts.accounts.gate.require(unnamed)).circumstances()["device"] == HOME.user_agent
+
+
 @pytest.mark.parametrize("gone", ["disabled", "deleted"])
 async def test_a_disabled_or_deleted_account_is_refused_within_a_second(parts: Parts, gone: str) -> None:
     principal = principal_of(await parts.accounts.login(EMAIL, PASSWORD, HOME))
