@@ -1,10 +1,12 @@
 """What was decided is written down before the answer goes out, over HTTP and over sockets."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from strawberry.extensions import SchemaExtension
 
+from permissions.engine.decision import Decision
+from permissions.errors import EscalationError
 from resolvers.context import Context
 
 
@@ -14,14 +16,24 @@ class RecordDecisions(SchemaExtension):
     async def on_operation(self) -> AsyncIterator[None]:
         """Over HTTP: an operation has one answer, which goes out after this."""
         yield
-        await self._settle()
+        await self._settle(self.execution_context.result)
 
     async def on_stream_result(self, result: Any) -> AsyncIterator[None]:
         """Over a socket: each answer, and each event of a subscription."""
-        await self._settle()
+        await self._settle(result)
         yield
 
-    async def _settle(self) -> None:
+    async def _settle(self, result: Any) -> None:
         context = self.execution_context.context
         if isinstance(context, Context):
+            for decision in _refusals(getattr(result, "errors", None) or ()):
+                context.access.note(decision)
             await context.settle()
+
+
+def _refusals(errors: Iterable[Any]) -> Iterator[Decision]:
+    """The decisions by which changes of permissions were refused: those are not taken by `Access`."""
+    for error in errors:
+        cause = getattr(error, "original_error", None)
+        if isinstance(cause, EscalationError):
+            yield cause.decision

@@ -26,6 +26,8 @@ class Taken:
     subject: Subject
     env: Env
     strategy: ConflictStrategy
+    ahead: bool = False
+    """Whether it was taken before any resource was known."""
 
 
 @dataclass(slots=True)
@@ -115,6 +117,10 @@ class Access:
             known = self._known[key] = self._ask(action, resource)
         return known
 
+    def note(self, decision: Decision) -> None:
+        """Log a decision about the caller that was taken elsewhere, as those that are taken here."""
+        self._taken(decision)
+
     def takings(self) -> Takings:
         """What was decided since this was last asked, each decision once."""
         takings, self._takings = self._takings, Takings()
@@ -124,7 +130,7 @@ class Access:
         """Whether there may be any resource at all to which the caller may do `action`: the question before loading."""
         known = self._foreseen.get(action)
         if known is None:
-            known = self._foreseen[action] = self._taken(self._look_ahead(action))
+            known = self._foreseen[action] = self._taken(self._look_ahead(action), ahead=True)
         return known
 
     def require(self, action: str, resource: Resource) -> Decision:
@@ -177,10 +183,10 @@ class Access:
             return self._nobody(action, resource)
         return self._snapshot.decide(self._subject, action, resource, self._env)
 
-    def _taken(self, decision: Decision) -> Decision:
+    def _taken(self, decision: Decision, *, ahead: bool = False) -> Decision:
         if self._subject is not None:
             strategy = self._snapshot.strategy(decision.resource.type)
-            self._takings.add(Taken(decision, self._subject, self._env, strategy))
+            self._takings.add(Taken(decision, self._subject, self._env, strategy, ahead))
         return decision
 
     def _look_ahead(self, action: str) -> Decision:

@@ -22,6 +22,8 @@ from models.policy_case import PolicyCase
 from models.resource_type import ResourceType
 from models.role import Role, RoleAssignment
 from permissions import proposals, subjects, trials
+from permissions.audit.events import SYSTEM as NOWHERE
+from permissions.audit.events import Origin
 from permissions.checks import check_graph, check_reason
 from permissions.demands import ACTION, touched
 from permissions.drafts import Draft, applied
@@ -41,9 +43,13 @@ LONGEST_WAIT_MS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Changer:
-    """Who makes a change; None is the system itself, for which no escalation is possible."""
+    """Who makes a change; None is the system itself, for which no escalation is possible.
+
+    `origin` is where he made it, for the audit log.
+    """
 
     user_id: PydanticObjectId | None
+    origin: Origin = NOWHERE
 
 
 SYSTEM: Final = Changer(None)
@@ -53,15 +59,29 @@ async def _silently(revision: int) -> None:
     """Nobody is told: the others find out by themselves within `FRESH_SECONDS`."""
 
 
+Witness = Callable[[Sequence[PermissionChange], Origin], Awaitable[None]]
+"""Is told of what was changed, before whoever changed it is."""
+
+
+async def _unseen(changes: Sequence[PermissionChange], origin: Origin) -> None:
+    """The history alone has it."""
+
+
 class PermissionChanges:
     """Each method returns the revision that its change made, or the present one where there was nothing to change.
 
     All raise `ChangeError` or `EscalationError`, and then have changed nothing. `announce` is told each new revision.
     """
 
-    def __init__(self, store: PermissionStore, announce: Callable[[int], Awaitable[None]] = _silently) -> None:
+    def __init__(
+        self,
+        store: PermissionStore,
+        announce: Callable[[int], Awaitable[None]] = _silently,
+        witness: Witness = _unseen,
+    ) -> None:
         self._store: Final = store
         self._announce: Final = announce
+        self._witness: Final = witness
 
     async def create_role(self, role: Role, by: Changer, reason: str | None = None) -> int:
         """Raises `ConflictingError` where there is one of that name."""
@@ -82,6 +102,10 @@ class PermissionChanges:
     async def put_policy(self, policy: Policy, by: Changer, reason: str | None = None) -> int:
         """A policy as it is given, new or not."""
         return await self.put([policy], by, reason)
+
+    async def promote_policy(self, seen: Policy, by: Changer, reason: str | None = None) -> int:
+        """Enforce a policy as it was looked at. Raises `ConflictingError` if it is another by now."""
+        return await self._make(proposals.promote(seen), by, reason)
 
     async def put_resource_type(self, type_: ResourceType, by: Changer, reason: str | None = None) -> int:
         """A type of resource as it is given, new or not."""
@@ -129,9 +153,11 @@ class PermissionChanges:
             if not drafts:
                 return ground.revision
             await _check(ground, drafts, by, at, tests)
-            if await _written(_numbered(ground, drafts, by, reason, at), drafts):
+            changes = _numbered(ground, drafts, by, reason, at)
+            if await _written(changes, drafts):
                 await self._store.ground()
                 await self._announce(ground.revision + len(drafts))
+                await self._witness(changes, by.origin)
                 return ground.revision + len(drafts)
             await asyncio.sleep(randbelow(min(LONGEST_WAIT_MS, 2 << min(tried, 10))) / 1000)
         raise ContentionError

@@ -57,9 +57,15 @@ class Target:
 
 
 def change(
-    kind: str, by: Origin, target: Target, before: Any = None, after: Any = None, reason: str | None = None
+    kind: str,
+    by: Origin,
+    target: Target,
+    before: Any = None,
+    after: Any = None,
+    reason: str | None = None,
+    revision: int | None = None,
 ) -> Record:
-    """The record of something that was done."""
+    """The record of something that was done; of a change of permissions, with the revision that it made."""
     return _present(
         at=now(),
         kind=kind,
@@ -67,6 +73,7 @@ def change(
         resource_type=target.type,
         resource_id=_text(target.id),
         reason=_text(reason, MAX_REASON),
+        revision=_text(revision),
         before=_state(before),
         after=_state(after),
     )
@@ -84,6 +91,7 @@ def decided(taken: Taken, origin: Origin, at: datetime) -> Record:
         resource_id=_text(decision.resource.id),
         effect=str(decision.effect),
         decided_by=[text for each in decision.decided_by[:MAX_RULES] if (text := _text(each))] or None,
+        shadow=[text for each in decision.shadow[:MAX_RULES] if (text := _text(each))] or None,
         decision=decision.id,
         strategy=str(taken.strategy),
         revision=str(decision.revision),
@@ -119,6 +127,8 @@ def _facts(taken: Taken) -> str | None:
     """Who asked with which roles and attributes, of what, and in which circumstances: enough to ask again."""
     subject, resource, env = taken.subject, taken.decision.resource, taken.env
     facts = {
+        "ahead": taken.ahead,
+        "time": env.time,
         "user_id": subject.id,
         "resource_id": resource.id,
         "roles": subject.roles_at(env.time),

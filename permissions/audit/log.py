@@ -1,14 +1,16 @@
 """The audit log, as the rest of the server sees it: write what was done, keep what was decided, find it again."""
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final, Self
 
 from models.audit import AuditRecord
 from models.clock import now
+from models.database import Record
+from models.permission_change import PermissionChange
 from permissions.access import Takings
 from permissions.audit.blocks import Blocks
 from permissions.audit.events import Origin, Target, change, decided
@@ -66,14 +68,20 @@ class AuditLog:
         """
         await self._writer.write([change(kind, by, target, before, after, reason)])
 
+    async def changed(self, changes: Sequence[PermissionChange], origin: Origin) -> None:
+        """Return when it is stored that permissions were changed. It is done by now: only the answer can still wait."""
+        await self._writer.write([_permission_change(each, origin) for each in changes])
+
     async def keep(self, takings: Takings, origin: Origin) -> None:
         """Keep what was decided for one answer, which goes out after this returns.
 
-        Denials are stored by then, or `PyMongoError` says that they can't be. What was allowed follows later.
+        Denials are stored by then, or `PyMongoError` says that they can't be. What was allowed follows later, if it is
+        kept; always is what a shadow policy would have denied.
         """
-        at = now()
-        if self._keeping.wanted():
-            self._writer.offer([partial(decided, each, origin, at) for each in takings.allowed], takings.missed)
+        at, wanted = now(), self._keeping.wanted()
+        kept = takings.allowed if wanted else [each for each in takings.allowed if each.decision.shadow]
+        if kept or wanted:
+            self._writer.offer([partial(decided, each, origin, at) for each in kept], takings.missed if wanted else 0)
         if takings.denied:
             await self._writer.write([decided(each, origin, at) for each in takings.denied])
 
@@ -85,3 +93,10 @@ class AuditLog:
     async def flush(self) -> None:
         """Store all that waits to be."""
         await self._writer.flush()
+
+
+def _permission_change(each: PermissionChange, origin: Origin) -> Record:
+    deed = "created" if each.before is None else "deleted" if each.after is None else "changed"
+    by = replace(origin, user_id=origin.user_id or each.by)
+    target = Target(each.kind, each.key)
+    return change(f"{each.kind}.{deed}", by, target, each.before, each.after, each.reason, each.id)

@@ -18,6 +18,7 @@ from resolvers.admin.changes import ChangeInput
 from resolvers.admin.decisions import Decision, PermissionQuestion, ResourceInput
 from resolvers.admin.effective import EffectivePermission, EffectivePermissions
 from resolvers.admin.explanations import Explanation
+from resolvers.admin.logged import logged
 from resolvers.admin.simulations import Simulation, simulation
 from resolvers.context import Info
 from resolvers.errors import BadInputError
@@ -85,7 +86,7 @@ class Query:
         if (input is None) is (decision_id is None):
             raise BadInputError("input", "or `decisionId` is needed: exactly one of them")
         if input is None:
-            raise BadInputError("decisionId", "is not known: ask with `input`")
+            return Explanation.of(await logged(info.context, decision_id or ""))
         return Explanation.of(await asked(info.context, input))
 
     @strawberry.field(

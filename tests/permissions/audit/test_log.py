@@ -66,10 +66,13 @@ async def test_a_denial_is_stored_when_keeping_returns(database: Database, audit
 
 
 async def test_the_facts_of_a_decision_come_back_as_they_were(database: Database, audit: AuditLog) -> None:
-    await audit.keep(takings(("report:delete", "123")), ORIGIN)
+    taken = takings(("report:delete", "123"))
+    await audit.keep(taken, ORIGIN)
     (record,) = await stored(database)
     assert record.facts
     assert decoded(record.facts) == {
+        "ahead": False,
+        "time": taken.denied[0].env.time,
         "user_id": ALICE,
         "resource_id": "123",
         "roles": ["reader"],
