@@ -27,7 +27,7 @@ class Verdict:
     standing: Standing
 
     def circumstances(self) -> dict[str, Any]:
-        """What conditions read as `env.device`, in the client's own words, and as `env.session_age`: seconds since sign-in."""
+        """What conditions read as `env.device` (the client's own words) and `env.session_age` (seconds)."""
         started, device = self.standing.created_at, self.standing.device
         age = None if started is None else int((now() - started).total_seconds())
         return {name: value for name, value in (("device", device), ("session_age", age)) if value is not None}

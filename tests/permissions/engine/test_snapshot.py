@@ -3,7 +3,7 @@
 import pytest
 
 from permissions.engine.conflicts import ConflictStrategy
-from permissions.engine.errors import ActionPatternError
+from permissions.engine.errors import ActionPatternError, UnlistableError
 from permissions.engine.facts import Assignment, Env, Resource, Subject
 from permissions.engine.filters import Fields
 from permissions.engine.rulebook import Grant, Policy, Role
@@ -90,3 +90,27 @@ def test_plans_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(10):
         assert not snapshot.decide(ALICE, f"page:act{n}", Resource("page"), ENV)
     assert snapshot.decide(ALICE, "page:read", Resource("page"), ENV)
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_what_no_filter_can_say_is_foreseen_as_possible_and_lists_nothing(effect: Effect) -> None:
+    policy = Policy("within", effect, ("report:read",), when="resource.level <= resource.limit")
+    everybody = Policy("all", Effect.ALLOW, ("report:read",))
+    snapshot = Snapshot(policies=[policy] if effect is Effect.ALLOW else [policy, everybody])
+
+    def may_read(level: int) -> bool:
+        resource = Resource("report", "1", {"level": level, "limit": 2})
+        return bool(snapshot.decide(ALICE, "report:read", resource, ENV))
+
+    assert may_read(1) is not may_read(3)
+    assert snapshot.foresee(ALICE, "report:read", "report", ENV)
+    with pytest.raises(UnlistableError, match="`report:read`"):
+        snapshot.scopes(ALICE, "report:read", "report", ENV)
+
+
+def test_what_no_filter_can_say_hurts_no_list_where_it_cannot_matter() -> None:
+    silent = 'user.region == "EMEA" && resource.level <= resource.limit'
+    policies = [Policy("own", Effect.ALLOW, ("report:read",)), Policy("no", Effect.DENY, ("report:read",), when=silent)]
+    elsewhere = Subject("bob", attributes={"region": "APAC"})
+
+    assert Snapshot(policies=policies).scopes(elsewhere, "report:read", "report", ENV) == ({},)
