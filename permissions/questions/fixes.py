@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import Any, Final
 
+from permissions.engine.branches import Unlistable
 from permissions.engine.conditions import AllOf, AnyOf, Condition, Not
 from permissions.engine.facts import Assignment, Env, Facts
 from permissions.engine.operands import Attribute, Fault, Literal
@@ -31,6 +32,8 @@ def ways(condition: Condition | None, wanted: bool, facts: Facts) -> list[Way]:
             return [()] if wanted else []
         case Not(part):
             return ways(part, not wanted, facts)
+        case Unlistable(part):
+            return ways(part, wanted, facts)
         case AllOf(parts):
             return (_every if wanted else _one)(ways(part, wanted, facts) for part in parts)
         case AnyOf(parts):

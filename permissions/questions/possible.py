@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from functools import reduce
 from itertools import product
 
+from permissions.engine.branches import If, Unlistable
 from permissions.engine.conditions import AllOf, AnyOf, Condition, Not
 from permissions.engine.facts import Facts
 from permissions.engine.operands import Attribute, Fault
@@ -29,6 +30,10 @@ def possible(condition: Condition | None, known: Facts) -> Outcomes:
             return _joined(FALSE, (possible(part, known) for part in parts))
         case AnyOf(parts):
             return _joined(TRUE, (possible(part, known) for part in parts))
+        case Unlistable(part):
+            return possible(part, known)
+        case If(which, yes, no):
+            return _chosen(possible(which, known), possible(yes, known), possible(no, known))
         case _:
             return ANY if any(_open(each, known) for each in attributes_of(condition)) else _settled(condition, known)
 
@@ -56,6 +61,11 @@ def _settled(condition: Condition, known: Facts) -> Outcomes:
     if isinstance(truth, Fault):
         return frozenset({ERROR})
     return frozenset({TRUE if truth else FALSE})
+
+
+def _chosen(which: Outcomes, yes: Outcomes, no: Outcomes) -> Outcomes:
+    nothing = Outcomes()
+    return (which & {ERROR}) | (yes if TRUE in which else nothing) | (no if FALSE in which else nothing)
 
 
 def _joined(strongest: Outcome, parts: Iterator[Outcomes]) -> Outcomes:
