@@ -56,5 +56,5 @@ async def _check(settings: Settings) -> Report:
 def _summary(report: Report) -> str:
     cut = f" (blocks up to {report.start.number} were cut for their age)" if report.start.number else ""
     found = len(report.findings)
-    verdict = "nothing is wrong" if found == 0 else f"{found} findings"
+    verdict = "nothing is wrong" if found == 0 else f"{found} finding{'s' if found > 1 else ''}"
     return f"{report.records} records in {report.blocks} blocks{cut}: {verdict}"
