@@ -16,7 +16,7 @@ from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
 from resolvers.account import queries as account_queries
-from resolvers.admin import audit, questions, rule_mutations, rule_queries
+from resolvers.admin import audit, promotions, questions, rule_mutations, rule_queries
 from resolvers.chat import events, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
@@ -41,12 +41,19 @@ def build_schema() -> Schema:
             "Query",
             account_queries.Query,
             rule_queries.Query,
+            promotions.Query,
             questions.Query,
             audit.Query,
             chat_queries.Query,
             node_queries.Query,
         ),
-        mutation=_merged("Mutation", account_mutations.Mutation, rule_mutations.Mutation, chat_mutations.Mutation),
+        mutation=_merged(
+            "Mutation",
+            account_mutations.Mutation,
+            rule_mutations.Mutation,
+            promotions.Mutation,
+            chat_mutations.Mutation,
+        ),
         subscription=subscriptions.Subscription,
         types=events.EVENTS,
         config=StrawberryConfig(auto_camel_case=True),

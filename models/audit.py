@@ -29,6 +29,8 @@ class AuditRecord(BaseModel):
     resource_id: str | None = None
     effect: str | None = None
     decided_by: list[str] = []
+    shadow: list[str] = []
+    """The shadow policies each of which would have turned the decision round."""
     decision: str | None = None
     strategy: str | None = None
     revision: str | None = None

@@ -9,7 +9,7 @@ from beanie import PydanticObjectId
 from models.clock import stored
 from models.free_form import FreeFormError, check_free_form
 from models.permission_change import ChangeKind
-from models.policy import Policy
+from models.policy import Policy, PolicyMode
 from models.resource_type import ResourceType
 from models.role import Role, RoleAssignment
 from models.user import User
@@ -40,6 +40,18 @@ def put(documents: Iterable[Stored], *, only_missing: bool = False) -> Proposal:
                 state = applied(state, [draft])
                 drafts += [draft] if draft.before != draft.after else []
         return drafts
+
+    return propose
+
+
+def promote(seen: Policy) -> Proposal:
+    """From shadow to force, if the policy is still what somebody looked at."""
+
+    async def propose(ground: Ground, at: datetime) -> list[Draft]:
+        known = ground.state.policies.get(seen.id)
+        if known is None or record_of(known) != record_of(seen):
+            raise ConflictingError(f"policy `{seen.id}` has changed since it was looked at")
+        return [_put(ground.state, seen.model_copy(update={"mode": PolicyMode.ENFORCE}))]
 
     return propose
 

@@ -29,9 +29,7 @@ NODES = {USER: "User", CONVERSATION: "Conversation", MESSAGE: "Conversation"}
 LONGEST = 200
 
 
-@strawberry.type(
-    description="Something that was decided or done. `parley audit verify` sees whether it was changed."
-)
+@strawberry.type(description="Something that was decided or done. `parley audit verify` sees whether it was changed.")
 class AuditEvent:
     """A record of the log. What it tells of may be gone."""
 
@@ -48,6 +46,7 @@ class AuditEvent:
     resource_id: strawberry.ID | None
     effect: Effect | None
     decided_by: list[str] = strawberry.field(description="The rules that decided.")
+    shadow: list[str] = strawberry.field(description="Shadow policies each of which would have turned it round.")
     decision_id: strawberry.ID | None
     strategy: str | None
     revision: str | None = strawberry.field(description="That of the rules.")
@@ -70,6 +69,7 @@ class AuditEvent:
             resource_id=_shown_id(record),
             effect=Effect(record.effect) if record.effect else None,
             decided_by=record.decided_by,
+            shadow=record.shadow,
             decision_id=strawberry.ID(record.decision) if record.decision else None,
             strategy=record.strategy,
             revision=record.revision,

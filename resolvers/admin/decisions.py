@@ -49,6 +49,7 @@ class Decision:
     reason: str = strawberry.field(description="In a sentence, without the value of any attribute.")
     explicit: bool = strawberry.field(description="Whether a rule said so; no rule means denied.")
     decided_by: list[str] = strawberry.field(description="The rules that decided.")
+    shadow: list[str] = strawberry.field(description="Shadow policies each of which would turn it round.")
     at: datetime = strawberry.field(description="The moment that was asked about.")
     revision: str = strawberry.field(description="That of the rules.")
 
@@ -61,6 +62,7 @@ class Decision:
             reason=decision.reason,
             explicit=decision.explicit,
             decided_by=list(decision.decided_by),
+            shadow=list(decision.shadow),
             at=decision.at,
             revision=decision.revision,
         )

@@ -1,0 +1,182 @@
+"""Shadow policies over HTTP: noted, replayed over the log, and promoted by who has seen what that changes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from models.clock import now
+from models.database import Record
+from tests.resolvers.chat.documents import chat
+from tests.served import Answer, Caller, Served
+
+PUT = "mutation ($input: PolicyInput!) { putPolicy(input: $input) { policy { name mode } permissionsToken } }"
+READ = "query ($id: ID!) { conversation(id: $id) { id } }"
+DELETE = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
+PROMOTION = """query ($name: String!) { policyPromotion(name: $name) { name digest replay { considered leftOut complete
+  flips { decisionId action logged before { allowed decidedBy } after { allowed decidedBy } } } } }"""
+PROMOTE = """mutation ($name: String!, $digest: String!) { promotePolicy(input: {name: $name, digest: $digest}) {
+  policy { name mode } permissionsToken } }"""
+REPLAY = """query ($change: ChangeInput!, $log: LoggedRange) { replay(change: $change, overLog: $log) {
+  considered leftOut complete flips { decisionId action logged after { allowed } } } }"""
+LOG = "{ decisionLog { edges { node { decisionId effect action shadow } } } }"
+CHECK = "query ($input: PermissionQuestion!) { checkPermission(input: $input) { allowed shadow } }"
+
+MERCY: Record = {
+    "name": "mercy",
+    "effect": "ALLOW",
+    "actions": ["conversation:delete"],
+    "when": "resource.region == user.region",
+    "mode": "SHADOW",
+}
+FREEZE: Record = {"name": "freeze", "effect": "DENY", "actions": ["conversation:read"], "mode": "SHADOW"}
+
+
+@dataclass
+class Scene:
+    """Alice's conversation, which Sara may read and not delete."""
+
+    served: Served
+    root: Caller
+    sara: Caller
+    conversation: str
+
+    async def shadow(self, policy: Record) -> None:
+        assert (await self.root.ask(PUT, input=policy)).data["putPolicy"]["policy"]["mode"] == policy["mode"]
+
+    async def refused(self) -> str:
+        """Sara is refused: the decision's id."""
+        answer = await self.sara.ask(DELETE, id=self.conversation)
+        assert answer.codes == ["FORBIDDEN"]
+        decision: str = answer.body["errors"][0]["extensions"]["decisionId"]
+        return decision
+
+    async def promotion(self, name: str = "mercy") -> dict[str, Any]:
+        found: dict[str, Any] = (await self.root.ask(PROMOTION, name=name)).data["policyPromotion"]
+        return found
+
+    async def promote(self, digest: str, name: str = "mercy") -> Answer:
+        return await self.root.ask(PROMOTE, name=name, digest=digest)
+
+
+@pytest.fixture
+async def scene(served: Served) -> Scene:
+    attributes = {"region": "EMEA", "clearance_required": 1}
+    conversation, _ = await chat(await served.as_("alice"), 0, attributes=attributes)
+    return Scene(served, await served.as_("root"), await served.as_("sara"), conversation)
+
+
+async def test_a_shadow_policy_changes_no_decision_and_is_noted_in_the_log(scene: Scene) -> None:
+    await scene.shadow(MERCY)
+    decision = await scene.refused()
+    (edge,) = (await scene.root.ask(LOG)).data["decisionLog"]["edges"]
+    assert edge["node"] == {
+        "decisionId": decision,
+        "effect": "DENY",
+        "action": "conversation:delete",
+        "shadow": ["mercy"],
+    }
+
+
+async def test_what_a_shadow_policy_would_have_denied_is_logged_though_no_permit_is(scene: Scene) -> None:
+    await scene.shadow(FREEZE)
+    assert (await scene.sara.ask(READ, id=scene.conversation)).data["conversation"]["id"] == scene.conversation
+    await scene.served.services.audit.flush()
+    nodes = [edge["node"] for edge in (await scene.root.ask(LOG)).data["decisionLog"]["edges"]]
+    assert {(node["effect"], node["action"], *node["shadow"]) for node in nodes} == {
+        ("ALLOW", "conversation:read", "freeze")
+    }
+
+
+async def test_a_question_tells_which_shadow_policies_would_turn_it_round(scene: Scene) -> None:
+    await scene.shadow(FREEZE)
+    question = {"action": "conversation:read", "resource": {"type": "conversation", "id": scene.conversation}}
+    answer = await scene.sara.ask(CHECK, input=question)
+    assert answer.data["checkPermission"] == {"allowed": True, "shadow": ["freeze"]}
+
+
+async def test_a_draft_is_replayed_over_the_log_and_each_flip_listed(scene: Scene) -> None:
+    decision = await scene.refused()
+    draft = {name: MERCY[name] for name in ("name", "effect", "actions", "when")}
+    found = (await scene.root.ask(REPLAY, change={"putPolicy": draft})).data["replay"]
+    flip = {"decisionId": decision, "action": "conversation:delete", "logged": "DENY", "after": {"allowed": True}}
+    assert found == {"considered": 1, "leftOut": 0, "complete": True, "flips": [flip]}
+    elsewhere = {**draft, "when": "resource.region == 'Mars'"}
+    assert (await scene.root.ask(REPLAY, change={"putPolicy": elsewhere})).data["replay"]["flips"] == []
+    assert (await scene.root.ask(LOG)).data["decisionLog"]["edges"][0]["node"]["shadow"] == []
+
+
+async def test_a_replay_is_bounded_in_time_and_number_and_says_so(scene: Scene) -> None:
+    before = now().isoformat()
+    first, second = await scene.refused(), await scene.refused()
+    draft = {"putPolicy": {name: MERCY[name] for name in ("name", "effect", "actions", "when")}}
+    one = (await scene.root.ask(REPLAY, change=draft, log={"first": 1})).data["replay"]
+    assert (one["considered"], one["complete"], one["flips"][0]["decisionId"]) == (1, False, second)
+    both = (await scene.root.ask(REPLAY, change=draft, log={"from": before})).data["replay"]
+    assert [flip["decisionId"] for flip in both["flips"]] == [second, first]
+    assert (await scene.root.ask(REPLAY, change=draft, log={"until": before})).data["replay"]["considered"] == 0
+    for wrong in ({"first": 0}, {"first": 10_001}, {"from": before, "until": before}):
+        assert (await scene.root.ask(REPLAY, change=draft, log=wrong)).codes == ["BAD_USER_INPUT"]
+
+
+async def test_a_policy_is_promoted_with_the_digest_of_the_list_that_was_shown(scene: Scene) -> None:
+    await scene.shadow(MERCY)
+    decision = await scene.refused()
+    shown = await scene.promotion()
+    (flip,) = shown["replay"]["flips"]
+    assert (flip["decisionId"], flip["before"]["allowed"]) == (decision, False)
+    assert flip["after"] == {"allowed": True, "decidedBy": ["policy mercy"]}
+    answer = await scene.promote(shown["digest"])
+    assert answer.data["promotePolicy"]["policy"] == {"name": "mercy", "mode": "ENFORCE"}
+    assert (await scene.sara.ask(DELETE, id=scene.conversation)).data["deleteConversation"]
+
+
+async def test_a_promotion_is_refused_when_the_policy_has_changed_since(scene: Scene) -> None:
+    await scene.shadow(MERCY)
+    await scene.refused()
+    digest = (await scene.promotion())["digest"]
+    await scene.shadow({**MERCY, "when": "resource.region == user.region && user.clearance > 2"})
+    assert (await scene.promote(digest)).codes == ["CONFLICT"]
+    assert (await scene.promote((await scene.promotion())["digest"])).data
+
+
+async def test_a_promotion_is_refused_when_other_rules_have_changed_what_would_flip(scene: Scene) -> None:
+    await scene.shadow(MERCY)
+    await scene.refused()
+    digest = (await scene.promotion())["digest"]
+    other = {"name": "never", "effect": "DENY", "actions": ["conversation:delete"], "when": "user.clearance < 9"}
+    assert (await scene.root.ask(PUT, input=other)).data
+    assert (await scene.promote(digest)).codes == ["CONFLICT"]
+
+
+@pytest.mark.parametrize(
+    ("digest", "code"),
+    [
+        ("", "BAD_USER_INPUT"),
+        ("1.2", "BAD_USER_INPUT"),
+        ("x.y.z", "BAD_USER_INPUT"),
+        ("1.2.abc", "CONFLICT"),
+        ("1.99999999999999.abc", "CONFLICT"),
+    ],
+)
+async def test_a_digest_that_nobody_was_told_promotes_nothing(scene: Scene, digest: str, code: str) -> None:
+    await scene.shadow(MERCY)
+    assert (await scene.promote(digest)).codes == [code]
+
+
+async def test_only_what_is_in_shadow_is_promoted(scene: Scene) -> None:
+    assert (await scene.root.ask(PROMOTION, name="own_conversations")).codes == ["CONFLICT"]
+    assert (await scene.root.ask(PROMOTION, name="nothing")).codes == ["NOT_FOUND"]
+    await scene.shadow(MERCY)
+    digest = (await scene.promotion())["digest"]
+    assert (await scene.promote(digest)).data
+    assert (await scene.promote(digest)).codes == ["CONFLICT"]
+
+
+async def test_replays_and_promotions_are_for_admins(scene: Scene) -> None:
+    draft = {"putPolicy": {"name": "mercy", "effect": "ALLOW", "actions": ["conversation:delete"]}}
+    assert (await scene.sara.ask(REPLAY, change=draft)).codes == ["FORBIDDEN"]
+    assert (await scene.sara.ask(PROMOTION, name="mercy")).codes == ["FORBIDDEN"]
+    admin = await scene.served.as_("admin")
+    assert (await admin.ask(REPLAY, change=draft)).data
+    assert (await admin.ask(PROMOTE, name="mercy", digest="1.2.3")).codes == ["FORBIDDEN"]
