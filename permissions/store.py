@@ -116,7 +116,7 @@ class PermissionStore:
     async def subjects(
         self, at: datetime | None = None, after: PydanticObjectId | None = None
     ) -> AsyncIterator[Subject]:
-        """Every account that can be used, by id, a batch in memory at a time; those past `after`."""
+        """Every account that can be used, by address, a batch in memory at a time; those past `after`."""
         ground = await self._fresh()
         revision = ground.revision if at is None else await history.revision_at(at, ground.revision)
         async for subject in subjects.all_of_them(at, revision, after):

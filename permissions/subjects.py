@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from beanie import PydanticObjectId
 
+from models.directory import list_users
 from models.role import RoleAssignment
 from models.user import User
 from permissions import history
@@ -16,8 +17,6 @@ from permissions.engine.windows import Window
 
 BATCH: Final = 500
 """Accounts read at once, with their assignments."""
-_FIRST: Final = PydanticObjectId(bytes(12))
-"""Before any account."""
 
 
 async def load(user_id: PydanticObjectId) -> Subject | None:
@@ -41,7 +40,7 @@ async def load_at(user_id: PydanticObjectId, at: datetime) -> Subject | None:
 async def all_of_them(
     at: datetime | None, revision: int, after: PydanticObjectId | None = None
 ) -> AsyncIterator[Subject]:
-    """Every account as it is, or as it was `at`, when `revision` was; in the order of their ids, those past `after`."""
+    """Every account as it is, or as it was `at`, when `revision` was; by address, those past `after`."""
     before = {} if at is None else await history.users_before(at, revision)
     async for users in _batches(after):
         found = {user.id: user for user in users}
@@ -81,11 +80,12 @@ def _given(assignments: Iterable[RoleAssignment], at: datetime) -> list[RoleAssi
 
 
 async def _batches(after: PydanticObjectId | None) -> AsyncIterator[list[User]]:
-    """Each a query of its own: whoever stops early leaves no cursor open."""
-    last = after or _FIRST
-    while batch := await User.find({"_id": {"$gt": last}}).sort("_id").limit(BATCH).to_list():
+    """Each a query of its own: whoever stops early leaves no cursor open. Nothing comes after who isn't there."""
+    previous = None if after is None else await User.find_one({"_id": after})
+    last = previous and previous.email_key
+    while (after is None or previous) and (batch := await list_users(last, BATCH, ({},))):
         yield batch
-        last = batch[-1].id
+        last = batch[-1].email_key
 
 
 async def _held(user_ids: list[PydanticObjectId]) -> Mapping[PydanticObjectId, list[RoleAssignment]]:

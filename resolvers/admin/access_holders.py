@@ -64,7 +64,7 @@ async def who_has_access(
 
 
 async def _subjects(context: Context, time: datetime, after: PydanticObjectId | None) -> AsyncIterator[Subject]:
-    """Those that the asker may ask about, in the order of their ids."""
+    """Those that the asker may ask about, in the order of their addresses."""
     access = context.access
     async for subject in context.permissions.subjects(past(context, time), after):
         asking = Resource(PERMISSION, subject.id, subject.attributes)

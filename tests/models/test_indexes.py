@@ -4,6 +4,7 @@ from asyncio import gather
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -17,6 +18,10 @@ from models.clock import now
 from models.conversation import Conversation
 from models.database import Database, Record
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
+from permissions.audit.blocks import Blocks
+from permissions.audit.chain import Sealer
+from permissions.audit.events import Origin, Target
+from permissions.audit.retention import cut
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
 from resolvers.ids import encode
@@ -24,13 +29,13 @@ from tests.models.commands import Commands
 from tests.models.shapes import Shape, by_shape, scans
 from tests.models.tree.trees import nested, planted
 from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat
-from tests.served import Caller, Served
+from tests.served import SECRET, Caller, Served
 
 SENT: Final = Commands()
 SENT.on = False
 monitoring.register(SENT)  # for every client that is made from now on
 
-WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migrations"}
+WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migrations", "audit_checkpoints"}
 """Read whole, and kept in memory: a few documents that administrators write."""
 SMALL: Final = TreeLimits(bucket_messages=4)
 
@@ -86,6 +91,12 @@ CREATE_ROLE: Final = 'mutation { createRole(input: {name: "r", inherits: ["guest
 GIVE_ROLE: Final = """mutation ($id: ID!) { assignRole(input: {userId: $id, role: "r"}) { assignment { id } } }"""
 END_ROLE: Final = "mutation ($id: ID!) { endRoleAssignment(input: {assignmentId: $id}) { assignment { id } } }"
 DELETE_ROLE: Final = 'mutation { deleteRole(name: "r", cascade: true) { name } }'
+WHO: Final = """query ($at: DateTime, $after: String) { whoHasAccess(action: "sales_data:read", first: 1, at: $at,
+  after: $after, resource: {type: "sales_data"}) { edges { cursor node { user { id } } } } }"""
+EFFECTIVE: Final = """query ($id: ID!, $at: DateTime) { effectivePermissions(userId: $id, at: $at) { at } }"""
+EVENTS: Final = """query ($first: Int, $after: String, $filter: AuditFilter) {
+  auditEvents(first: $first, after: $after, filter: $filter) {
+    edges { node { at decisionId } } pageInfo { endCursor } } }"""
 LOGIN: Final = """mutation { login(input: {email: "nobody@demo.example", password: "x"}) { expiresIn } }"""
 
 
@@ -165,6 +176,37 @@ async def managed(world: World) -> None:
         await store.subject(alice.id, moment)
 
 
+async def asked_about(world: World) -> None:
+    """Who may do what, now and in the past."""
+    for at in (None, now().isoformat()):
+        found = await world.ask(world.admin, WHO, at=at)
+        await world.ask(world.admin, WHO, at=at, after=found["whoHasAccess"]["edges"][0]["cursor"])
+        await world.ask(world.admin, EFFECTIVE, id=world.alice_id, at=at)
+
+
+async def audited(world: World) -> None:
+    """The log in every way in which it is searched, walked, checked and cut."""
+    await world.served.services.audit.write("test", Origin(), Target("user", world.alice_id))
+    await world.alice.ask(EVENTS)
+    found = (await world.ask(world.admin, EVENTS, first=1))["auditEvents"]
+    cursor, decision = found["pageInfo"]["endCursor"], found["edges"][0]["node"]["decisionId"]
+    moment = found["edges"][0]["node"]["at"]
+    for wanted in (
+        {"actorId": world.alice_id},
+        {"kind": "test"},
+        {"resourceId": world.alice_id},
+        {"decisionId": decision},
+        {"from": moment, "until": moment, "effect": "DENY"},
+    ):
+        await world.ask(world.admin, EVENTS, first=1, filter=wanted)
+        await world.ask(world.admin, EVENTS, first=1, after=cursor, filter=wanted)
+    await world.served.services.audit.find_decision(decision)
+    blocks = Blocks(world.served.services.database.db)
+    end = await blocks.search_end()
+    assert [block async for block in blocks.walk(0, end.number)]
+    await cut(blocks, Sealer(SECRET), world.served.services.audit, timedelta(0))
+
+
 Operation = Callable[[World], Awaitable[Any]]
 OPERATIONS: Final[dict[str, Operation]] = {
     "start": started,
@@ -194,7 +236,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "nodes": lambda world: world.ask(world.alice, NODES, ids=[world.chat, world.alice_id, world.messages[0]["id"]]),
     "me": lambda world: world.ask(world.alice, "{ me { id email sessions { id } roleAssignments { id } } }"),
     "users": found_users,
+    "audit log": audited,
     "permissions": managed,
+    "questions about permissions": asked_about,
     "login": lambda world: world.served.nobody.ask(LOGIN),
     "rename": lambda world: world.ask(world.alice, RENAME, id=world.chat),
     "delete": lambda world: world.ask(world.alice, DELETE, id=world.chat),
