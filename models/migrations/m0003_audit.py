@@ -10,8 +10,10 @@ from models.database import Record
 
 INDEXES: Final = [
     IndexModel([("at", UP)], name="at"),
-    IndexModel([("records.decision", UP)], name="decision"),
-    *(IndexModel([(f"records.{field}", UP), ("at", UP)], name=field) for field in ("by", "resource_id", "kind")),
+    *(
+        IndexModel([(f"records.{field}", UP), ("at", UP)], name=field)
+        for field in ("decision", "by", "resource_id", "kind")
+    ),
 ]
 
 
