@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +11,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
 from models.database import Record
+
+MILLISECOND: Final = timedelta(milliseconds=1)
+"""Times are stored in whole ones."""
 
 INDEXED: Final = ("owner_id", "attributes.region")
 """Fields by which lists are indexed, the most selective first (`migrations.m0001_first_indexes`)."""
@@ -149,7 +152,10 @@ def _bounds(field: str, request: ListRequest) -> tuple[dict[str, Any], list[dict
     bounds: dict[str, Any] = {}
     beyond: list[dict[str, Any]] = []
     for low, edge in _edges(request):
-        bounds["$gte" if low else "$lte"] = edge.time
+        if low:
+            bounds["$gte"] = edge.time
+        else:  # `$lte` on a field with others after it in the index loses its own bound on the embedded server
+            bounds["$lt"] = edge.time + MILLISECOND
         operator = "$gt" if low else "$lt"
         same = {field: edge.time, "_id": {operator: edge.id}}
         beyond.append({"$or": [{field: {operator: edge.time}}, same]})
