@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from api import graphiql, health
+from api import graphiql, health, oauth
 from api.authentication import jwks_route
+from api.authzen.routes import routes as authzen_routes
 from api.graphql import Endpoint
 from api.logs import configure_logs
 from api.requests import BodyLimit, RequestLog
@@ -38,6 +39,8 @@ def create_app(settings: Settings) -> Starlette:
             WebSocketRoute("/graphql", endpoint),
             *graphiql.routes(),
             *health.ROUTES,
+            *oauth.ROUTES,
+            *authzen_routes(settings.public_url),
         ],
         middleware=[Middleware(RequestLog), Middleware(BodyLimit, limit=settings.request_bytes)],
         lifespan=lifespan,

@@ -18,7 +18,10 @@ def name_key(display_name: str) -> str:
 
 
 class User(Document):
-    """A person or service that signs in. `attributes` are what policies look at (region, clearance, …)."""
+    """A person or service that signs in. `attributes` are what policies look at (region, clearance, …).
+
+    A service has a name where a person has an address, and a secret, of which `client_secret` is the digest.
+    """
 
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     email: str
@@ -26,6 +29,7 @@ class User(Document):
     display_name: str
     name_key: str
     password_hash: str
+    client_secret: str | None = None
     attributes: dict[str, Any] = {}
     disabled: bool = False
     created_at: datetime

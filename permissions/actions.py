@@ -35,6 +35,8 @@ class Action(StrEnum):
 
     PERMISSION_READ = "permission:read"
     """Asking what somebody else may do, and why."""
+    PERMISSION_EVALUATE = "permission:evaluate"
+    """Asking for the decisions about everybody's requests to another service: what such a service does."""
 
     AUDIT_READ = "audit:read"
     SCHEMA_INTROSPECT = "schema:introspect"

@@ -115,7 +115,17 @@ def demo_roles() -> list[Role]:
             priority=1,
             description="May do everything.",
         ),
+        decision_client(),
     ]
+
+
+def decision_client() -> Role:
+    """What another service holds that leaves its decisions to this one (AuthZEN)."""
+    return Role(
+        id="policy_decision_client",
+        grants=[Grant(action="permission:evaluate")],
+        description="Asks what others may do, for a service that lets it happen or not.",
+    )
 
 
 READING: Final = ("conversation:read", "message:read", "message:read_metadata")
@@ -138,6 +148,11 @@ async def ensure_super_admin() -> None:
     """Put in the role from which all others can be made, where there is none of its name."""
     role = Role(id="super_admin", grants=[Grant(action="*")], priority=1, description="May do everything.")
     await _changes().put([role], SYSTEM, "built in", only_missing=True)
+
+
+async def ensure_decision_client() -> None:
+    """Put in the role of services that ask for decisions, where there is none of its name."""
+    await _changes().put([decision_client()], SYSTEM, "built in", only_missing=True)
 
 
 async def ensure_demo_roles() -> None:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from api.cli import audit, importing, policies, serve, settings, store, users
+from api.cli import audit, importing, policies, serve, service_accounts, settings, store, users
 from api.cli.problems import explain
 
 app = typer.Typer(
@@ -19,8 +19,9 @@ app.command("migrate")(store.migrate)
 app.command("schema")(store.schema)
 app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")
-app.add_typer(audit.app, name="audit")
 app.add_typer(policies.app, name="policy")
+app.add_typer(audit.app, name="audit")
+app.add_typer(service_accounts.app, name="service")
 
 
 def main() -> None:

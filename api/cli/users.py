@@ -49,7 +49,7 @@ async def _create(settings: Settings, new: NewUser, roles: list[str]) -> User:
         async with connected(settings) as database:
             await migrations.migrate(database.db)
             await ensure_super_admin()
-            await _require_known(roles)
+            await require_known_roles(roles)
             user = await register(passwords, new)
             changes = PermissionChanges(PermissionStore())
             for role in roles:
@@ -59,7 +59,8 @@ async def _create(settings: Settings, new: NewUser, roles: list[str]) -> User:
         passwords.close()
 
 
-async def _require_known(roles: list[str]) -> None:
+async def require_known_roles(roles: list[str]) -> None:
+    """Raise `CommandError` naming one that there isn't."""
     known = {role.id async for role in Role.find_all()}
     unknown = sorted(set(roles) - known)
     if unknown:

@@ -9,6 +9,7 @@ AuthnError
 ├── WeakPasswordError       a password that may not be chosen; `reason` says why
 ├── InvalidEmailError       not an address
 ├── EmailTakenError         another account has this address
+├── ServiceNameError        not a name for a service, or not a free one
 ├── KeyRingError            no usable signing key: wrong secret, or none made yet
 └── AuthnUnavailableError   a store that must be asked does not answer
 """
@@ -76,6 +77,10 @@ class EmailTakenError(AuthnError):
 
     def __init__(self) -> None:
         super().__init__("an account with this email address exists")
+
+
+class ServiceNameError(AuthnError):
+    """The message is a whole sentence."""
 
 
 class KeyRingError(AuthnError):

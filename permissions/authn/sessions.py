@@ -57,8 +57,15 @@ class Sessions:
         self._rotate = redis.register_script(scripts.ROTATE)
         self._end = redis.register_script(scripts.END)
 
-    async def open(self, principal: Principal, refresh: str, device: str | None, client: Client) -> Session:
-        """Start `principal`'s session with the digest of its first refresh token."""
+    async def open(
+        self,
+        principal: Principal,
+        refresh: str,
+        device: str | None,
+        client: Client,
+        lifetime: timedelta | None = None,
+    ) -> Session:
+        """Start `principal`'s session with the digest of its first refresh token; `lifetime` is for a short one."""
         moment = now()
         session = Session(
             id=principal.session_id,
@@ -67,7 +74,7 @@ class Sessions:
             ip=client.ip,
             created_at=moment,
             last_used_at=moment,
-            expires_at=moment + self._lifetime,
+            expires_at=moment + (lifetime or self._lifetime),
         )
         record: list[str | int] = [part for pair in _fields(session, refresh).items() for part in pair]
         args: list[str | int] = [session.id, _ms(moment), _ms(session.expires_at), *record]

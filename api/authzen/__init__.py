@@ -1,0 +1,1 @@
+"""AuthZEN Authorization API 1.0: other services ask this one what their users may do."""
