@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from api.propagation import CHANNEL, announcer, following
 from models.database import Database
@@ -66,7 +67,10 @@ async def test_a_change_is_made_though_nobody_can_be_told(database: Database) ->
     broker = MemoryBroker()
     await broker.close()
 
-    assert await PermissionChanges(PermissionStore(), announcer(broker)).put_role(role("a"), SYSTEM) == 1
+    with capture_logs() as logged:
+        assert await PermissionChanges(PermissionStore(), announcer(broker)).put_role(role("a"), SYSTEM) == 1
+
+    assert [line["event"] for line in logged] == ["permissions.not_announced"]
 
 
 async def test_what_was_missed_before_it_listened_is_looked_for(database: Database) -> None:
