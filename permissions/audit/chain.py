@@ -85,20 +85,8 @@ class Sealer:
 
 def canonical(value: Any) -> str:
     """One spelling for what MongoDB gives back as it was stored."""
-    text = encoded(_without_bytes(value))
+    text = encoded(value)
     return repr(value) if text is None else text  # only a forger stores what has no spelling
-
-
-def _without_bytes(value: Any) -> Any:
-    match value:
-        case bytes():
-            return {"$bytes": value.hex()}
-        case dict():
-            return {key: _without_bytes(held) for key, held in value.items()}
-        case list() | tuple():
-            return [_without_bytes(each) for each in value]
-        case _:
-            return value
 
 
 @dataclass(frozen=True, slots=True)

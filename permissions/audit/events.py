@@ -181,6 +181,8 @@ OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson
 
 
 def _extended(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"$bytes": value.hex()}
     if isinstance(value, ObjectId):
         return {"$oid": str(value)}
     if isinstance(value, datetime):

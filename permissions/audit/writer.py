@@ -19,6 +19,8 @@ from permissions.audit.events import MISSED, missed
 _log: Final = structlog.get_logger(__name__)
 
 BLOCK_RECORDS: Final = 200
+LATER_RECORDS: Final = 50
+"""Of a block, at most so many are records that nobody waits for: making and sealing them keeps everybody waiting."""
 STOPPING_SECONDS: Final = 3.0
 """How long what still waits may take when the worker stops."""
 ANCHOR_SECONDS: Final = 1.0
@@ -81,7 +83,7 @@ class Writer:
         room = max(0, self._room - len(self._later))
         self._later.extend(records[:room])
         self._missed += missed + max(0, len(records) - room)
-        if len(self._later) >= BLOCK_RECORDS:
+        if len(self._later) >= LATER_RECORDS:
             self._wake.set()
         elif self._later or self._missed:
             self._start_timer(self._delay)
@@ -94,7 +96,7 @@ class Writer:
     async def flush(self) -> None:
         """Write all that lies here."""
         while self._later or self._missed:
-            await self.write(self._next(BLOCK_RECORDS))
+            await self.write(self._next(LATER_RECORDS))
 
     async def close(self) -> None:
         """Write what lies here, and stop."""
@@ -129,7 +131,7 @@ class Writer:
         while self._urgent and (not urgent or len(records) + len(self._urgent[0].records) <= BLOCK_RECORDS):
             urgent.append(self._urgent.popleft())
             records += urgent[-1].records
-        gone, rest = self._missed, self._next(BLOCK_RECORDS - len(records))
+        gone, rest = self._missed, self._next(min(LATER_RECORDS, BLOCK_RECORDS - len(records)))
         try:
             await self._store([*records, *rest])
         except Exception as error:  # a task that dies would leave everybody waiting
