@@ -120,7 +120,10 @@ def _present(**fields: Any) -> Record:
 
 def _text(value: object, longest: int = MAX_TEXT) -> str | None:
     """Any store takes it: half of a surrogate pair comes through JSON, but none does."""
-    return None if value is None else str(value)[:longest].encode(errors="replace").decode()
+    if value is None:
+        return None
+    text = str(value)[:longest]
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _facts(taken: Taken) -> str | None:

@@ -7,13 +7,17 @@ from typing import Any, cast
 import pytest
 
 from api.schema import build_schema
+from models.audit import AuditRecord
 from models.database import Record
 from permissions.access import Access
+from permissions.actions import Action
 from permissions.audit.anchors import MemoryAnchor
 from permissions.audit.blocks import Blocks
 from permissions.audit.chain import Sealer
 from permissions.audit.checking import check
+from permissions.audit.events import SYSTEM, Target
 from permissions.authn.principal import Client, Principal, new_id
+from permissions.resources import audit_resource
 from resolvers.context import Context
 from resolvers.ids import encode
 from tests.resolvers.chat.documents import START, chat
@@ -252,3 +256,20 @@ async def news(stream: AsyncGenerator[Any, None]) -> dict[str, Any]:
     answer = await asyncio.wait_for(anext(stream), 10)
     assert answer.errors is None
     return cast(dict[str, Any], answer.data["conversationEvents"])
+
+
+async def test_who_may_read_a_part_of_it_reads_that_part(served: Served) -> None:
+    """The list is what the check allows, record by record."""
+    grants = [{"action": "audit:read", "condition": 'resource.kind == "decision" && resource.effect == "deny"'}]
+    root = await served.as_("root")
+    (await root.ask(CREATE, input={"name": "auditor", "grants": grants})).data  # noqa: B018
+    assign = "mutation ($input: AssignRoleInput!) { assignRole(input: $input) { assignment { id } } }"
+    (await root.ask(assign, input={"userId": encode("User", served.people["bob"].id), "role": "auditor"})).data  # noqa: B018
+    await denied(served)
+    await served.services.audit.write("test", SYSTEM, Target("thing"))
+    access = await served.services.permissions.access(Principal(served.people["bob"].id, new_id()))
+    records = [AuditRecord.model_validate(each) for each in await stored(served)]
+    allowed = [each for each in records if access.consider(Action.AUDIT_READ, audit_resource(each))]
+    shown = nodes(await (await served.as_("bob")).ask(EVENTS))
+    assert [each["decisionId"] for each in shown] == [each.decision for each in allowed]
+    assert (len(records), len(allowed)) == (4, 1)
