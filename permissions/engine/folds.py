@@ -7,24 +7,28 @@ from typing import Any, Final
 from permissions.engine.conditions import Condition, Test, Truth
 from permissions.engine.facts import Facts
 from permissions.engine.filters import UNKNOWN, Fields, Filter, Pair, both, either
-from permissions.engine.operands import ELEMENT, Attribute, Element, Fault, Operand, read_aloud
+from permissions.engine.operands import ELEMENT, Attribute, Fault, Operand, read_aloud
 from permissions.engine.values import is_list, name_of
 
 MOST: Final = 200
-"""Elements of a known list (the caller's teams): each is a part of a filter, and twice nested of a square."""
+"""Elements of a list: each is a part of a filter, or may go through a list of its own."""
 A_LIST: Final = {"$type": "array"}
 
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """True if `holds` is for one element; else a fault if it is for one; else False, also of no elements at all."""
+    """True if `holds` is for one element; else a fault if it is for one; else False, also of no elements at all.
+
+    More than `most` elements are a fault; None where MongoDB goes through them, which doesn't count.
+    """
 
     variable: str
     over: Operand
     holds: Condition
+    most: int | None = MOST
 
     def test(self) -> Test:
-        read, holds, most = self.over.reader(), self.holds.test(), None if _is_stored(self.over) else MOST
+        read, holds, most = self.over.reader(), self.holds.test(), self.most
 
         def exists(facts: Facts) -> Truth:
             elements = _elements(read(facts), most)
@@ -45,7 +49,7 @@ class Exists:
         if isinstance(self.over, Attribute) and self.over.stored:
             true, false = self.holds.pair(known._replace(bound=(*known.bound, None)), fields)
             return Pair(_some(self.over.place(fields), true), _every(self.over.place(fields), false))
-        elements = _elements(self.over.reader()(known), MOST)
+        elements = _elements(self.over.reader()(known), self.most)
         if isinstance(elements, Fault):
             return UNKNOWN
         pairs = [self.holds.pair(inner, fields) for inner in _bindings(known, elements)]
@@ -53,10 +57,6 @@ class Exists:
 
     def explain(self, facts: Facts) -> str:
         return f"{self.over}.exists({self.variable}, …) ({read_aloud(self.over, facts)})"
-
-
-def _is_stored(operand: Operand) -> bool:
-    return isinstance(operand, Attribute | Element) and operand.stored
 
 
 def _elements(value: Any, most: int | None) -> Iterable[Any] | Fault:

@@ -14,7 +14,7 @@ from permissions.engine.cel.values import BOOL, COMPARISONS, Said, Value, Values
 from permissions.engine.comparisons import Equal, Has, In, Ordered
 from permissions.engine.conditions import AllOf, AnyOf, Broken, Condition, Not
 from permissions.engine.errors import ConditionError
-from permissions.engine.folds import Exists
+from permissions.engine.folds import MOST, Exists
 from permissions.engine.operands import SCOPES, Attribute, Computed, Element, Fault, Literal
 from permissions.engine.schema import ANY, LENIENT, Schema, Type
 from permissions.engine.texts import SIZES, Sized, Text
@@ -38,7 +38,7 @@ def compiled_closed(text: object) -> Condition:
     return _remembered(text) if isinstance(text, str) else Broken(Fault("not the text of a condition"))
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=5_000)
 def _remembered(text: str) -> Condition:
     try:
         return compiled(text)
@@ -156,11 +156,11 @@ class Conditions(Values):
         parts = (
             said.condition.parts if isinstance(said.condition, spread) and said.condition.parts else (said.condition,)
         )
-        folded = [_exists(fold, over, part) for part in parts]
-        condition = spread(tuple(folded)) if len(folded) > 1 else folded[0]
         if isinstance(over.operand, Element) or not all(_is_about(part, element, said) for part in parts):
+            condition = _exists(fold, over, said.condition)
             return self._unlistable(condition, "of a stored list, but for one comparison of its element", fold.at)
-        return Said(condition, varies=True)
+        folded = tuple(_exists(fold, over, part, most=None) for part in parts)
+        return Said(spread(folded) if len(folded) > 1 else folded[0], varies=True)
 
     def _listable_pair(self, condition: Condition, left: Value, right: Value, at: Place) -> Said:
         if left.varies and right.varies:
@@ -178,10 +178,10 @@ class Conditions(Values):
         return Said(Unlistable(condition), varies=True)
 
 
-def _exists(fold: Fold, over: Value, holds: Condition) -> Condition:
+def _exists(fold: Fold, over: Value, holds: Condition, most: int | None = MOST) -> Condition:
     if fold.every:
-        return Not(Exists(fold.variable, over.operand, Not(holds)))
-    return Exists(fold.variable, over.operand, holds)
+        return Not(Exists(fold.variable, over.operand, Not(holds), most))
+    return Exists(fold.variable, over.operand, holds, most)
 
 
 def _is_about(condition: Condition, element: Element, said: Said) -> bool:

@@ -61,6 +61,7 @@ FACTS: Final = Facts(
             "made": datetime(2026, 3, 1, 22, 30, tzinfo=UTC),
             "mixed": ["red", 1, None],
             "empty": [],
+            "many": ["x"] * 201,
             "deep": [["a"], ["b", "c"]],
         },
     ),
