@@ -16,6 +16,7 @@ from resolvers.live import Broker, BrokerUnavailableError
 
 CHANNEL: Final = "permissions"
 AGAIN_SECONDS: Final = 1.0
+INSIST_SECONDS: Final = 0.1
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -39,7 +40,9 @@ async def following(broker: Broker, store: PermissionStore) -> AsyncIterator[Non
     try:
         yield
     finally:
-        task.cancel()
+        while not task.done():  # `asyncio.wait_for`, inside of asking Redis, may swallow a cancellation (Python 3.11)
+            task.cancel()
+            await asyncio.wait({task}, timeout=INSIST_SECONDS)
         with contextlib.suppress(asyncio.CancelledError):
             await task
 

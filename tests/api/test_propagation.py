@@ -1,6 +1,7 @@
 """How soon a change of permissions counts on the other workers."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 
@@ -84,3 +85,11 @@ async def test_what_was_missed_before_it_listened_is_looked_for(database: Databa
             return (await other.world()).revision == 1
 
         await seconds_until(counts)
+
+
+async def test_a_worker_stops_whatever_its_listening_is_at(stores: EmbeddedStores, database: Database) -> None:
+    chance = random.Random(7)
+    async with RedisBroker(stores.redis_url) as broker:
+        for _ in range(60):
+            async with asyncio.timeout(5), following(broker, PermissionStore()):
+                await asyncio.sleep(chance.random() * 0.006)
