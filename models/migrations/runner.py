@@ -8,7 +8,12 @@ from pymongo.errors import DuplicateKeyError
 
 from models.clock import now
 from models.database import Record
-from models.migrations import m0001_first_indexes, m0002_permission_history, m0003_audit
+from models.migrations import (
+    m0001_first_indexes,
+    m0002_permission_history,
+    m0003_audit,
+    m0004_conditions_as_text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0001_first_indexes", m0001_first_indexes.apply),
     Migration("0002_permission_history", m0002_permission_history.apply),
     Migration("0003_audit", m0003_audit.apply),
+    Migration("0004_conditions_as_text", m0004_conditions_as_text.apply),
 )
 
 
