@@ -1,6 +1,8 @@
-"""`parley audit verify`."""
+"""`parley audit verify`, and the log for other commands."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import typer
 from pydantic import SecretStr
@@ -10,7 +12,9 @@ from api.audit import join_audit
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable, require_redis
 from api.settings import Settings
+from models.database import Database
 from permissions.audit.checking import Report, check
+from permissions.audit.log import AuditLog
 
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
 
@@ -43,6 +47,19 @@ def sealed(settings: Settings) -> Settings:
     if not kept.exists():
         raise CommandError("PARLEY_SECRET_KEY is not set: the log can only be checked with the key that sealed it")
     return settings.model_copy(update={"secret_key": SecretStr(kept.read_text().strip())})
+
+
+@asynccontextmanager
+async def audit_log(settings: Settings, database: Database) -> AsyncIterator[AuditLog | None]:
+    """The log to tell of what a command does; None where its key is not known."""
+    try:
+        keyed = sealed(settings)
+    except CommandError:
+        yield None
+        return
+    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    async with Redis.from_url(url) as redis, join_audit(keyed, database, redis).log as log:
+        yield log
 
 
 async def _check(settings: Settings) -> Report:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
 from api.settings import Settings
@@ -13,8 +14,12 @@ from models import migrations
 from models.clock import now
 from models.role import Role, RoleAssignment
 from models.user import User
+from permissions.audit.events import SYSTEM as HERE
+from permissions.audit.events import Target
+from permissions.audit.log import AuditLog
 from permissions.authn.passwords import Passwords, require_strong
 from permissions.authn.registration import NewUser, register
+from permissions.authn.witness import SignIn
 from permissions.builtin import ensure_super_admin
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
@@ -51,12 +56,20 @@ async def _create(settings: Settings, new: NewUser, roles: list[str]) -> User:
             await ensure_super_admin()
             await require_known_roles(roles)
             user = await register(passwords, new)
-            changes = PermissionChanges(PermissionStore())
-            for role in roles:
-                await changes.assign(RoleAssignment(user_id=user.id, role=role, granted_at=now()), SYSTEM)
+            async with audit_log(settings, database) as log:
+                await _tell_and_assign(log, user, roles)
             return user
     finally:
         passwords.close()
+
+
+async def _tell_and_assign(log: AuditLog | None, user: User, roles: list[str]) -> None:
+    changes = PermissionChanges(PermissionStore())
+    if log is not None:
+        changes = PermissionChanges(PermissionStore(), witness=log.changed)
+        await log.write(SignIn.CREATED, HERE, Target("user", user.id))
+    for role in roles:
+        await changes.assign(RoleAssignment(user_id=user.id, role=role, granted_at=now()), SYSTEM)
 
 
 async def require_known_roles(roles: list[str]) -> None:

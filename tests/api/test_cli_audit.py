@@ -19,6 +19,7 @@ from models.migrations import migrate
 from permissions.audit.events import SYSTEM, Target
 from tests.api.commands import SECRET, Parley
 
+PASSWORD = "correct horse battery staple"
 Blocks = Collection[dict[str, Any]]
 
 
@@ -94,3 +95,11 @@ def test_without_a_secret_nothing_can_be_said(parley: Parley) -> None:
     outcome = Parley(parley.directory, known)("audit", "verify")
     assert (outcome.status, outcome.err.count("\n")) == (1, 1)
     assert "PARLEY_SECRET_KEY is not set" in outcome.err
+
+
+def test_an_account_that_a_command_makes_is_in_it(parley: Parley, blocks: Blocks) -> None:
+    assert parley("user", "create", "--email", "ann@example.org", "--role", "super_admin", typed=PASSWORD).status == 0
+    kinds = [record["kind"] for block in blocks.find({"_id": {"$gt": 3}}) for record in block["records"]]
+    assert "account.created" in kinds
+    assert "assignment.created" in kinds
+    assert verified(parley)[0] == 0
