@@ -194,21 +194,21 @@ def _is_about(condition: Condition, element: Element, said: Said) -> bool:
 
 def _sized(call: Call, sign: str, left: Value, right: Value) -> Condition | None:
     """`size(…) > 3` of something stored; None where it isn't that."""
-    for node, number, shown in ((call.args[0], right, sign), (call.args[1], left, MIRRORED.get(sign, sign))):
-        value = left if node is call.args[0] else right
-        limit = number.operand.value if isinstance(number.operand, Literal) else None
-        of = value.operand.parts[0] if value.varies and _is_size(node) and isinstance(value.operand, Computed) else None
-        if isinstance(of, Attribute) and type(limit) is int and 0 <= limit <= SIZES:
-            low, high = {"==": (limit, limit), "!=": (limit, limit), "<": (0, limit - 1), ">=": (0, limit - 1)}.get(
-                shown, (0, limit)
-            )
-            sized = Sized(of, low, high)
-            return Not(sized) if shown in ("!=", ">", ">=") else sized
+    if isinstance(right.operand, Literal):
+        return _size_within(call.args[0], left, sign, right.operand.value)
+    if isinstance(left.operand, Literal):
+        return _size_within(call.args[1], right, MIRRORED.get(sign, sign), left.operand.value)
     return None
 
 
-def _is_size(node: Node) -> bool:
-    return isinstance(node, Call) and node.function == "size"
+def _size_within(node: Node, size: Value, sign: str, limit: object) -> Condition | None:
+    if not (size.varies and isinstance(size.operand, Computed) and isinstance(node, Call) and node.function == "size"):
+        return None
+    of = size.operand.parts[0]
+    if not isinstance(of, Attribute) or type(limit) is not int or not 0 <= limit <= SIZES:
+        return None
+    sized = Sized(of, limit if sign in ("==", "!=") else 0, limit - 1 if sign in ("<", ">=") else limit)
+    return Not(sized) if sign in ("!=", ">", ">=") else sized
 
 
 def _check_comparable(call: Call, sign: str, left: Type, right: Type) -> None:
