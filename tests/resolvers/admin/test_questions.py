@@ -262,3 +262,39 @@ async def test_what_can_not_be_meant_is_refused(served: Served, asked: dict[str,
     admin = await served.as_("admin")
 
     assert (await admin.ask(CHECK, input=asked)).codes == ["BAD_USER_INPUT"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"deleteRole": "ghost"},
+        {"addGrant": {"role": "ghost", "grant": {"action": "sales_data:read"}}},
+        {"addGrant": {"role": "guest", "grant": {"action": "sales_data:fly"}}},
+        {"addGrant": {"role": "guest", "grant": {"action": "sales_data:read", "condition": "user.region =="}}},
+        {"putRole": {"name": "guest", "inherits": ["super_admin"]}},
+        {"putRole": {"name": "x", "inherits": ["ghost"]}},
+        {"putPolicy": {"name": "p", "effect": "DENY", "actions": []}},
+        {"switchOffPolicy": "ghost"},
+        {"assignRole": {"userId": "x", "role": "guest"}},
+    ],
+)
+async def test_a_change_that_can_not_be_is_not_simulated(served: Served, change: dict[str, Any]) -> None:
+    admin = await served.as_("admin")
+
+    assert (await admin.ask(SIMULATE, change=change, questions=[])).codes == ["BAD_USER_INPUT"]
+
+
+async def test_a_condition_is_simulated_as_it_is_written(served: Served) -> None:
+    admin, bob = await served.as_("admin"), gid(served.people["bob"])
+    asked = {
+        "action": "report:read",
+        "resource": {"type": "report", "attributes": {"region": "US-West"}},
+        "userId": bob,
+    }
+    far = {**asked, "resource": {"type": "report", "attributes": {"region": "EMEA"}}}
+    grant = {"action": "report:read", "condition": "resource.region == user.region"}
+
+    told = await admin.ask(SIMULATE, change={"addGrant": {"role": "analyst", "grant": grant}}, questions=[asked, far])
+
+    assert [each["question"] for each in told.data["simulate"]["flips"]] == [0]
