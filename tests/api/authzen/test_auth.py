@@ -112,13 +112,13 @@ async def test_a_renewed_secret_replaces_the_old_one(served: Served, pdp: Pdp) -
     assert renewed not in str(stored.model_dump())
 
 
-@pytest.mark.parametrize("name", ["", "A", "a", "a b", "a@b", "-a", "a" * 64, "billing"])
-async def test_a_name_is_plain_and_free(pdp: Pdp, name: str) -> None:
+async def test_a_name_is_plain_and_free(pdp: Pdp) -> None:
     passwords = Passwords(hashers=1)
-    with pytest.raises(ServiceNameError):
-        await register_service(passwords, name)
+    for name in ("", "A", "a", "a b", "a@b", "-a", "a" * 64, "billing"):
+        with pytest.raises(ServiceNameError):
+            await register_service(passwords, name)
     passwords.close()
-    if name != "billing":
+    for name in ("", "A", "a@b", "nobody"):
         with pytest.raises(ServiceNameError):
             await renew_secret(name)
 
@@ -128,24 +128,24 @@ async def test_a_person_has_no_secret_to_renew(served: Served) -> None:
         await renew_secret("alice@demo.example")
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_who_is_not_signed_in_is_told_how(served: Served, path: str) -> None:
-    bare = await served.http.post(f"/access/v1/{path}", json=ASKED)
-    false = await served.http.post(f"/access/v1/{path}", json={}, headers={"Authorization": "Bearer x"})
-    assert bare.status_code == false.status_code == 401
-    assert bare.headers["www-authenticate"] == 'Bearer realm="parley"'
-    assert false.headers["www-authenticate"] == 'Bearer realm="parley", error="invalid_token"'
-    assert isinstance(bare.json(), str)
+async def test_who_is_not_signed_in_is_told_how(served: Served) -> None:
+    for path in PATHS:
+        bare = await served.http.post(f"/access/v1/{path}", json=ASKED)
+        false = await served.http.post(f"/access/v1/{path}", json={}, headers={"Authorization": "Bearer x"})
+        assert bare.status_code == false.status_code == 401
+        assert bare.headers["www-authenticate"] == 'Bearer realm="parley"'
+        assert false.headers["www-authenticate"] == 'Bearer realm="parley", error="invalid_token"'
+        assert isinstance(bare.json(), str)
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_who_lacks_the_right_may_ask_nothing(served: Served, path: str) -> None:
+async def test_who_lacks_the_right_may_ask_nothing(served: Served) -> None:
     strangers = [(await served.as_(name)).token for name in ("alice", "sara", "admin")]
     strangers.append((await service(served, "powerless")).token)
-    for each in strangers:
-        response = await Pdp(served.http, each or "").post(path, ASKED)
-        assert response.status_code == 403
-        assert isinstance(response.json(), str)
+    for path in PATHS:
+        for each in strangers:
+            response = await Pdp(served.http, each or "").post(path, ASKED)
+            assert response.status_code == 403
+            assert isinstance(response.json(), str)
 
 
 async def test_a_disabled_service_is_out_within_a_second(served: Served, pdp: Pdp) -> None:
@@ -180,10 +180,11 @@ async def test_the_metadata_say_where_the_endpoints_are(served: Served) -> None:
     }
 
 
-@pytest.mark.parametrize("host", ["", 'evil"', "a b", "a/b", "[::1", "x:99999999", "é"])
-async def test_a_host_that_is_none_is_refused(served: Served, host: str) -> None:
-    response = await served.http.get("/.well-known/authzen-configuration", headers={b"Host": host.encode("latin-1")})
-    assert response.status_code == 400
+async def test_a_host_that_is_none_is_refused(served: Served) -> None:
+    for host in ("", 'evil"', "a b", "a/b", "[::1", "x:99999999", "é"):
+        headers = {b"Host": host.encode("latin-1")}
+        response = await served.http.get("/.well-known/authzen-configuration", headers=headers)
+        assert response.status_code == 400
 
 
 async def test_rules_can_be_asked_for_that_are_fresh_enough(served: Served, pdp: Pdp) -> None:

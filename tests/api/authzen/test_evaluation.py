@@ -195,15 +195,18 @@ async def test_a_request_without_an_id_gets_one(pdp: Pdp) -> None:
     assert len((await pdp.post("evaluation", SPECIFIED)).headers["x-request-id"]) == 16
 
 
-@pytest.mark.parametrize(
-    "value",
-    [None, True, 0, -1, 1e308, 2**64, "", "\0", "$where", "é\u0301", [], [[]], {}, {"$gt": 1}, {"a.b": {"": 1}}],
-)
-async def test_hostile_values_are_values(served: Served, pdp: Pdp, value: Any) -> None:
+HOSTILE: list[Any] = [
+    *(None, True, 0, -1, 1e308, 2**64, "", "\0", "$where", "é\u0301"),
+    *([], [[]], {}, {"$gt": 1}, {"a.b": {"": 1}}),
+]
+
+
+async def test_hostile_values_are_values(served: Served, pdp: Pdp) -> None:
     names = ("region", "owner_id", "clearance_required", "ip", "time", "session_age", "device", "$where", "a.b", "")
-    told = dict.fromkeys(names, value)
     about = await conversation(served.people["alice"], region="EMEA")
-    for type_, id_ in (("sales_data", "1"), ("report", "1"), ("conversation", about), ("message", about)):
-        body = question(ALICE, "read", type_, id_, **told)
-        body["context"] = body["subject"]["properties"] = body["action"]["properties"] = told
-        assert isinstance((await pdp.ask("evaluation", body))["decision"], bool)
+    for value in HOSTILE:
+        told = dict.fromkeys(names, value)
+        for type_, id_ in (("sales_data", "1"), ("report", "1"), ("conversation", about), ("message", about)):
+            body = question(ALICE, "read", type_, id_, **told)
+            body["context"] = body["subject"]["properties"] = body["action"]["properties"] = told
+            assert isinstance((await pdp.ask("evaluation", body))["decision"], bool)
