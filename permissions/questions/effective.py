@@ -14,6 +14,9 @@ from permissions.engine.snapshot import Snapshot
 from permissions.questions.paths import Path, Paths
 from permissions.questions.possible import FALSE, TRUE, Outcomes, possible
 
+MOST_RULES: Final = 50
+"""Rules shown for one action, first those that decide."""
+
 
 class PermissionEffect(StrEnum):
     """Whether an action is allowed for every resource, for none, or for those that meet a condition."""
@@ -75,13 +78,14 @@ def _effective(
     known = Facts(subject, plan.roles, Resource(type_), env)
     live = [each for rule in plan.rules for each in _live(rule, possible(rule.condition, known))]
     effect, deciding = _judged(chosen, live, plan.voters)
-    shown = {each.rule: EffectiveRule(*each, paths.of(each.rule)) for each in live}
+    counted = sorted(live, key=lambda each: each.rule not in deciding)[:MOST_RULES]
+    shown = {each.rule: EffectiveRule(*each, paths.of(each.rule)) for each in counted}
     return EffectivePermission(
         action=action,
         effect=effect,
         condition=said(chosen, live, plan.voters) if effect is PermissionEffect.CONDITIONAL else None,
         rules=tuple(shown.values()),
-        deciding=tuple(shown[rule] for rule in deciding),
+        deciding=tuple(shown[rule] for rule in deciding if rule in shown),
     )
 
 

@@ -1,5 +1,6 @@
 """Questions about permissions: what, whether, why, who, and what if."""
 
+import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -51,7 +52,8 @@ class Query:
         person = await somebody(info.context, user_id, time, "userId")
         snapshot = await rules(info.context, time)
         actions = _actions(known_actions(snapshot), resource_type, known_types(snapshot))
-        found = effective(snapshot, person.subject, actions, Env(time), strategy)
+        # In a thread: with thousands of roles it takes a while.
+        found = await asyncio.to_thread(effective, snapshot, person.subject, actions, Env(time), strategy)
         return EffectivePermissions(
             user=User.of(person.user),
             at=time,
