@@ -59,6 +59,7 @@ class Writer:
         self._timer: asyncio.TimerHandle | None = None
         self._head: Head | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def __aenter__(self) -> "Writer":
         self._task = asyncio.create_task(self._run(), name="audit writer")
@@ -106,15 +107,20 @@ class Writer:
             await asyncio.wait_for(self.flush(), STOPPING_SECONDS)
         except (TimeoutError, PyMongoError):
             _log.warning("audit records lost at the end", number=len(self._later) + self._missed)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._closing = True
+        self._wake.set()
+        # What is stored is told elsewhere, too, before the task ends: to cancel it there would lose that.
+        _, unfinished = await asyncio.wait([self._task], timeout=2 * ANCHOR_SECONDS)
+        for task in unfinished:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         self._task = None
         self._stop_timer()
         for each in self._urgent:
             each.written.cancel()
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:
             await self._wake.wait()
             self._wake.clear()
             self._stop_timer()

@@ -284,6 +284,22 @@ async def test_a_new_worker_goes_on_where_the_others_are_with_and_without_the_ke
     assert (report.findings, report.records) == ([], 232)
 
 
+class Distant(MemoryAnchor):
+    """Takes its time."""
+
+    async def move(self, head: Head) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await super().move(head)
+
+
+async def test_a_log_that_closes_has_its_last_head_kept(database: Database) -> None:
+    distant = Distant()
+    async with new_log(database, distant) as log:
+        await log.write("test", ORIGIN, Target("thing"))
+    assert distant.kept == await _head(database, 1)
+
+
 async def _head(database: Database, number: int) -> Head:
     head = await Blocks(database.db).head(number)
     assert head
