@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from pymongo.errors import PyMongoError
 
+from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, embedded, reachable, with_endpoints
 from api.settings import Settings
@@ -132,8 +133,7 @@ async def _differences(settings: Settings, file: Path, parsed: PolicyFile) -> li
 async def _apply(settings: Settings, file: Path, parsed: PolicyFile, by: str, yes: bool) -> str:
     async with connected(settings) as database:
         await migrations.migrate(database.db)
-        store = PermissionStore()
-        ground = await store.ground()
+        ground = await PermissionStore().ground()
         _require_right(file, parsed, ground.state)
         changes = list(differences(parsed, ground.state))
         if not changes:
@@ -141,12 +141,15 @@ async def _apply(settings: Settings, file: Path, parsed: PolicyFile, by: str, ye
         typer.echo("\n".join(changes))
         if not yes:
             typer.confirm("Apply?", abort=True)
-        try:
-            revision = await PermissionChanges(store).put(
-                parsed.documents, await _changer(by), f"parley policy apply {file.name}"[:200], tests=parsed.tests
-            )
-        except PermissionsError as error:
-            raise CommandError(f"nothing was changed: {error}") from error
+        changer = await _changer(by)
+        async with audit_log(settings, database) as log:
+            store = PermissionStore()
+            door = PermissionChanges(store, witness=log.changed) if log else PermissionChanges(store)
+            try:
+                reason = f"parley policy apply {file.name}"[:200]
+                revision = await door.put(parsed.documents, changer, reason, tests=parsed.tests)
+            except PermissionsError as error:
+                raise CommandError(f"nothing was changed: {error}") from error
         return f"{file}: {_told(parsed)}; applied, revision {revision}"
 
 

@@ -12,6 +12,7 @@ from models import resource_type as stored_types
 from models import role as stored_roles
 from models.role import GrantEffect
 from resolvers.admin.enums import ConflictStrategy, PolicyMode
+from resolvers.admin.policy_tests import PolicyTestInput
 from resolvers.errors import BadInputError
 
 
@@ -66,6 +67,9 @@ class PolicyInput:
     unless: str | None = None
     mode: PolicyMode | None = PolicyMode.ENFORCE
     description: str | None = None
+    tests: list[PolicyTestInput] | None = strawberry.field(
+        default=None, description="Run now, and at every later change; null leaves those that are there."
+    )
 
 
 @strawberry.input
@@ -118,7 +122,8 @@ def role_fields(input: RoleInput) -> dict[str, Any]:
 
 
 def policy_of(input: PolicyInput) -> stored_policies.Policy:
-    """The policy that is meant."""
+    """The policy that is meant. Raises `BadInputError`."""
+    tests = input.tests
     return stored_policies.Policy(
         id=input.name,
         effect=input.effect,
@@ -127,6 +132,7 @@ def policy_of(input: PolicyInput) -> stored_policies.Policy:
         unless=input.unless,
         mode=input.mode or PolicyMode.ENFORCE,
         description=input.description,
+        tests=None if tests is None else [each.stored(f"tests.{n}") for n, each in enumerate(tests)],
     )
 
 

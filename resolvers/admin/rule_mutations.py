@@ -106,7 +106,8 @@ class Mutation:
         info.context.access.require(Action.POLICY_WRITE, policy_resource(input.name))
         policy = policy_of(input)
         revision = await info.context.changes.put_policy(policy, _changer(info))
-        return PolicyPayload(policy=Policy.of(policy), permissions_token=permissions_token(revision))
+        stored = (await info.context.permissions.ground()).state.policies.get(policy.id, policy)
+        return PolicyPayload(policy=Policy.of(stored), permissions_token=permissions_token(revision))
 
     @strawberry.mutation(
         description="A type of resource that others may ask about, new or in place of the one of its name.",

@@ -10,6 +10,7 @@ from permissions.engine import resource_type as engine
 from permissions.engine.schema import Types
 from resolvers.account.types import Role, RoleAssignment, User
 from resolvers.admin.enums import ConflictStrategy, PolicyMode
+from resolvers.admin.policy_tests import PolicyTest
 
 AFTERWARDS = "Sent back as `X-Permissions-At-Least`, it has requests decided with this change, on any worker."
 
@@ -25,6 +26,7 @@ class Policy:
     unless: str | None = strawberry.field(description="Where it does not. CEL.")
     mode: PolicyMode
     description: str | None
+    tests: list[PolicyTest] = strawberry.field(description="Run whenever the policy changes.")
 
     @classmethod
     def of(cls, stored: stored_policies.Policy) -> Self:
@@ -37,6 +39,7 @@ class Policy:
             unless=stored.unless,
             mode=stored.mode,
             description=stored.description,
+            tests=[PolicyTest.of(each) for each in stored.tests or []],
         )
 
 

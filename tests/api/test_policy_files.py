@@ -8,7 +8,7 @@ import pytest
 from pymongo import MongoClient
 
 from models.embedded import EmbeddedStores
-from tests.api.commands import Parley
+from tests.api.commands import SECRET, Parley
 
 SALES = (Path(__file__).parents[1] / "permissions/policy_files/sales.yaml").read_text()
 FAILING = SALES.replace("    effect: allow\n    decided_by", "    effect: deny\n    decided_by")
@@ -125,6 +125,12 @@ def test_nobody_applies_more_than_he_may_do_himself(parley: Parley) -> None:
     assert "nothing was changed: changes what others may do beyond what you may do yourself" in outcome.err
     assert stored(parley, "policies") == {}
     assert "no account has the address" in parley("policy", "apply", "sales.yaml", "--yes", "--by", "bob@x.org").err
+
+
+def test_what_is_applied_stands_in_the_audit_log_where_its_key_is_known(parley: Parley) -> None:
+    keyed = Parley(parley.directory, {**parley.variables, "SECRET_KEY": SECRET})
+    assert keyed("policy", "apply", "sales.yaml", "--yes").status == 0
+    assert "5 records in 1 blocks: nothing is wrong" in keyed("audit", "verify").out
 
 
 def test_a_file_may_stand_on_roles_that_are_stored(parley: Parley) -> None:

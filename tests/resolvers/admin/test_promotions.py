@@ -180,3 +180,26 @@ async def test_replays_and_promotions_are_for_admins(scene: Scene) -> None:
     admin = await scene.served.as_("admin")
     assert (await admin.ask(REPLAY, change=draft)).data
     assert (await admin.ask(PROMOTE, name="mercy", digest="1.2.3")).codes == ["FORBIDDEN"]
+
+
+async def test_a_policy_is_put_with_tests_that_refuse_what_fails_them(scene: Scene) -> None:
+    put = """mutation ($input: PolicyInput!) { putPolicy(input: $input) {
+      policy { tests { name subjectId roles attributes resourceAttributes effect decidedBy } } } }"""
+    test = {
+        "name": "her own region",
+        "roles": ["guest"],
+        "attributes": {"region": "EMEA"},
+        "action": "conversation:delete",
+        "resourceAttributes": {"region": "EMEA"},
+        "effect": "ALLOW",
+    }
+    stored = {**test, "subjectId": "somebody", "decidedBy": None}
+    del stored["action"]
+    for more in ({"tests": [test]}, {"description": "says nothing of tests"}):
+        answer = await scene.root.ask(put, input={**MERCY, **more})
+        assert answer.data["putPolicy"]["policy"]["tests"] == [stored]
+    refused = await scene.root.ask(put, input={**MERCY, "when": "resource.region != user.region"})
+    assert refused.codes == ["BAD_USER_INPUT"]
+    (error,) = refused.body["errors"]
+    assert error["message"].startswith("policy `mercy`: test `her own region`: wanted allow, but it is denied")
+    assert (error["extensions"]["field"], len(error["extensions"]["failing"])) == ("tests", 1)
