@@ -1,9 +1,12 @@
 """YAML as policy files use it, and what it refuses, each in one line that says where."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from permissions.policy_files.errors import PolicyFileError
 from permissions.policy_files.yaml import DEEPEST, LARGEST, MOST, read
@@ -72,3 +75,9 @@ def test_a_deep_or_a_large_file_is_refused_at_once() -> None:
     refusal(b"x" * 1_000_000)
     refusal("{a: " * 100_000)
     assert time.monotonic() - started < 5
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!|>'\"#,? \n~0", max_size=80).map(str.encode)))
+def test_whatever_a_file_holds_it_is_read_or_refused(content: bytes) -> None:
+    with suppress(PolicyFileError):
+        read(content).plain()
