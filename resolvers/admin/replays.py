@@ -28,6 +28,8 @@ from resolvers.errors import BadInputError
 MOST: Final = 10_000
 """Logged decisions that one replay looks at."""
 USUAL: Final = 1_000
+SHOWN: Final = 1_000
+"""Flips that one answer lists."""
 LOOKED_BACK: Final = timedelta(days=7)
 """How far a promotion looks back, if it isn't told."""
 FRESH: Final = timedelta(hours=1)
@@ -74,7 +76,8 @@ class Replay:
     considered: int
     left_out: int = strawberry.field(description="Decisions whose facts were too large to be kept.")
     complete: bool = strawberry.field(description="Whether there were no more in that time than were looked at.")
-    flips: list[ReplayedFlip]
+    flipped: int = strawberry.field(description="How many flips there are.")
+    flips: list[ReplayedFlip] = strawberry.field(description=f"The newest {SHOWN:,} of them.")
 
 
 @strawberry.type(description="What promoting a shadow policy would have changed.")
@@ -136,8 +139,13 @@ async def replay(context: Context, steps: Sequence[Step], window: Window) -> tup
 
 def shown(found: Replayed, complete: bool) -> Replay:
     """A replay, as the schema shows it."""
-    flips = [ReplayedFlip.of(each) for each in found.flips]
-    return Replay(considered=found.considered, left_out=found.left_out, complete=complete, flips=flips)
+    return Replay(
+        considered=found.considered,
+        left_out=found.left_out,
+        complete=complete,
+        flipped=len(found.flips),
+        flips=[ReplayedFlip.of(each) for each in found.flips[:SHOWN]],
+    )
 
 
 async def promotion(context: Context, name: str, since: datetime | None) -> PolicyPromotion:

@@ -18,7 +18,7 @@ PROMOTION = """query ($name: String!) { policyPromotion(name: $name) { name dige
 PROMOTE = """mutation ($name: String!, $digest: String!) { promotePolicy(input: {name: $name, digest: $digest}) {
   policy { name mode } permissionsToken } }"""
 REPLAY = """query ($change: ChangeInput!, $log: LoggedRange) { replay(change: $change, overLog: $log) {
-  considered leftOut complete flips { decisionId action logged after { allowed } } } }"""
+  considered leftOut complete flipped flips { decisionId action logged after { allowed } } } }"""
 LOG = "{ decisionLog { edges { node { decisionId effect action shadow } } } }"
 CHECK = "query ($input: PermissionQuestion!) { checkPermission(input: $input) { allowed shadow } }"
 
@@ -100,7 +100,7 @@ async def test_a_draft_is_replayed_over_the_log_and_each_flip_listed(scene: Scen
     draft = {name: MERCY[name] for name in ("name", "effect", "actions", "when")}
     found = (await scene.root.ask(REPLAY, change={"putPolicy": draft})).data["replay"]
     flip = {"decisionId": decision, "action": "conversation:delete", "logged": "DENY", "after": {"allowed": True}}
-    assert found == {"considered": 1, "leftOut": 0, "complete": True, "flips": [flip]}
+    assert found == {"considered": 1, "leftOut": 0, "complete": True, "flipped": 1, "flips": [flip]}
     elsewhere = {**draft, "when": "resource.region == 'Mars'"}
     assert (await scene.root.ask(REPLAY, change={"putPolicy": elsewhere})).data["replay"]["flips"] == []
     assert (await scene.root.ask(LOG)).data["decisionLog"]["edges"][0]["node"]["shadow"] == []
