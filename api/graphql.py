@@ -81,6 +81,7 @@ class Endpoint(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         context = await _context(request.app.state.services, request)
         await context.prove(request.headers.get("authorization"))
+        context.socket = isinstance(request, WebSocket)
         return context
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:

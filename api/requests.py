@@ -1,5 +1,6 @@
 """Around every request: its id, its line in the log, the cap on its body, the headers that each answer has."""
 
+import asyncio
 import re
 import time
 from secrets import token_hex
@@ -7,7 +8,7 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Code
@@ -15,6 +16,8 @@ from api.errors import Code
 _log: Final = structlog.get_logger(__name__)
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADER: Final = "X-Request-ID"
+PATIENCE_SECONDS: Final = 30.0
+"""How long a request's body may take to come."""
 
 
 class RequestLog:
@@ -82,7 +85,12 @@ class BodyLimit:
         if not announced.isdecimal() or int(announced[:20]) > self._limit:
             await self._refuse(scope, receive, send)
             return
-        body = await self._read(receive)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                body = await self._read(receive)
+        except TimeoutError:
+            await _answer(408, "the request's body did not come to its end", Code.BAD_USER_INPUT)(scope, receive, send)
+            return
         if body is None:
             await self._refuse(scope, receive, send)
             return
@@ -105,8 +113,12 @@ class BodyLimit:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = f"the request's body must not exceed {self._limit:,} bytes"
-        error = {"message": message, "extensions": {"code": Code.PAYLOAD_TOO_LARGE.value}}
-        await JSONResponse({"errors": [error]}, 413, {"Connection": "close"})(scope, receive, send)
+        await _answer(413, message, Code.PAYLOAD_TOO_LARGE)(scope, receive, send)
+
+
+def _answer(status: int, message: str, code: Code) -> Response:
+    error = {"message": message, "extensions": {"code": code.value}}
+    return JSONResponse({"errors": [error]}, status, {"Connection": "close"})
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -12,6 +12,7 @@ from strawberry.types import ExecutionContext
 from api.decisions import RecordDecisions
 from api.documents import Documents, RememberDocuments
 from api.errors import publish
+from api.operations import OwnContext
 from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
@@ -57,7 +58,12 @@ def build_schema() -> Schema:
         subscription=subscriptions.Subscription,
         types=events.EVENTS,
         config=StrawberryConfig(auto_camel_case=True),
-        extensions=[lambda: MaxTokensLimiter(MAX_TOKENS), lambda: RememberDocuments(documents), RecordDecisions],
+        extensions=[
+            OwnContext,
+            lambda: MaxTokensLimiter(MAX_TOKENS),
+            lambda: RememberDocuments(documents),
+            RecordDecisions,
+        ],
     )
     describe(schema)
     return schema

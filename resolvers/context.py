@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import strawberry
 
@@ -39,6 +40,8 @@ class Context:
     """What somebody may do as of now, by the newest rules."""
     connection_params: object = None
     """The payload of a socket's `connection_init`; Strawberry puts it here."""
+    socket: bool = False
+    """Whether it is a socket's, which many operations share over time."""
     loaders: Loaders = field(init=False)
     _decided: Takings = field(init=False, default_factory=Takings)
     _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
@@ -54,7 +57,7 @@ class Context:
     async def settle(self) -> None:
         """Have what was decided written down, before anybody is told. Raise `PyMongoError` if it can't be.
 
-        A socket's answers share a context: each waits for the denials of all.
+        The events of a subscription share a context: each waits for the denials of all.
         """
         async with self._settling:
             self._decided.take(self.access.takings())
@@ -68,8 +71,12 @@ class Context:
         self.principal = principal
         self.access = await self.judge(principal)
 
+    async def for_operation(self) -> Self:
+        """A context for one operation of a socket: what the caller may do now, and nothing loaded before."""
+        return replace(self, access=await self.judge(self.principal))
+
     async def renew(self) -> None:
-        """A socket outlives the moment: judge, and load, anew."""
+        """A subscription outlives the moment: judge, and load, anew."""
         self._decided.take(self.access.takings())
         self.access = await self.judge(self.principal)
         self.loaders = Loaders(self.tree)

@@ -1,9 +1,10 @@
 """Loaders: many objects asked for by one request come in one call each kind, once."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from beanie import PydanticObjectId
 from strawberry.dataloader import DataLoader
@@ -16,6 +17,17 @@ from models.user import User
 K = TypeVar("K", Address, str)
 V = TypeVar("V")
 InConversation = tuple[PydanticObjectId, K]
+
+
+class Place(NamedTuple):
+    """Where messages are each other's siblings: at `depth`, after `parent`; the first `limit` of them."""
+
+    conversation_id: PydanticObjectId
+    parent: Address | None
+    depth: int
+    limit: int
+
+
 Read = Callable[[Conversation, Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
@@ -29,6 +41,7 @@ class Loaders:
         self.assignments: DataLoader[PydanticObjectId, list[RoleAssignment]] = DataLoader(_assignments)
         self.conversations: DataLoader[PydanticObjectId, Conversation | None] = DataLoader(_conversations)
         self.rows: DataLoader[InConversation[Address], Row | None] = DataLoader(self._rows)
+        self.siblings: DataLoader[Place, list[Address]] = DataLoader(self._siblings)
         self.ends: DataLoader[InConversation[str], BranchEnd | None] = DataLoader(self._ends)
         self.branch_times: DataLoader[InConversation[str], datetime | None] = DataLoader(self._branch_times)
 
@@ -40,6 +53,7 @@ class Loaders:
         """It has changed: read it, and its messages, anew."""
         self.conversations.clear(conversation_id)
         self.rows.clear_all()
+        self.siblings.clear_all()
         self.ends.clear_all()
 
     def forget_rules(self) -> None:
@@ -49,6 +63,15 @@ class Loaders:
 
     async def _rows(self, keys: list[InConversation[Address]]) -> list[Row | None]:
         return await self._each(keys, lambda conversation, some: self._tree.history(conversation).rows(some))
+
+    async def _siblings(self, places: list[Place]) -> list[list[Address]]:
+        return list(await asyncio.gather(*map(self._siblings_at, places)))
+
+    async def _siblings_at(self, place: Place) -> list[Address]:
+        conversation = await self.conversations.load(place.conversation_id)
+        if conversation is None:
+            return []
+        return await self._tree.history(conversation).siblings(place.parent, place.depth, place.limit)
 
     async def _ends(self, keys: list[InConversation[str]]) -> list[BranchEnd | None]:
         return await self._each(keys, lambda conversation, some: self._tree.history(conversation).ends(some))

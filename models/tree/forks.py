@@ -1,6 +1,5 @@
 """Making a fork visible: its ordinal among its siblings, and the counts that a page shows."""
 
-
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 

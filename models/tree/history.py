@@ -16,6 +16,7 @@ from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.draft import TreeLimits
 from models.tree.errors import BranchNotFoundError
 from models.tree.lineage import Lineage, Segment, resolve
+from models.tree.turns import Turns, in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,15 @@ class BranchEnd:
 
 
 class History:
-    """Reads one conversation."""
+    """Reads one conversation. Readings take `turns`, of which a worker has few."""
 
-    def __init__(self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits) -> None:
+    def __init__(self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits, turns: Turns) -> None:
         self._conversation = conversation
+        self._turns = turns
         self._branches = db["branches"]
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
 
+    @in_turn
     async def page(self, branch: str, window: Window) -> Page:
         """A page of the path from the root to the end of `branch`.
 
@@ -148,6 +151,7 @@ class History:
         index = path.ordinal(depth)
         return Row(address, found[address], parent, index, max(forks, index) + 1)
 
+    @in_turn
     async def rows(self, addresses: Collection[Address]) -> dict[Address, Row]:
         """Messages by address; those that don't exist are left out. Two calls, three where one begins a branch."""
         wanted = set(addresses)
@@ -175,32 +179,35 @@ class History:
         forks = found[parent].get("forks", 0)
         return Row(address, found[address], parent, index, max(forks, index) + 1)
 
-    async def siblings(self, row: Row, limit: int) -> list[Address]:
-        """The first `limit` children of the row's parent, oldest first, the row's own message among them or not."""
-        parent = row.parent
+    @in_turn
+    async def siblings(self, parent: Address | None, depth: int, limit: int) -> list[Address]:
+        """The first `limit` messages at `depth` that follow `parent`, oldest first."""
         query = {
             "conversation_id": self._conversation.id,
             "parent_branch": parent.branch if parent else None,
-            "fork_depth": row.address.depth,
+            "fork_depth": depth,
             "ordinal": {"$gte": 1, "$lt": limit},
         }
         found = self._branches.find(query, {"branch": 1, "ordinal": 1}, batch_size=BATCH)
         forks = [branch async for branch in found]
         forks.sort(key=lambda branch: branch["ordinal"])
         names = [parent.branch if parent else MAIN, *(fork["branch"] for fork in forks)]
-        return [Address(name, row.address.depth) for name in names]
+        return [Address(name, depth) for name in names]
 
+    @in_turn
     async def ends(self, branches: Collection[str]) -> dict[str, BranchEnd]:
         """Where branches left and end, in one call; one without messages is left out."""
         tails = await self._buckets.tails(branches)
         return {name: _end(tail) for name, tail in tails.items()}
 
+    @in_turn
     async def created(self, branches: Collection[str]) -> dict[str, datetime]:
         """When branches were made."""
         query = {"conversation_id": self._conversation.id, "branch": {"$in": list(branches)}}
         found = self._branches.find(query, {"branch": 1, "created_at": 1})
         return {branch["branch"]: branch["created_at"] async for branch in found}
 
+    @in_turn
     async def branches(self, after: PydanticObjectId | None, size: int) -> list[tuple[PydanticObjectId, str]]:
         """(place in the list, name) of `size` branches, oldest first, after the one at `after`."""
         query: dict[str, Any] = {"conversation_id": self._conversation.id}

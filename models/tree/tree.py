@@ -14,6 +14,7 @@ from models.tree.figures import counting
 from models.tree.history import History
 from models.tree.locks import PlaceLocks
 from models.tree.plant import Sprout, plant
+from models.tree.turns import Turns, in_turn
 
 
 class MessageTree:
@@ -23,6 +24,7 @@ class MessageTree:
         self._db = db
         self.limits = limits
         self._locks = PlaceLocks()
+        self._turns = Turns()
 
     async def start(self, conversation: Conversation) -> None:
         """Store a new conversation, empty. Its first branch first: what nobody can find harms nobody."""
@@ -53,6 +55,7 @@ class MessageTree:
         choice = {"conversation_id": conversation.id, "user_id": user_id, "chosen_branch": branch}
         await self._db.readers.update_one({"_id": reader_id(conversation.id, user_id)}, {"$set": choice}, upsert=True)
 
+    @in_turn
     async def chosen(self, conversation: Conversation, user_id: PydanticObjectId) -> str:
         """The branch on which `user_id` is: his own choice, or else the owner's."""
         if user_id == conversation.owner_id:
@@ -62,7 +65,7 @@ class MessageTree:
 
     def history(self, conversation: Conversation) -> History:
         """Reads `conversation`."""
-        return History(self._db, conversation, self.limits)
+        return History(self._db, conversation, self.limits, self._turns)
 
     async def plant(self, conversation: Conversation, sprouts: Sequence[Sprout], chosen: int | None) -> bool:
         """Store a whole conversation at once; False where it is there already."""

@@ -59,10 +59,14 @@ class User(Node):
         return [Session.of(each, here) for each in await info.context.accounts.sessions_of(self.stored.id)]
 
     @strawberry.field(
-        description="The roles that it was given, those of the future too; not the ended ones.",
+        description="The roles that it was given, those of the future too; not the ended ones. "
+        "Of other accounts it needs `role:read`, for roles tell their grants.",
         permission_classes=[may(Action.USER_READ)],
     )
     async def role_assignments(self, info: Info) -> list["RoleAssignment"]:
+        principal = info.context.principal
+        if principal is None or principal.user_id != self.stored.id:
+            info.context.access.require_foreseen(Action.ROLE_READ)
         assignments = await info.context.loaders.assignments.load(self.stored.id)
         roles = await info.context.loaders.roles.load_many([each.role for each in assignments])
         pairs = zip(assignments, roles, strict=True)

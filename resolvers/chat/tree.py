@@ -18,6 +18,7 @@ from resolvers.account.types import User
 from resolvers.context import Info
 from resolvers.errors import BadInputError, NotFoundError
 from resolvers.ids import branch_id, message_id
+from resolvers.loaders import Place
 from resolvers.node import Node
 from resolvers.pagination import MAX_PAGE
 
@@ -107,7 +108,8 @@ class Message(Node):
             raise BadInputError("first", f"must be 1 to {MAX_PAGE}")
         if self.sibling_count == 1:
             return [self]
-        addresses = await info.context.tree.history(self.conversation).siblings(self.row, first)
+        place = Place(self.conversation.id, self.row.parent, self.depth, first)
+        addresses = await info.context.loaders.siblings.load(place)
         rows = await info.context.loaders.rows.load_many([(self.conversation.id, each) for each in addresses])
         return [Message.of(self.conversation, row) for row in rows if row]
 

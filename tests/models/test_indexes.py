@@ -136,7 +136,7 @@ async def chosen(world: World) -> None:
 async def read_alone(world: World) -> None:
     page = await world.history.page(world.tip, Window(last=20))
     await world.history.rows([row.address for row in page.rows])
-    await world.history.siblings(page.rows[0], 20)
+    await world.history.siblings(page.rows[0].parent, page.rows[0].address.depth, 20)
 
 
 async def imported(world: World) -> None:

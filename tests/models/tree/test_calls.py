@@ -113,7 +113,7 @@ async def test_a_hundred_siblings_and_their_branches_take_a_call_each(listened: 
     history = tree.history(conversation)
     row = (await history.rows([Address(MAIN, 1)]))[Address(MAIN, 1)]
     with commands.during() as sent:
-        siblings = await history.siblings(row, 110)
+        siblings = await history.siblings(row.parent, row.address.depth, 110)
     assert (len(siblings), names(sent)) == (110, ["find branches"])
     with commands.during() as sent:
         ends = await history.ends([sibling.branch for sibling in siblings])

@@ -164,7 +164,7 @@ async def test_others_go_on_after_a_crash_and_a_late_retry_still_gives_one_messa
         assert stored.count("mine") == 1
         assert {f"after {n}" for n in range(3)} | {f"at the end {n}" for n in range(3)} < set(stored)
         row = (await scene.tree.history(await scene.now()).rows([again.address]))[again.address]
-        siblings = await scene.tree.history(await scene.now()).siblings(row, 50)
+        siblings = await scene.tree.history(await scene.now()).siblings(row.parent, row.address.depth, 50)
         assert siblings.index(again.address) == row.sibling_index
         assert len(siblings) == row.sibling_count
         if not db.happened:

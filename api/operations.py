@@ -1,0 +1,27 @@
+"""Each operation has a context of its own, also on a socket, where it would be judged by rights of long ago."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from strawberry.extensions import SchemaExtension
+from strawberry.types.graphql import OperationType
+
+from resolvers.context import Context
+from resolvers.errors import BadInputError
+
+
+class OwnContext(SchemaExtension):
+    """The first of the extensions: the others, and the resolvers, find the operation's context."""
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        """Judge anew who asks: his session may have ended, his roles may have changed since the socket opened."""
+        context = self.execution_context.context
+        if isinstance(context, Context) and context.socket:
+            self.execution_context.context = await context.for_operation()
+        yield
+
+    def on_execute(self) -> Iterator[None]:
+        """A subscription has many answers, and a request over HTTP has one."""
+        context = self.execution_context.context
+        if self.execution_context.operation_type is OperationType.SUBSCRIPTION and not getattr(context, "socket", True):
+            raise BadInputError("query", "is a subscription, which needs a WebSocket")
+        yield

@@ -1,0 +1,40 @@
+"""Readings take turns: a query that asks for ten thousand at once must not keep the database from everybody else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AT_ONCE: Final = 64
+"""Readings under way in a worker. The driver pools 100 connections; thousands that wait in it, and are then cancelled
+together, leave it stuck for good (PyMongo 4.20)."""
+
+
+class Turns(asyncio.Semaphore):
+    """Whoever reads holds one."""
+
+    def __init__(self) -> None:
+        super().__init__(AT_ONCE)
+
+
+class TakesTurns(Protocol):
+    """Has turns to take."""
+
+    _turns: Turns
+
+
+S = TypeVar("S", bound=TakesTurns)
+
+
+def in_turn(read: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Awaitable[T]]:
+    """The method `read`, which begins when it is its turn."""
+
+    @wraps(read)
+    async def waiting(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._turns:
+            return await read(self, *args, **kwargs)
+
+    return waiting

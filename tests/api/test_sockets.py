@@ -1,0 +1,108 @@
+"""What a socket may do long after it was opened: no more than a request made now."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from tests.api.clients import Person
+from tests.api.commands import SECRET, Parley
+from tests.processes import until
+
+EMAIL, PASSWORD = "ann@example.org", "correct horse battery staple"
+ME = "{ me { id } }"
+READ = "query ($id: ID!) { conversation(id: $id) { title messages { edges { node { content } } } } }"
+DELETE = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
+FAN_OUT = """query ($id: ID!) { conversation(id: $id) { messages { edges { node {
+  siblings { siblings { siblings(first: 20) { id } } } } } } } }"""
+
+
+class Socket:
+    """One operation at a time."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._asked = 0
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The payload of the answer."""
+        self._asked += 1
+        sent = {"type": "subscribe", "id": str(self._asked), "payload": {"query": query, "variables": variables}}
+        self._connection.send(json.dumps(sent))
+        while True:
+            message = json.loads(self._connection.recv(timeout=20))
+            if message["type"] in {"next", "error"}:
+                return message["payload"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("sockets")
+    parley = Parley(directory, {"SECRET_KEY": SECRET, "DATA_DIR": str(directory / "data"), "LOG_LEVEL": "error"})
+    assert parley("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
+    with parley.serve() as server:
+        yield server.url
+
+
+@pytest.fixture
+def ann(url: str) -> Person:
+    return Person.login(url, EMAIL, PASSWORD)
+
+
+@contextmanager
+def socket_of(person: Person) -> Iterator[Socket]:
+    """Signed in by its first message."""
+    address = person.url.replace("http", "ws") + "/graphql"
+    with connect(address, subprotocols=["graphql-transport-ws"]) as connection:  # type: ignore[list-item]
+        connection.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {person.token}"}}))
+        assert json.loads(connection.recv(timeout=20))["type"] == "connection_ack"
+        yield Socket(connection)
+
+
+def refused(person: Person) -> bool:
+    answer = httpx.post(f"{person.url}/graphql", json={"query": ME}, headers=person.headers, verify=False).json()
+    return "errors" in answer
+
+
+def test_a_socket_may_nothing_more_once_its_session_has_ended(ann: Person) -> None:
+    with socket_of(ann) as socket:
+        assert socket.ask(ME)["data"]["me"]
+        ann.ask("mutation { logout { ended } }")
+        until(lambda: refused(ann))
+        for query in (ME, 'mutation { startConversation(input: {title: "ghost"}) { conversation { id } } }'):
+            assert socket.ask(query)["errors"][0]["extensions"]["code"] == "TOKEN_REVOKED"
+    again = Person.login(ann.url, EMAIL, PASSWORD)
+    assert again.ask('{ conversations(filter: {titleContains: "ghost"}) { edges { cursor } } }') == {
+        "conversations": {"edges": []}
+    }
+
+
+def test_a_socket_cannot_read_what_was_deleted_since(ann: Person) -> None:
+    conversation = ann.start()
+    ann.append(conversation, "secret")
+    with socket_of(ann) as socket:
+        assert socket.ask(READ, id=conversation)["data"]["conversation"]
+        ann.ask(DELETE, id=conversation)
+        assert socket.ask(READ, id=conversation)["data"]["conversation"] is None
+
+
+def test_a_subscription_over_plain_http_is_refused_in_words(ann: Person) -> None:
+    document = 'subscription { conversationEvents(conversationId: "x") { cursor } }'
+    answer = httpx.post(f"{ann.url}/graphql", json={"query": document}, headers=ann.headers, verify=False).json()
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+def test_a_query_that_fans_out_leaves_the_database_to_the_others(ann: Person) -> None:
+    conversation = ann.start()
+    fork = "mutation ($i: AppendMessageInput!) { appendMessage(input: $i) { message { id } } }"
+    parent = ann.append(conversation, "question")
+    for number in range(100):
+        sent = {"conversationId": conversation, "parentId": parent, "content": f"answer {number}"}
+        ann.ask(fork, i=sent)
+    answered = ann.ask(FAN_OUT, id=conversation)["conversation"]["messages"]["edges"]
+    assert len(answered[1]["node"]["siblings"]) == 100
+    assert httpx.get(f"{ann.url}/readyz", timeout=15, verify=False).status_code == 200
