@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -240,7 +241,8 @@ async def test_an_end_of_access_is_on_disk_when_the_socket_tells_of_it(served: S
     conversation, _ = await chat(alice, 1, attributes={"region": "EMEA", "clearance_required": 1})
     sara = Principal(served.people["sara"].id, new_id())
     access = await served.services.permissions.access(sara)
-    stream = await build_schema().subscribe(WATCH, {"id": conversation}, context_value=context(served, "sara", access))
+    on_socket = replace(context(served, "sara", access), socket=True)
+    stream = await build_schema().subscribe(WATCH, {"id": conversation}, context_value=on_socket)
     told = await news(stream)
     assert told["__typename"] != "AccessRevoked"
     (await alice.ask(MOVE, id=conversation)).data  # noqa: B018
