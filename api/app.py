@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> Starlette:
             app.router.routes.append(jwks_route(services.authentication.keys))
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _home),
             Route("/graphql", endpoint),
@@ -45,6 +45,8 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[Middleware(RequestLog), Middleware(BodyLimit, limit=settings.request_bytes)],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # such a redirect repeats whatever `Host` the client sent
+    return app
 
 
 async def _home(_: Request) -> Response:

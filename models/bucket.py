@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Final
 
 from beanie import Document, PydanticObjectId
 from pydantic import BaseModel, Field
@@ -25,14 +25,19 @@ class MessageStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+MAX_COUNT: Final = 2**31 - 1
+"""What GraphQL's `Int` holds."""
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+
+
 class Metadata(BaseModel):
     """How an answer was made. `latency_ms` in milliseconds; `tokens_used` where in and out aren't known apart."""
 
     llm_model: str | None = None
-    tokens_used: int | None = None
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    latency_ms: int | None = None
+    tokens_used: Count | None = None
+    tokens_in: Count | None = None
+    tokens_out: Count | None = None
+    latency_ms: Count | None = None
     finish_reason: str | None = None
     extra: dict[str, Any] = {}
 

@@ -183,7 +183,8 @@ def _text(value: Any) -> str:
 
 
 def _shortened(device: str | None) -> str | None:
-    """A name that fits a list, and that any store takes."""
+    """A name that fits a list, that any store takes, and that a terminal shows as it is."""
     if device is None:
         return None
-    return device.encode(errors="replace").decode()[:DEVICE_CHARACTERS].strip() or None
+    plain = device.encode(errors="replace").decode()
+    return "".join(filter(str.isprintable, plain))[:DEVICE_CHARACTERS].strip() or None

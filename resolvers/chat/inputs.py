@@ -1,7 +1,7 @@
 """What clients send, and what is checked before anything is done with it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -157,7 +157,10 @@ def moment(given: datetime | None, field: str) -> datetime | None:
     """A time, checked: without an offset nobody knows when it is."""
     if given is not None and given.tzinfo is None:
         raise BadInputError(field, "needs an offset, as in 2026-11-25T09:00:00Z")
-    return given
+    try:
+        return given and given.astimezone(UTC)
+    except OverflowError:
+        raise BadInputError(field, "is not a time that can be stored") from None
 
 
 _NAMES: Final[Mapping[str, str]] = {

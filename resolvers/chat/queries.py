@@ -100,4 +100,6 @@ def _place(order: ConversationOrder, cursor: str | None, field: str) -> Place | 
         time = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         raise BadInputError(field, "is not a cursor of this server") from None
+    if milliseconds != str(int(milliseconds)):
+        raise BadInputError(field, "is not a cursor of this server")
     return Place(time, as_object_id(last, "Place", field))

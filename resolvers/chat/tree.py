@@ -7,7 +7,7 @@ from typing import Any, Self
 import strawberry
 from strawberry.scalars import JSON
 
-from models.bucket import MessageRole, MessageStatus
+from models.bucket import MAX_COUNT, MessageRole, MessageStatus
 from models.conversation import Conversation as StoredConversation
 from models.tree import MAIN, Address, BranchEnd, Row
 from permissions.actions import Action
@@ -41,7 +41,7 @@ class MessageMetadata:
         counts = [stored[name] for name in ("tokens_in", "tokens_out") if name in stored]
         return cls(
             llm_model=stored.get("llm_model"),
-            tokens_used=stored.get("tokens_used", sum(counts) if counts else None),
+            tokens_used=stored.get("tokens_used", min(sum(counts), MAX_COUNT) if counts else None),
             latency_ms=stored.get("latency_ms"),
             extra=stored.get("extra"),
         )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from resolvers.ids import encode
 from tests.resolvers.chat.documents import LIST, START, append, chat, nodes, start
 from tests.served import Caller, Served
 
@@ -110,7 +111,20 @@ async def test_filters_narrow_the_list(served: Served) -> None:
     ]
     for wanted, expected in cases:
         assert await titles(alice, filter=wanted) == expected, wanted
-    assert (await alice.ask(LIST, filter={"startedAfter": "2020-01-01T00:00:00"})).codes == ["BAD_USER_INPUT"]
+    for odd in ("2020-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert (await alice.ask(LIST, filter={"startedAfter": odd})).codes == ["BAD_USER_INPUT"], odd
+
+
+async def test_a_cursor_has_one_spelling(served: Served) -> None:
+    alice = await served.as_("alice")
+    for number in ("1_0", "+1", "01", " 1"):
+        cursor = encode("Place", "updated_at", number, "0" * 24)
+        assert (await alice.ask(LIST, after=cursor)).codes == ["BAD_USER_INPUT"], number
+
+
+async def test_no_redirect_is_built_from_the_host_that_a_client_names(served: Served) -> None:
+    answer = await served.http.get("/graphql/", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
 
 
 async def test_everybody_lists_just_what_he_may_read(served: Served) -> None:

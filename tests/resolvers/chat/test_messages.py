@@ -127,6 +127,8 @@ async def test_metadata_is_kept_and_shown(served: Served) -> None:
         ({"content": "x" * (1024 * 1024 + 1)}, "PAYLOAD_TOO_LARGE"),
         ({"content": "x", "metadata": {"tokensUsed": "many"}}, "BAD_USER_INPUT"),
         ({"content": "x", "metadata": {"$where": 1}}, "BAD_USER_INPUT"),
+        ({"content": "x", "metadata": {"tokensUsed": 2**31}}, "BAD_USER_INPUT"),
+        ({"content": "x", "metadata": {"latencyMs": -1}}, "BAD_USER_INPUT"),
         ({"content": "x", "metadata": [1]}, "BAD_USER_INPUT"),
         ({"content": "x", "metadata": {"a": "x" * 20_000}}, "PAYLOAD_TOO_LARGE"),
         ({"content": "x", "idempotencyKey": ""}, "BAD_USER_INPUT"),
