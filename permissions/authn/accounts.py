@@ -48,16 +48,18 @@ class Accounts:
         `TooManyAttemptsError`.
         """
         key = email_key(email)
-        await self.attempts.require_room(key, client.ip)
+        async with self.attempts.one(key, client.ip):
+            user = await self._proven(key, password, client)
+        await self._renew_hash(user, password)
+        return await self._sign_in(user, client, device)
+
+    async def _proven(self, key: str, password: str, client: Client) -> User:
         user = await _by_email(key)
         matches = await self.passwords.verify(password, user.password_hash if user else None)
         if user is None or user.disabled or not matches:
-            await self.attempts.failed(key, client.ip)
             await self.witness.saw(SignIn.FAILED, user.id if user else None, client)
             raise BadCredentialsError
-        await self.attempts.succeeded(key, client.ip)
-        await self._renew_hash(user, password)
-        return await self._sign_in(user, client, device)
+        return user
 
     async def refresh(self, refresh_token: str, client: Client) -> Signed:
         """Swap a refresh token for a new pair; it works once.

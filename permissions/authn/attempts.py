@@ -1,17 +1,28 @@
 """How many wrong logins an account and an address may make before they have to wait."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
 from redis.asyncio import Redis
 
 from permissions.authn.availability import answering
-from permissions.authn.errors import TooManyAttemptsError
+from permissions.authn.errors import BadCredentialsError, TooManyAttemptsError
 
-COUNT: Final = """
-if redis.call('INCR', KEYS[1]) == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+TAKE: Final = """
+local taken = tonumber(redis.call('GET', KEYS[1]) or '0')
+if taken >= tonumber(ARGV[1]) then return math.max(1, redis.call('TTL', KEYS[1])) end
+if redis.call('INCR', KEYS[1]) == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 0
 """
+GIVE_BACK: Final = """
+if redis.call('EXISTS', KEYS[1]) == 1 and redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
+"""
+IPV6_SITE: Final = 64
+"""Bits of an IPv6 address that name one subscriber: the others are his to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,43 +36,71 @@ class AttemptLimits:
 
 
 class Attempts:
-    """Counters in Redis, shared by all workers. Only failures count: signing in often is no offence."""
+    """Counters in Redis, shared by all workers. Only failures count in the end: signing in often is no offence."""
 
     def __init__(self, redis: Redis, limits: AttemptLimits | None = None) -> None:
         self._redis = redis
         self._limits = limits or AttemptLimits()
-        self._count = redis.register_script(COUNT)
+        self._taking = redis.register_script(TAKE)
+        self._giving = redis.register_script(GIVE_BACK)
 
-    async def require_room(self, email_key: str, ip: str | None) -> None:
-        """Raise `TooManyAttemptsError` while either counter is full."""
-        await self._require(_account(email_key, ip), self._limits.account)
-        await self._require(_address(ip), self._limits.address)
+    @asynccontextmanager
+    async def one(self, email_key: str, ip: str | None) -> AsyncIterator[None]:
+        """An attempt at signing in, made inside. Raise `TooManyAttemptsError` instead while either counter is full.
 
-    async def failed(self, email_key: str, ip: str | None) -> None:
-        """Count a wrong login."""
+        It is counted before the password is looked at, or guesses made at once would all be let through; unless
+        `BadCredentialsError` comes out, it is given back.
+        """
+        account, address = _account(email_key, ip), _address(ip)
+        await self._take(address, self._limits.address)
+        try:
+            await self._take(account, self._limits.account)
+        except TooManyAttemptsError:
+            await self._give_back(address)
+            raise
+        try:
+            yield
+        except BadCredentialsError:
+            raise
+        except BaseException:
+            await self._give_back(account, address)
+            raise
+        await self._forgive(account)
+        await self._give_back(address)
+
+    async def _take(self, key: str, limit: int) -> None:
         async with answering("Redis"):
-            for key in (_account(email_key, ip), _address(ip)):
-                await self._count(keys=[key], args=[self._limits.seconds])
+            wait = int(await self._taking(keys=[key], args=[limit, self._limits.seconds]))
+        if wait:
+            raise TooManyAttemptsError(retry_after=wait)
 
-    async def succeeded(self, email_key: str, ip: str | None) -> None:
-        """The owner is in: earlier slips are forgiven."""
+    async def _give_back(self, *keys: str) -> None:
         async with answering("Redis"):
-            await self._redis.delete(_account(email_key, ip))
+            for key in keys:
+                await self._giving(keys=[key])
 
-    async def _require(self, key: str, limit: int) -> None:
+    async def _forgive(self, account: str) -> None:
+        """The owner is in: earlier slips don't count."""
         async with answering("Redis"):
-            failures = int(await self._redis.get(key) or 0)
-            if failures < limit:
-                return
-            left = await self._redis.ttl(key)
-        raise TooManyAttemptsError(retry_after=max(1, left))
+            await self._redis.delete(account)
 
 
 def _account(email_key: str, ip: str | None) -> str:
     # A digest: it bounds the key's length, and addresses of persons don't stand in Redis.
-    name = sha256(f"{ip}\n{email_key}".encode(errors="replace")).hexdigest()[:32]
+    name = sha256(f"{_subscriber(ip)}\n{email_key}".encode(errors="replace")).hexdigest()[:32]
     return f"parley:attempts:account:{name}"
 
 
 def _address(ip: str | None) -> str:
-    return f"parley:attempts:ip:{ip}"
+    return f"parley:attempts:ip:{_subscriber(ip)}"
+
+
+def _subscriber(ip: str | None) -> str | None:
+    """Whom an address belongs to, as far as it tells: an IPv4 address, or an IPv6 network."""
+    try:
+        address = ip_address(ip or "")
+    except ValueError:
+        return ip
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Network((address, IPV6_SITE), strict=False))

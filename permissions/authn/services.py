@@ -60,17 +60,19 @@ class ServiceAccounts:
 
     async def grant(self, name: str, secret: str, client: Client) -> Granted:
         """A token, and a session that ends with it. Raise `BadCredentialsError` or `TooManyAttemptsError`."""
-        await self.attempts.require_room(name, client.ip)
-        account = await _find(name)
-        known = account.client_secret if account and not account.disabled else None
-        if not hmac.compare_digest(digest(secret), known or NOBODYS) or account is None:
-            await self.attempts.failed(name, client.ip)
-            await self.witness.saw(SignIn.FAILED, account.id if account else None, client)
-            raise BadCredentialsError
-        await self.attempts.succeeded(name, client.ip)
+        async with self.attempts.one(name, client.ip):
+            account = await self._proven(name, secret, client)
         principal, lifetime = Principal(account.id, new_id()), timedelta(seconds=self.tokens.lifetime)
         await self.sessions.open(principal, NO_REFRESH, DEVICE, client, lifetime)
         return Granted(self.tokens.issue(principal), self.tokens.lifetime)
+
+    async def _proven(self, name: str, secret: str, client: Client) -> User:
+        account = await _find(name)
+        known = account.client_secret if account and not account.disabled else None
+        if not hmac.compare_digest(digest(secret), known or NOBODYS) or account is None:
+            await self.witness.saw(SignIn.FAILED, account.id if account else None, client)
+            raise BadCredentialsError
+        return account
 
 
 async def register_service(passwords: Passwords, name: str) -> tuple[User, str]:
