@@ -59,6 +59,16 @@ def object_id(text: str, kind: str, field: str = "id") -> PydanticObjectId:
     return as_object_id(part, kind, field)
 
 
+def understood(value: object) -> object:
+    """A user's global id becomes the id that is stored, as conditions compare it (`owner_id` with `user.id`)."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return object_id(value, "User")
+    except BadInputError:
+        return value
+
+
 def as_object_id(part: str, kind: str, field: str) -> PydanticObjectId:
     """A document's id, from a part of a global id."""
     if not _OBJECT_ID.fullmatch(part):

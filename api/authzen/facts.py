@@ -29,7 +29,7 @@ from permissions.resources import (
     user_resource,
 )
 from resolvers.errors import BadInputError
-from resolvers.ids import GlobalId, as_object_id, message_address, object_id
+from resolvers.ids import GlobalId, as_object_id, message_address, object_id, understood
 from resolvers.loaders import Loaders
 
 SUBJECT: Final = "user"
@@ -156,17 +156,7 @@ _STORED: Final[Mapping[str, Callable[[Gatherer, str, str], Awaitable[Resource | 
 
 
 def _understood(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A user's global id becomes the id that is stored: `owner_id` is compared with `user.id`."""
-    return {name: _as_id(value) for name, value in properties.items()}
-
-
-def _as_id(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return object_id(value, "User")
-    except BadInputError:
-        return value
+    return {name: understood(value) for name, value in properties.items()}
 
 
 def _whereabouts(subject: Entity | None) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class History:
         return Page(rows, span, tail.next_depth)
 
     def _empty(self, branch: str, window: Window) -> Page:
-        if branch != self._conversation.chosen_branch and self._conversation.message_count:
+        if branch != MAIN:
             raise BranchNotFoundError(branch)
         if window.after or window.before:
             raise CursorError("the conversation has no messages yet")

@@ -25,7 +25,7 @@ from resolvers.admin.decisions import ResourceInput
 from resolvers.admin.free_form import free_form
 from resolvers.context import Context
 from resolvers.errors import BadInputError
-from resolvers.ids import GlobalId, as_object_id, message_address, object_id
+from resolvers.ids import GlobalId, as_object_id, message_address, object_id, understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,7 @@ def _require_type(snapshot: Snapshot, type_: str, action: str, field: str) -> No
 
 def _attributes(input: ResourceInput, field: str) -> Mapping[str, Any]:
     attributes = free_form(input.attributes, f"{field}.attributes")
-    return {name: _understood(value) for name, value in attributes.items()}
-
-
-def _understood(value: object) -> object:
-    """A user's global id becomes the id that is stored: `owner_id` is compared with `user.id`."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return object_id(value, "User")
-    except BadInputError:
-        return value
+    return {name: understood(value) for name, value in attributes.items()}
 
 
 async def _conversation(context: Context, id: str, field: str, type_: str) -> Resource | None:

@@ -183,3 +183,14 @@ def test_a_transaction_that_died_with_its_store_blocks_nobody(tmp_path: Path) ->
             kill_9(stores.pids()["MongoDB"])
             client.db.things.update_one({"_id": 1}, {"$set": {"n": 2}})
         assert client.db.things.find_one() == {"_id": 1, "n": 2}
+
+
+def test_the_log_of_mongodb_does_not_grow_with_what_is_written(tmp_path: Path) -> None:
+    """The server's own defaults keep all of it until a clean stop."""
+    most, size, updates = 0, 500_000, 600
+    with EmbeddedStores(tmp_path) as stores, mongodb(stores) as client:
+        client.x.c.insert_one({"_id": 1, "text": "x" * size})
+        for number in range(updates):  # each logs the whole document
+            client.x.c.update_one({"_id": 1}, {"$set": {"number": number}})
+            most = max(most, len(list(tmp_path.rglob("WiredTigerLog.*"))))  # files of 16 MB
+    assert 1 < most < size * updates / 16_000_000 * 2 / 3

@@ -2,6 +2,7 @@
 
 import pytest
 
+from resolvers.ids import GlobalId, encode
 from tests.resolvers.chat.documents import APPEND, EDIT, PAGE, append, chat, contents, nodes, page, start
 from tests.served import Served
 
@@ -176,3 +177,11 @@ async def test_cursors_and_branches_of_elsewhere_are_refused(served: Served) -> 
     parent = await alice.ask(APPEND, input={"conversationId": here, "content": "x", "parentId": others[0]["id"]})
     assert parent.codes == ["BAD_USER_INPUT"]
     assert contents(await alice.ask(PAGE, id=there)) == ["m0", "m1", "m2", "m3"]
+
+
+async def test_a_branch_that_an_empty_conversation_does_not_have_is_not_found(served: Served) -> None:
+    alice = await served.as_("alice")
+    there, _ = await chat(alice, 0)
+    assert contents(await alice.ask(PAGE, id=there)) == []
+    nowhere = encode("Branch", GlobalId.parse(there).parts[0], "0123456789abcdef")
+    assert (await alice.ask(PAGE, id=there, branch=nowhere)).codes == ["NOT_FOUND"]
