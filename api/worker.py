@@ -1,5 +1,6 @@
 """One server process: `python -m api.worker LISTENER LIFELINE`, both descriptors inherited from the supervisor."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -28,7 +29,8 @@ class Worker(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.lifeline.send(READY)
+        with contextlib.suppress(BrokenPipeError):  # the supervisor let go meanwhile; `follow` knows
+            self.lifeline.send(READY)
 
     def follow(self) -> None:
         """Wait, in a thread of its own, for the supervisor to let go or to die."""

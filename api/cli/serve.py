@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -77,7 +77,8 @@ def _with_secret(settings: Settings) -> Settings:
 
 
 def _run(settings: Settings, listener: socket.socket, healthy: Health) -> None:
-    asyncio.run(_prepare(settings))
+    if not asyncio.run(done(_prepare(settings))):
+        return
     address = _address(listener)
 
     def ready() -> None:
@@ -88,6 +89,33 @@ def _run(settings: Settings, listener: socket.socket, healthy: Health) -> None:
 
     Supervisor(listener, environment(settings), settings.workers).run(ready, healthy)
     say("stopping …")
+
+
+async def done(work: Coroutine[Any, Any, None]) -> bool:
+    """Whether `work` came to its end; a signal that means to stop cancels it.
+
+    Raised from a handler amid a library's coroutine, an exception would leave its locks held, and its clean-up waiting.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if not asked:  # once: the clean-up is not to be cancelled
+            asked = task.cancel()
+
+    before = {number: signal.getsignal(number) for number in stopping()}
+    for number in before:
+        loop.add_signal_handler(number, stop)
+    try:
+        await asyncio.wait([task])
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+    if not task.cancelled() and (error := task.exception()) and not asked:
+        raise error
+    return not asked
 
 
 async def _prepare(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """`parley serve` as a process: it answers, stops wholly, survives its parts, and refuses in one line."""
 
+import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ import httpx
 import pytest
 
 from api.cli.demo import loopback
+from api.cli.serve import done
 from api.demo_world import PASSWORD
 from models.embedded import EmbeddedStores
 from tests.api.commands import SECRET, Outcome, Parley, Server
@@ -70,6 +73,31 @@ def test_a_stop_during_the_start_is_a_stop_too(parley: Parley) -> None:
         started = server.started()
         assert server.stop(signal.SIGTERM) == 0
         assert gone(started, seconds=0.5)
+        assert "Traceback" not in server.output
+
+
+def test_a_stop_waits_for_what_must_not_be_cut_in_two() -> None:
+    """A library's locks, say: an exception amid its coroutine would leave them held."""
+    steps: list[str] = []
+
+    async def work() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        steps.append("not cut in two")
+        await asyncio.sleep(60)
+        steps.append("not stopped")
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert asyncio.run(done(work())) is False
+    assert steps == ["not cut in two"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_what_fails_by_itself_says_so() -> None:
+    async def work() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await done(work())
 
 
 def test_the_demo_can_be_logged_in_to_and_is_found_again(tmp_path: Path) -> None:
