@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
 from redis.asyncio import Redis
 
+from permissions.authn.addresses import subscriber
 from permissions.authn.availability import answering
 from permissions.authn.errors import BadCredentialsError, TooManyAttemptsError
 
@@ -21,8 +21,6 @@ return 0
 GIVE_BACK: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 and redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
 """
-IPV6_SITE: Final = 64
-"""Bits of an IPv6 address that name one subscriber: the others are his to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +85,9 @@ class Attempts:
 
 def _account(email_key: str, ip: str | None) -> str:
     # A digest: it bounds the key's length, and addresses of persons don't stand in Redis.
-    name = sha256(f"{_subscriber(ip)}\n{email_key}".encode(errors="replace")).hexdigest()[:32]
+    name = sha256(f"{subscriber(ip)}\n{email_key}".encode(errors="replace")).hexdigest()[:32]
     return f"parley:attempts:account:{name}"
 
 
 def _address(ip: str | None) -> str:
-    return f"parley:attempts:ip:{_subscriber(ip)}"
-
-
-def _subscriber(ip: str | None) -> str | None:
-    """Whom an address belongs to, as far as it tells: an IPv4 address, or an IPv6 network."""
-    try:
-        address = ip_address(ip or "")
-    except ValueError:
-        return ip
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or IPv6Network((address, IPV6_SITE), strict=False))
+    return f"parley:attempts:ip:{subscriber(ip)}"
