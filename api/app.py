@@ -12,8 +12,10 @@ from starlette.routing import Route, WebSocketRoute
 from api import graphiql, health, oauth
 from api.authentication import jwks_route
 from api.authzen.routes import routes as authzen_routes
+from api.clients import ClientAddress
 from api.graphql import Endpoint
 from api.logs import configure_logs
+from api.proxies import TrustedProxies
 from api.requests import BodyLimit, RequestLog
 from api.schema import build_schema
 from api.services import open_services
@@ -42,7 +44,15 @@ def create_app(settings: Settings) -> Starlette:
             *oauth.ROUTES,
             *authzen_routes(settings.public_url),
         ],
-        middleware=[Middleware(RequestLog), Middleware(BodyLimit, limit=settings.request_bytes)],
+        middleware=[
+            Middleware(
+                ClientAddress,
+                trusted=TrustedProxies.parse(settings.trusted_proxies),
+                header=settings.proxy_header,
+            ),
+            Middleware(RequestLog),
+            Middleware(BodyLimit, limit=settings.request_bytes),
+        ],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # such a redirect repeats whatever `Host` the client sent

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.proxies import ProxyHeader, TrustedProxies
 
 
 class Settings(BaseSettings):
@@ -16,6 +18,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen to")
     public_url: str | None = Field(
         None, pattern=r"^https?://[^\s/?#]+$", description="how others reach this server (`https://…`)"
+    )
+    trusted_proxies: str = Field(
+        "", max_length=10_000, description="proxies before us: addresses, networks, `unix`; by commas"
+    )
+    proxy_header: ProxyHeader = Field(
+        ProxyHeader.X_FORWARDED_FOR, description="where they write whom they saw; not both"
     )
     workers: int = Field(1, ge=1, le=64, description="server processes")
     data_dir: Path = Field(Path(".parley"), description="where the embedded stores keep their data")
@@ -51,3 +59,9 @@ class Settings(BaseSettings):
     request_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="longest request body")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
     log_format: Literal["console", "json"] = Field("json", description="form of a log line")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, text: str) -> str:
+        TrustedProxies.parse(text)
+        return text

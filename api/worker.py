@@ -42,7 +42,7 @@ class Worker(uvicorn.Server):
 
 
 def configure(settings: Settings) -> uvicorn.Config:
-    """Lines are logged by our own middleware; bodies are limited there too. No proxy is trusted."""
+    """Lines are logged by our own middleware; bodies are limited there too, and proxies judged."""
     return uvicorn.Config(
         create_app(settings),
         loop="uvloop",

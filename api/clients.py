@@ -1,0 +1,41 @@
+"""Puts the client's own address into a request that came through proxies: the one place where that is decided."""
+
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.proxies import ProxyHeader, TrustedProxies, address, hops
+
+SCHEMES: Final = {"http": {"http": "http", "https": "https"}, "websocket": {"http": "ws", "https": "wss"}}
+"""By the kind of a request and what `X-Forwarded-Proto` says."""
+
+
+class ClientAddress:
+    """Sets `scope["client"]` (its port is 0 where a proxy told the address), and `scope["scheme"]` behind TLS.
+
+    Whoever looks at an address afterwards, for limits, sessions, conditions or the audit log, looks there.
+    """
+
+    def __init__(self, app: ASGIApp, trusted: TrustedProxies, header: ProxyHeader) -> None:
+        self._app = app
+        self._trusted = trusted
+        self._header = header
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in SCHEMES:
+            host, port = scope.get("client") or (None, 0)
+            peer = host or None  # a unix socket's is empty
+            headers = Headers(scope=scope)
+            client = self._trusted.client(peer, hops(self._header, headers.getlist(self._header)))
+            scope = {**scope, "client": None if client is None else (client, port if client == peer else 0)}
+            if self._trusted.trusts(None if peer is None else address(peer)):
+                scope["scheme"] = _scheme(scope, headers)
+        await self._app(scope, receive, send)
+
+
+def _scheme(scope: Scope, headers: Headers) -> str:
+    """What the nearest proxy was asked by, where it says so."""
+    said = headers.getlist("x-forwarded-proto")
+    nearest = said[-1].rpartition(",")[2].strip().lower() if said else ""
+    return SCHEMES[scope["type"]].get(nearest, str(scope.get("scheme", "http")))
