@@ -13,6 +13,7 @@ from models.migrations import (
     m0002_permission_history,
     m0003_audit,
     m0004_conditions_as_text,
+    m0005_signing_keys,
 )
 
 
@@ -29,6 +30,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0002_permission_history", m0002_permission_history.apply),
     Migration("0003_audit", m0003_audit.apply),
     Migration("0004_conditions_as_text", m0004_conditions_as_text.apply),
+    Migration("0005_signing_keys", m0005_signing_keys.apply),
 )
 
 

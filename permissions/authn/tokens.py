@@ -11,8 +11,8 @@ import jwt
 from beanie import PydanticObjectId
 
 from permissions.authn.compact import MAX_TOKEN_CHARACTERS, parse
-from permissions.authn.errors import TokenExpiredError, UnauthenticatedError
-from permissions.authn.keys import ALGORITHM, KeyRing, VerifyingKey
+from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
+from permissions.authn.keys import ALGORITHMS, KeyRing, VerifyingKey
 from permissions.authn.principal import Principal, new_id
 
 TYPE: Final = "at+jwt"
@@ -22,10 +22,13 @@ CLOCK_SKEW_SECONDS: Final = 5
 MAX_LIFETIME_SECONDS: Final = 3600
 """The longest life that settings allow. A worker with a shorter one accepts what the others issued."""
 
+KEY_REVOKED: Final = "key_revoked"
+"""The reason for whoever holds a token of a key that was taken back. His session goes on: a refresh helps."""
+
 REMEMBERED: Final = 10_000
 """Tokens whose signature need not be checked again, by digest. Their session is asked after all the same."""
 
-_JWS: Final = jwt.PyJWS(algorithms=[ALGORITHM])
+_JWS: Final = jwt.PyJWS(algorithms=list(ALGORITHMS))
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _SUB: Final = re.compile(r"[0-9a-f]{24}", re.ASCII)
@@ -97,6 +100,8 @@ class Tokens:
         # The algorithm is the key's: the token has no say.
         if key is None or header["alg"] != key.algorithm:
             raise UnauthenticatedError("token is signed with an unknown key")
+        if key.revoked:  # whether the token is genuine can't be told any more, and doesn't matter
+            raise TokenRevokedError(KEY_REVOKED)
         return key
 
     def _checked(self, claims: Mapping[str, Any], kid: str) -> AccessToken:

@@ -13,6 +13,7 @@ from permissions.authn.errors import KeyRingError
 from permissions.authn.keys import KeyRing
 from permissions.authn.principal import Principal, new_id
 from permissions.authn.tokens import Tokens
+from tests.database_calls import database_calls
 from tests.permissions.authn.conftest import SECRET
 
 
@@ -49,10 +50,12 @@ async def test_another_secret_is_told_what_to_do(database: Database) -> None:
 async def test_a_sealed_key_can_not_be_moved_to_another_record(database: Database) -> None:
     await a_ring()
     (stored,) = await SigningKey.find_all().to_list()
-    await stored.model_copy(update={"id": "moved", "retired_at": None}).insert()
     await SigningKey.get_pymongo_collection().delete_one({"_id": stored.id})
+    await stored.model_copy(update={"id": "moved"}).insert()
+    ring = KeyRing(SECRET)
+    await ring.load()
     with pytest.raises(KeyRingError):
-        await KeyRing(SECRET).load()
+        ring.signer()
 
 
 async def test_a_ring_that_was_never_loaded_signs_nothing() -> None:
@@ -60,28 +63,27 @@ async def test_a_ring_that_was_never_loaded_signs_nothing() -> None:
         KeyRing(SECRET).signer()
 
 
-async def test_unknown_key_ids_make_the_database_work_once_a_second_at_most(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ring, loads = await a_ring(), 0
-    load = ring.load
-
-    async def counted() -> None:
-        nonlocal loads
-        loads += 1
-        await load()
-
-    monkeypatch.setattr(ring, "load", counted)
-    monkeypatch.setattr(ring, "_reloaded", float("-inf"))
-    await asyncio.gather(*(ring.find(f"unknown-{number}") for number in range(200)))
-    assert loads == 1
+async def test_invented_key_ids_cost_the_database_nothing(database: Database) -> None:
+    ring = await a_ring()
+    kid = ring.signer().kid
+    invented = [f"unknown-{number}" for number in range(100)] + [kid[:-1] + ("A" if kid[-1] != "A" else "B"), kid * 2]
+    with database_calls() as calls:
+        assert await asyncio.gather(*(ring.find(each) for each in invented)) == [None] * len(invented)
+    assert calls == []
 
 
-async def test_a_key_made_elsewhere_is_found(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    early = KeyRing(SECRET)
-    await early.load()
-    kid = (await a_ring()).signer().kid
-    monkeypatch.setattr(early, "_reloaded", float("-inf"))
+async def test_the_id_of_a_dropped_key_costs_the_database_one_look_a_second(database: Database) -> None:
+    ring = await a_ring()
+    dropped = ring.vault.new_id()
+    with database_calls() as calls:
+        assert set(await asyncio.gather(*(ring.find(dropped) for _ in range(200)))) == {None}
+    assert calls == [("find", "signing_keys")]
+
+
+async def test_a_key_made_elsewhere_is_found_at_its_first_token(database: Database) -> None:
+    early, other = await a_ring(), await a_ring()
+    await other.rotate(1)
+    kid = other.signer().kid
     assert await early.find(kid) is not None
     assert early.signer().kid == kid
 
