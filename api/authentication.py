@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from api.settings import Settings
 from permissions.authn.accounts import Accounts
-from permissions.authn.attempts import Attempts
+from permissions.authn.attempts import AttemptLimits, Attempts
 from permissions.authn.errors import KeyRingError, UnauthenticatedError
 from permissions.authn.gate import SessionGate
 from permissions.authn.keys import KeyRing
@@ -71,8 +71,8 @@ async def open_authentication(
     tokens = _tokens(settings, keys)
     sessions = _sessions(settings, redis)
     gate = SessionGate(sessions)
-    passwords = Passwords(settings.password_hashers)
-    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, Attempts(redis), gate, witness)
+    passwords = Passwords(settings.password_hashers, waiting=settings.password_waiting)
+    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, _attempts(settings, redis), gate, witness)
     try:
         yield Authentication(accounts, Authenticator(tokens, gate), keys)
     finally:
@@ -114,3 +114,13 @@ def _sessions(settings: Settings, redis: Redis) -> Sessions:
         lifetime=timedelta(days=settings.refresh_token_days),
         access_lifetime=timedelta(seconds=settings.access_token_seconds),
     )
+
+
+def _attempts(settings: Settings, redis: Redis) -> Attempts:
+    limits = AttemptLimits(
+        seconds=settings.login_seconds,
+        account=settings.login_failures,
+        address=settings.login_failures_address,
+        everywhere=settings.login_failures_account,
+    )
+    return Attempts(redis, limits)

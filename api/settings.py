@@ -35,6 +35,13 @@ class Settings(BaseSettings):
         min_length=32,
         description="key that protects the signing keys (32 characters or more); made by `serve --demo`",
     )
+    secret_key_previous: SecretStr | None = Field(
+        None, min_length=32, description="the key before `secret_key`, while it is being replaced"
+    )
+    signing_algorithm: Literal["EdDSA", "ES256", "RS256", "HS256"] = Field(
+        "EdDSA", description="how new signing keys sign; another one rotates at the next start"
+    )
+    signing_key_days: int = Field(90, ge=0, le=3650, description="how long a signing key signs; 0 is until `rotate`")
     demo: bool = Field(False, description="demo world: loopback and embedded stores only")
 
     issuer: str = Field("parley", description="`iss` of access tokens")
@@ -42,6 +49,15 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(900, ge=30, le=3600, description="life of an access token")
     refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token")
     password_hashers: int = Field(2, ge=1, le=64, description="password checks at the same time, 64 MiB each")
+    password_waiting: int = Field(
+        50, ge=1, le=10_000, description="checks for each of these that may wait; more are told to come back"
+    )
+    login_seconds: int = Field(900, ge=10, le=86_400, description="in so long are wrong logins counted")
+    login_failures: int = Field(10, ge=1, le=100_000, description="of an account from one address")
+    login_failures_account: int = Field(
+        50, ge=1, le=100_000, description="of an account from all addresses it hasn't signed in from before"
+    )
+    login_failures_address: int = Field(100, ge=1, le=1_000_000, description="of an address, whatever the account")
 
     bucket_messages: int = Field(50, ge=1, le=1000, description="messages to a bucket, in new conversations")
     bucket_bytes: int = Field(256 * 1024, ge=1024, le=4 * 1024 * 1024, description="a bucket closes at this size")

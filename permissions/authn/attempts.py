@@ -1,6 +1,7 @@
 """How many wrong logins an account and an address may make before they have to wait."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,9 @@ from permissions.authn.availability import answering
 from permissions.authn.errors import BadCredentialsError, TooManyAttemptsError
 
 TAKE: Final = """
+-- KEYS: a counter, and where it has them the addresses that it doesn't count. ARGV: its limit, seconds, an address.
+-- Answers seconds to wait; 0 if it was counted; -1 if there was no need to.
+if KEYS[2] and redis.call('ZSCORE', KEYS[2], ARGV[3]) then return -1 end
 local taken = tonumber(redis.call('GET', KEYS[1]) or '0')
 if taken >= tonumber(ARGV[1]) then return math.max(1, redis.call('TTL', KEYS[1])) end
 if redis.call('INCR', KEYS[1]) == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
@@ -21,6 +25,16 @@ return 0
 GIVE_BACK: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 and redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
 """
+REMEMBER: Final = """
+-- KEYS: the addresses of an account. ARGV: an address, now, seconds, how many are kept.
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2] - ARGV[3])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[4] - 1)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+"""
+KNOWN: Final = 20
+"""Addresses of an account that are remembered, the newest."""
+KNOWN_SECONDS: Final = 90 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,16 @@ class AttemptLimits:
     account: int = 10
     """From one address, so that a stranger elsewhere can't lock the owner out."""
     address: int = 100
+    everywhere: int = 50
+    """Of one account, from all addresses together but those from which it has signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    key: str
+    limit: int
+    spares: str | None = None
+    """Where the addresses stand that it doesn't count."""
 
 
 class Attempts:
@@ -41,53 +65,80 @@ class Attempts:
         self._limits = limits or AttemptLimits()
         self._taking = redis.register_script(TAKE)
         self._giving = redis.register_script(GIVE_BACK)
+        self._remembering = redis.register_script(REMEMBER)
 
     @asynccontextmanager
-    async def one(self, email_key: str, ip: str | None) -> AsyncIterator[None]:
-        """An attempt at signing in, made inside. Raise `TooManyAttemptsError` instead while either counter is full.
+    async def one(self, account: str, ip: str | None, *, everywhere: bool = True) -> AsyncIterator[None]:
+        """An attempt at signing in, made inside. Raise `TooManyAttemptsError` instead while a counter is full.
 
         It is counted before the password is looked at, or guesses made at once would all be let through; unless
-        `BadCredentialsError` comes out, it is given back.
+        `BadCredentialsError` comes out, it is given back. `account` is the name that was tried, whether there is such
+        an account or not; without `everywhere` it is counted for this address alone.
         """
-        account, address = _account(email_key, ip), _address(ip)
-        await self._take(address, self._limits.address)
-        try:
-            await self._take(account, self._limits.account)
-        except TooManyAttemptsError:
-            await self._give_back(address)
-            raise
+        place = subscriber(ip)
+        here = self._here(account, place)
+        counters = [self._address(place), here, *([self._everywhere(account)] if everywhere else [])]
+        counted = await self._take_all(counters, place)
         try:
             yield
         except BadCredentialsError:
             raise
         except BaseException:
-            await self._give_back(account, address)
+            await self._give_back(counted)
             raise
-        await self._forgive(account)
-        await self._give_back(address)
+        await self._forgive(here)
+        await self._give_back(counter for counter in counted if counter != here)
+        if everywhere and place is not None:
+            await self._remember(account, place)
 
-    async def _take(self, key: str, limit: int) -> None:
+    async def _take_all(self, counters: list[_Counter], place: str | None) -> list[_Counter]:
+        """Those that counted it."""
+        counted = list[_Counter]()
+        for counter in counters:
+            wait = await self._take(counter, place)
+            if wait > 0:
+                await self._give_back(counted)
+                raise TooManyAttemptsError(retry_after=wait)
+            counted += [counter] if wait == 0 else []
+        return counted
+
+    async def _take(self, counter: _Counter, place: str | None) -> int:
+        keys = [counter.key] if counter.spares is None else [counter.key, counter.spares]
         async with answering("Redis"):
-            wait = int(await self._taking(keys=[key], args=[limit, self._limits.seconds]))
-        if wait:
-            raise TooManyAttemptsError(retry_after=wait)
+            return int(await self._taking(keys=keys, args=[counter.limit, self._limits.seconds, place or ""]))
 
-    async def _give_back(self, *keys: str) -> None:
+    async def _give_back(self, counters: Iterable[_Counter]) -> None:
         async with answering("Redis"):
-            for key in keys:
-                await self._giving(keys=[key])
+            for counter in counters:
+                await self._giving(keys=[counter.key])
 
-    async def _forgive(self, account: str) -> None:
+    async def _forgive(self, counter: _Counter) -> None:
         """The owner is in: earlier slips don't count."""
         async with answering("Redis"):
-            await self._redis.delete(account)
+            await self._redis.delete(counter.key)
+
+    async def _remember(self, account: str, place: str) -> None:
+        """From here he has signed in: whatever others do to his account elsewhere, he gets in from here."""
+        args: list[str | int] = [place, int(time.time()), KNOWN_SECONDS, KNOWN]
+        async with answering("Redis"):
+            await self._remembering(keys=[_known(account)], args=args)
+
+    def _address(self, place: str | None) -> _Counter:
+        return _Counter(f"parley:attempts:ip:{place}", self._limits.address)
+
+    def _here(self, account: str, place: str | None) -> _Counter:
+        name = _digest(f"{place}\n{account}")
+        return _Counter(f"parley:attempts:account:{name}", self._limits.account)
+
+    def _everywhere(self, account: str) -> _Counter:
+        key = f"parley:attempts:{{{_digest(account)}}}:everywhere"  # one slot with the addresses that it spares
+        return _Counter(key, self._limits.everywhere, _known(account))
 
 
-def _account(email_key: str, ip: str | None) -> str:
-    # A digest: it bounds the key's length, and addresses of persons don't stand in Redis.
-    name = sha256(f"{subscriber(ip)}\n{email_key}".encode(errors="replace")).hexdigest()[:32]
-    return f"parley:attempts:account:{name}"
+def _known(account: str) -> str:
+    return f"parley:attempts:{{{_digest(account)}}}:known"
 
 
-def _address(ip: str | None) -> str:
-    return f"parley:attempts:ip:{subscriber(ip)}"
+def _digest(name: str) -> str:
+    """It bounds a key's length, and addresses of persons don't stand in Redis."""
+    return sha256(name.encode(errors="replace")).hexdigest()[:32]

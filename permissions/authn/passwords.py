@@ -45,10 +45,13 @@ def require_strong(password: str) -> None:
 class Passwords:
     """Argon2id in a pool of `hashers` threads. `close` it."""
 
-    def __init__(self, hashers: int, hasher: PasswordHasher | None = None) -> None:
+    def __init__(
+        self, hashers: int, hasher: PasswordHasher | None = None, *, waiting: int = WAITING_PER_HASHER
+    ) -> None:
+        """`waiting` checks for each hasher have room, those under way among them."""
         self._hasher = hasher or PasswordHasher()
         self._pool = ThreadPoolExecutor(hashers, thread_name_prefix="password")
-        self._room = hashers * WAITING_PER_HASHER
+        self._room = hashers * waiting
         self._nobody = _unmatchable(self._hasher)
 
     async def hash(self, password: str) -> str:

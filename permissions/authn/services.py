@@ -60,7 +60,7 @@ class ServiceAccounts:
 
     async def grant(self, name: str, secret: str, client: Client) -> Granted:
         """A token, and a session that ends with it. Raise `BadCredentialsError` or `TooManyAttemptsError`."""
-        async with self.attempts.one(name, client.ip):
+        async with self.attempts.one(name, client.ip, everywhere=False):  # nobody guesses 256 bits
             account = await self._proven(name, secret, client)
         principal, lifetime = Principal(account.id, new_id()), timedelta(seconds=self.tokens.lifetime)
         await self.sessions.open(principal, NO_REFRESH, DEVICE, client, lifetime)
