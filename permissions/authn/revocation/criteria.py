@@ -1,11 +1,12 @@
 """What a revocation hits, as a value."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from datetime import datetime
 
 from beanie import PydanticObjectId
 
-Network = IPv4Network | IPv6Network
+from permissions.authn.revocation.addresses import Network
+from permissions.authn.revocation.errors import CriteriaError
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +15,9 @@ class Criteria:
 
     By `user_id`, `network`, `device` and `everyone`, a rule hits sessions that were opened at or before its moment:
     their tokens, whenever issued, and at their next use their refresh tokens. By `session_id` it hits the session,
-    without regard to time. By `jti` and `key_id` it hits access tokens only. The moment is `issued_before`, seconds
-    since 1970, and when that isn't given, the one at which the rule is made.
+    without regard to time. By `jti` it hits one access token, by `key_id` the access tokens that were issued at or
+    before its moment. The moment is `issued_before`, seconds since 1970, which itself is not hit any more; when that
+    isn't given, it is the one at which the rule is made.
     """
 
     jti: str | None = None
@@ -30,3 +32,32 @@ class Criteria:
     everyone: bool = False
     spared: str | None = None
     """The id of the one session that is not hit: who changes his password stays signed in here."""
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether it hits single access tokens, and leaves the session alone."""
+        return self.jti is not None or self.key_id is not None
+
+    @property
+    def brief(self) -> bool:
+        """Whether a rule need not outlive the access tokens: the session has been ended in its own record."""
+        return self.of_tokens or self.session_id is not None
+
+
+def require_usable(criteria: Criteria, at: datetime) -> None:
+    """Raise `CriteriaError` for what hits nobody in particular, or what isn't there yet."""
+    given = (
+        criteria.jti,
+        criteria.session_id,
+        criteria.user_id,
+        criteria.network,
+        criteria.device,
+        criteria.key_id,
+    )
+    chosen = any(each is not None for each in given)
+    if criteria.everyone and chosen:
+        raise CriteriaError("everyone", "excludes all other criteria but `issuedBefore`")
+    if not criteria.everyone and not chosen:
+        raise CriteriaError("input", "names nobody: give a criterion, or `everyone: true`")
+    if criteria.issued_before is not None and criteria.issued_before > at.timestamp():
+        raise CriteriaError("issuedBefore", "lies in the future: what isn't issued yet can't be taken back")
