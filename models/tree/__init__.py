@@ -6,6 +6,7 @@ from models.tree.draft import Draft, TreeLimits
 from models.tree.history import BranchEnd, CursorError, History, Page, Row, Window
 from models.tree.plant import Sprout
 from models.tree.tree import MessageTree
+from models.tree.watch import TreeWatcher
 
 __all__ = [
     "MAIN",
@@ -20,5 +21,6 @@ __all__ = [
     "Row",
     "Sprout",
     "TreeLimits",
+    "TreeWatcher",
     "Window",
 ]

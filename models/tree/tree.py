@@ -15,14 +15,16 @@ from models.tree.history import History
 from models.tree.locks import PlaceLocks
 from models.tree.plant import Sprout, plant
 from models.tree.turns import Turns, in_turn
+from models.tree.watch import NOBODY, TreeWatcher
 
 
 class MessageTree:
-    """Made once a worker; keeps nothing but its limits and its locks."""
+    """Made once a worker; keeps nothing but its limits and its locks. `watcher` is told where trees change."""
 
-    def __init__(self, db: AsyncDatabase[Record], limits: TreeLimits) -> None:
+    def __init__(self, db: AsyncDatabase[Record], limits: TreeLimits, watcher: TreeWatcher = NOBODY) -> None:
         self._db = db
         self.limits = limits
+        self._watcher = watcher
         self._locks = PlaceLocks()
         self._turns = Turns()
 
@@ -69,7 +71,9 @@ class MessageTree:
 
     async def plant(self, conversation: Conversation, sprouts: Sequence[Sprout], chosen: int | None) -> bool:
         """Store a whole conversation at once; False where it is there already."""
-        return await plant(self._db, conversation, sprouts, chosen, self.limits)
+        planted = await plant(self._db, conversation, sprouts, chosen, self.limits)
+        await self._watcher.conversation_changed(conversation.id)
+        return planted
 
     def _appender(self, conversation: Conversation) -> Appender:
         return Appender(self._db, conversation, self.limits, self._locks)
@@ -80,6 +84,7 @@ class MessageTree:
         A crash before this leaves the count short by a message that nobody was told of, until it is sent again.
         """
         branch = appended.address.branch
+        await self._watcher.changed(conversation.id, [appended.address])
         update = counting(appended.address, appended.message, forked=appended.forked, fresh=appended.fresh)
         await self._db.conversations.update_one({"_id": conversation.id}, update)
         if draft.author_id and branch != await self.chosen(conversation, draft.author_id):
