@@ -85,6 +85,7 @@ def extensions_of(error: BaseException) -> dict[str, Any]:
 
 _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
     authn.TokenRevokedError: lambda error: {"reason": error.reason},
+    authn.PasswordChangeRequiredError: lambda error: {"reason": error.reason},
     authn.TooManyAttemptsError: lambda error: {"retryAfter": error.retry_after},
     permissions.EscalationError: lambda error: {"decisionId": error.decision.id, "beyond": list(error.beyond)},
     permissions.DeniedError: lambda error: {"decisionId": error.decision.id},

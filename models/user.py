@@ -29,6 +29,12 @@ class User(Document):
     display_name: str
     name_key: str
     password_hash: str
+    password_changed_at: datetime | None = None
+    """When somebody last chose it, or had it replaced; not when it was hashed anew."""
+    password_expires_at: datetime | None = None
+    """A password for one time only: until when it is good."""
+    must_change_password: bool = False
+    """It is good for one thing: to choose another."""
     client_secret: str | None = None
     attributes: dict[str, Any] = {}
     disabled: bool = False

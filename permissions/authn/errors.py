@@ -3,11 +3,14 @@
 AuthnError
 ├── UnauthenticatedError    no, or no acceptable, proof of who is asking
 │   ├── BadCredentialsError unknown account, wrong password, disabled account: never told which
+│   ├── PasswordChangeRequiredError  the right password, which only lets one choose another
 │   ├── TokenExpiredError   genuine, but too old
 │   └── TokenRevokedError   genuine, but its session has ended; `reason` says why
+│       └── TokenReusedError  … just now, for a used refresh token came again
 ├── TooManyAttemptsError    try again after `retry_after` seconds
 ├── WeakPasswordError       a password that may not be chosen; `reason` says why
 ├── InvalidEmailError       not an address
+├── DisplayNameError        not a name to show
 ├── EmailTakenError         another account has this address
 ├── ServiceNameError        not a name for a service, or not a free one
 ├── KeyRingError            no usable signing key: wrong secret, or none made yet
@@ -34,6 +37,14 @@ class BadCredentialsError(UnauthenticatedError):
         super().__init__("wrong email or password")
 
 
+class PasswordChangeRequiredError(UnauthenticatedError):
+    """Told to nobody who hasn't shown the account's password. `changePassword` is the way in."""
+
+    def __init__(self) -> None:
+        super().__init__("choose another password first: this one was made for one time")
+        self.reason = "password_change_required"
+
+
 class TokenExpiredError(UnauthenticatedError):
     """Refresh the session and ask again."""
 
@@ -47,6 +58,10 @@ class TokenRevokedError(UnauthenticatedError):
     def __init__(self, reason: str) -> None:
         super().__init__("the session has ended")
         self.reason = reason
+
+
+class TokenReusedError(TokenRevokedError):
+    """Somebody has a copy of a refresh token. Whoever catches this sees to what the session gave out, and tells."""
 
 
 class TooManyAttemptsError(AuthnError):
@@ -70,6 +85,13 @@ class InvalidEmailError(AuthnError):
 
     def __init__(self) -> None:
         super().__init__("not an email address")
+
+
+class DisplayNameError(AuthnError):
+    """Empty, too long, or not printable."""
+
+    def __init__(self, longest: int) -> None:
+        super().__init__(f"a name is printable text of 1 to {longest} characters")
 
 
 class EmailTakenError(AuthnError):

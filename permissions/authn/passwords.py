@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 MIN_CHARACTERS: Final = 12
 MAX_BYTES: Final = 1024
+READABLE: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 WAITING_PER_HASHER: Final = 50
 """Checks that may wait for a thread. More are told to come back: a flood must not queue for minutes."""
 
@@ -28,6 +29,12 @@ def common() -> frozenset[str]:
     """Long enough, and yet the first that anybody tries; case folded."""
     text = files("permissions.authn").joinpath("common_passwords.txt").read_text("utf-8")
     return frozenset(text.split())
+
+
+def one_time_password() -> str:
+    """100 random bits, in letters that nobody mixes up when he reads them out."""
+    letters = [secrets.choice(READABLE) for _ in range(20)]
+    return "-".join("".join(letters[start : start + 5]) for start in range(0, 20, 5))
 
 
 def require_strong(password: str) -> None:
