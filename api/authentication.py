@@ -20,7 +20,7 @@ from permissions.authn.keys import KeyRing
 from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Principal
 from permissions.authn.refresh import RefreshTokens
-from permissions.authn.sessions import Sessions
+from permissions.authn.sessions import SessionLimits, Sessions
 from permissions.authn.tokens import Tokens
 from permissions.authn.witness import UNSEEN, Witness
 
@@ -109,11 +109,13 @@ def _tokens(settings: Settings, keys: KeyRing) -> Tokens:
 
 
 def _sessions(settings: Settings, redis: Redis) -> Sessions:
-    return Sessions(
-        redis,
+    limits = SessionLimits(
         lifetime=timedelta(days=settings.refresh_token_days),
-        access_lifetime=timedelta(seconds=settings.access_token_seconds),
+        idle=timedelta(days=settings.refresh_token_idle_days),
+        leeway=timedelta(seconds=settings.refresh_leeway_seconds),
+        most=settings.sessions_per_account,
     )
+    return Sessions(redis, limits)
 
 
 def _attempts(settings: Settings, redis: Redis) -> Attempts:

@@ -47,7 +47,12 @@ class Settings(BaseSettings):
     issuer: str = Field("parley", description="`iss` of access tokens")
     audience: str = Field("parley", description="`aud` of access tokens")
     access_token_seconds: int = Field(900, ge=30, le=3600, description="life of an access token")
-    refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="a session ends after so long, however it is used")
+    refresh_token_idle_days: int = Field(14, ge=1, le=365, description="a session that is not used ends after so long")
+    refresh_leeway_seconds: float = Field(
+        10, ge=0, le=60, description="the same client may present a used refresh token again for so long"
+    )
+    sessions_per_account: int = Field(100, ge=1, le=1000, description="a further one ends the one used longest ago")
     password_hashers: int = Field(2, ge=1, le=64, description="password checks at the same time, 64 MiB each")
     password_waiting: int = Field(
         50, ge=1, le=10_000, description="checks for each of these that may wait; more are told to come back"

@@ -7,13 +7,15 @@ from beanie import PydanticObjectId
 from models.user import User, email_key
 from permissions.authn.attempts import Attempts
 from permissions.authn.availability import answering
-from permissions.authn.errors import BadCredentialsError, TokenRevokedError
+from permissions.authn.endings import UNHEARD, Endings
+from permissions.authn.errors import BadCredentialsError, TokenReusedError, TokenRevokedError
 from permissions.authn.gate import SessionGate
 from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import RefreshTokens, digest
 from permissions.authn.registration import MAX_EMAIL_CHARACTERS, NewUser, register
-from permissions.authn.sessions import DISABLED, LOGGED_OUT, REUSED, Session, Sessions
+from permissions.authn.revocation.revoker import Revoker
+from permissions.authn.sessions import DISABLED, LOGGED_OUT, REUSED, Rotated, Session, Sessions
 from permissions.authn.tokens import Tokens
 from permissions.authn.witness import NOWHERE, UNSEEN, SignIn, Witness
 
@@ -40,6 +42,12 @@ class Accounts:
     attempts: Attempts
     gate: SessionGate
     witness: Witness = UNSEEN
+    revoker: Revoker = UNHEARD
+
+    @property
+    def endings(self) -> Endings:
+        """How sessions end before their time."""
+        return Endings(self.sessions, self.revoker)
 
     async def login(self, email: str, password: str, client: Client, device: str | None = None) -> Signed:
         """Start a session.
@@ -62,7 +70,7 @@ class Accounts:
         return user
 
     async def refresh(self, refresh_token: str, client: Client) -> Signed:
-        """Swap a refresh token for a new pair; it works once.
+        """Swap a refresh token for a new pair. It works once, but for the same client's repeats within the leeway.
 
         Raise `UnauthenticatedError` for what is no token of ours, `TokenRevokedError` where the session has ended
         or, because the token was used before, ends now.
@@ -72,15 +80,15 @@ class Accounts:
         user = await _by_id(principal.user_id)
         if user is None or user.disabled:
             raise TokenRevokedError(DISABLED)
-        successor = self.refresh_tokens.issue(principal)
-        session = await self._rotate(principal, refresh_token, successor, client)
-        return self._signed(principal, successor, user, session)
+        rotated = await self._rotate(principal, refresh_token, client)
+        counting = self.refresh_tokens.successor(refresh_token, rotated.steps)
+        return self._signed(principal, counting, user, rotated.session)
 
     async def logout(self, principal: Principal) -> bool:
         """End the session; its access tokens are refused everywhere within 1 s. False if it had ended before."""
-        ended = await self.sessions.end(principal, LOGGED_OUT)
+        over = await self.endings.one(principal, LOGGED_OUT, wait=False)
         self.gate.forget(principal)
-        return ended
+        return bool(over.ended)
 
     async def sessions_of(self, user_id: PydanticObjectId) -> list[Session]:
         """The user's living sessions, newest first."""
@@ -96,17 +104,22 @@ class Accounts:
         principal = Principal(user.id, new_id())
         refresh = self.refresh_tokens.issue(principal)
         others = await self.sessions.of(user.id)
+        for ended in await self.endings.surplus(others):
+            await self.witness.saw(SignIn.DISPLACED, user.id, client, ended.id)
         session = await self.sessions.open(principal, digest(refresh), device, client)
-        if all(other.device != session.device for other in others):
+        if not any((other.device, other.agent) == (session.device, session.agent) for other in others):
             await self.witness.saw(SignIn.NEW_DEVICE, user.id, client, session.id)
         return self._signed(principal, refresh, user, session)
 
-    async def _rotate(self, principal: Principal, presented: str, successor: str, client: Client) -> Session:
+    async def _rotate(self, principal: Principal, presented: str, client: Client) -> Rotated:
+        successor = digest(self.refresh_tokens.successor(presented))
         try:
-            return await self.sessions.rotate(principal, digest(presented), digest(successor), client)
-        except TokenRevokedError as error:
-            if error.reason == REUSED:
-                await self.witness.saw(SignIn.REUSED, principal.user_id, client, principal.session_id)
+            return await self.sessions.rotate(principal, digest(presented), successor, client)
+        except TokenReusedError:
+            # What the family gave out dies with it. Before the log: whatever else fails, this must not.
+            await self.endings.one(principal, REUSED, wait=False)
+            await self.witness.saw(SignIn.REUSED, principal.user_id, client, principal.session_id)
+            await self.sessions.settled(principal)
             raise
         finally:
             self.gate.forget(principal)

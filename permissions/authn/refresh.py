@@ -22,7 +22,7 @@ _CHARACTERS: Final = len(PREFIX) + (_SIZE * 8 + 5) // 6
 
 
 class RefreshTokens:
-    """Makes and reads them. User, session, 256 random bits, and a MAC over all three.
+    """Makes and reads them. User, session, 256 bits that nobody can guess, and a MAC over all three.
 
     The MAC tells an old token of ours from an invented one. So no list of used tokens is kept, however often a
     session is refreshed, and who merely knows a session's id can't end it by "replaying" nonsense.
@@ -30,12 +30,23 @@ class RefreshTokens:
 
     def __init__(self, secret: str) -> None:
         self._key = derive(secret, "refresh tokens")
+        self._chain = derive(secret, "refresh token successors")
 
     def issue(self, principal: Principal) -> str:
         """A new token. Redis learns its digest only."""
         session = urlsafe_b64decode(principal.session_id + "==")
-        body = principal.user_id.binary + session + secrets.token_bytes(_RANDOM)
-        return PREFIX + urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
+        return self._token(principal.user_id.binary + session, secrets.token_bytes(_RANDOM))
+
+    def successor(self, token: str, steps: int = 1) -> str:
+        """What `token` is swapped for; `steps`: what that is swapped for, and so on. `token` must be ours.
+
+        INVARIANT: each token has one successor, whoever asks and however often. So a family never forks, whatever is
+        lost on the way to a client or in a store, and none of its tokens needs to be stored.
+        """
+        for _ in range(steps):
+            raw = _bytes(token)
+            token = self._token(raw[: _USER + _SESSION], hmac.digest(self._chain, raw, sha256))
+        return token
 
     def read(self, token: str) -> Principal:
         """Whose `token` is. Raise `UnauthenticatedError` unless we made it; it may be used up long since."""
@@ -45,6 +56,10 @@ class RefreshTokens:
             raise UnauthenticatedError("refresh token is not ours")
         session = urlsafe_b64encode(body[_USER : _USER + _SESSION]).decode().rstrip("=")
         return Principal(PydanticObjectId(body[:_USER]), session)
+
+    def _token(self, owner: bytes, random: bytes) -> str:
+        body = owner + random
+        return PREFIX + urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, sha256)[:_MAC]

@@ -1,40 +1,67 @@
-"""Sessions in Redis: opened, rotated, listed, ended. All keys of one user share a slot of a Redis Cluster."""
+"""Sessions in Redis: opened, rotated, listed, ended."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from beanie import PydanticObjectId
 from redis.asyncio import Redis
 
 from models.clock import now
-from permissions.authn import scripts
+from permissions.authn import devices, scripts
 from permissions.authn.availability import answering
-from permissions.authn.errors import TokenRevokedError
+from permissions.authn.errors import TokenReusedError, TokenRevokedError
 from permissions.authn.principal import Client, Principal
+from permissions.authn.records import (
+    Session,
+    index_of,
+    key_of,
+    moment,
+    ms,
+    pairs,
+    read,
+    text,
+    texts,
+    written,
+)
 
-LISTED: Final = 100
-"""Most sessions of a user that a list shows; the newest."""
-DEVICE_CHARACTERS: Final = 200
+__all__ = ["Ended", "Rotated", "Session", "SessionLimits", "Sessions", "Standing"]
+
+LISTED: Final = 1_000
+"""Most sessions of a user that are looked at; those that end last. The cap keeps their number far below."""
+RECENT: Final = 8
+"""Used refresh tokens of a session that are known within the leeway. An honest client has no more under way."""
 
 ENDED: Final = "session_ended"
+EXPIRED: Final = "session_expired"
 REUSED: Final = "refresh_token_reused"
 LOGGED_OUT: Final = "logged_out"
 DISABLED: Final = "account_disabled"
+TOO_MANY: Final = "too_many_sessions"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """One signed-in device."""
+class SessionLimits:
+    """`lifetime` is absolute, from sign-in on; `idle` is how long a session may go without being refreshed."""
 
-    id: str
-    user_id: PydanticObjectId
-    device: str | None
-    ip: str | None
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
+    lifetime: timedelta = timedelta(days=30)
+    idle: timedelta = timedelta(days=14)
+    leeway: timedelta = timedelta(seconds=10)
+    """In which the same client may present a used refresh token again."""
+    most: int = 100
+    """Sessions of one account; a further one ends the one that was used longest ago."""
+    remembered: timedelta = timedelta(days=1)
+    """How long a client can learn why its session ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """`session` as it is now, `before` as it was; `steps` lead from the presented token to the one that counts."""
+
+    session: Session
+    before: Session
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +73,24 @@ class Standing:
     created_at: datetime | None = None
 
 
-class Sessions:
-    """`lifetime` is absolute, from sign-in on; `access_lifetime` is how long the end of a session is remembered."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`now`: by this very call. `known`: it lives or has lived not long ago."""
 
-    def __init__(self, redis: Redis, *, lifetime: timedelta, access_lifetime: timedelta) -> None:
+    now: bool
+    known: bool
+
+
+class Sessions:
+    """One a worker. `clock` tells the time by which limits are reckoned."""
+
+    def __init__(self, redis: Redis, limits: SessionLimits | None = None, clock: Callable[[], datetime] = now) -> None:
         self._redis = redis
-        self._lifetime = lifetime
-        self._remember = int(access_lifetime.total_seconds() * 1000)
+        self._clock = clock
+        self.limits = limits or SessionLimits()
         self._open = redis.register_script(scripts.OPEN)
         self._rotate = redis.register_script(scripts.ROTATE)
+        self._settle = redis.register_script(scripts.SETTLE)
         self._end = redis.register_script(scripts.END)
 
     async def open(
@@ -66,125 +102,102 @@ class Sessions:
         lifetime: timedelta | None = None,
     ) -> Session:
         """Start `principal`'s session with the digest of its first refresh token; `lifetime` is for a short one."""
-        moment = now()
+        at = self._clock()
         session = Session(
             id=principal.session_id,
             user_id=principal.user_id,
-            device=_shortened(device or client.user_agent),
+            device=devices.name_of(device, client),
             ip=client.ip,
-            created_at=moment,
-            last_used_at=moment,
-            expires_at=moment + (lifetime or self._lifetime),
+            created_at=at,
+            last_used_at=at,
+            expires_at=at + (lifetime or self.limits.lifetime),
+            opened_ip=client.ip,
+            agent=devices.agent_of(client),
         )
-        record: list[str | int] = [part for pair in _fields(session, refresh).items() for part in pair]
-        args: list[str | int] = [session.id, _ms(moment), _ms(session.expires_at), *record]
+        record = [part for pair in {"refresh": refresh, **written(session)}.items() for part in pair]
+        args: list[str | int] = [session.id, ms(at), ms(self.idle_end(session)), *record]
         async with answering("Redis"):
             await self._open(keys=_keys(principal), args=args)
         return session
 
-    async def rotate(self, principal: Principal, presented: str, successor: str, client: Client) -> Session:
+    async def rotate(self, principal: Principal, presented: str, successor: str, client: Client) -> Rotated:
         """Swap the refresh digest `presented` for `successor`, once.
 
-        Raise `TokenRevokedError` where the session has ended, or ends now because `presented` was used before.
+        Presented again within the leeway by the same client it changes nothing. Raise `TokenRevokedError` where the
+        session has ended; `TokenReusedError` where it ends now because `presented` was used before, and again until
+        that is `settled`.
         """
-        swap = [principal.session_id, presented, successor]
-        context: list[str | int] = [_ms(now()), client.ip or "", self._remember, REUSED]
+        at = self._clock()
+        swap: list[str | int] = [principal.session_id, presented, successor, ms(at)]
+        asker = [client.ip or "", devices.proof_of(client)]
+        limits = [_length(each) for each in (self.limits.leeway, self.limits.idle, self.limits.remembered)]
         async with answering("Redis"):
-            reason, record = await self._rotate(keys=_keys(principal), args=[*swap, *context])
+            reason, record, steps = await self._rotate(
+                keys=_keys(principal), args=[*swap, *asker, *limits, RECENT, REUSED, EXPIRED, ENDED]
+            )
         if reason:
-            raise TokenRevokedError(_text(reason))
-        return _session(principal, _pairs(record))
+            raise _refusal(text(reason), settled=bool(steps))
+        before = read(principal, pairs(record))
+        return Rotated(_used(before, client.ip, at), before, int(steps))
 
-    async def end(self, principal: Principal, reason: str) -> bool:
-        """End the session; False if it had ended before."""
+    async def end(self, principal: Principal, reason: str) -> Ended:
+        """End the session: it can't be refreshed any more. Its access tokens are another matter."""
+        args: list[str | int] = [principal.session_id, reason, _length(self.limits.remembered)]
         async with answering("Redis"):
-            ended = await self._end(keys=_keys(principal), args=[principal.session_id, reason, self._remember])
-        return bool(ended)
+            outcome = int(await self._end(keys=_keys(principal), args=args))
+        return Ended(now=outcome == 1, known=outcome >= 0)
+
+    async def settled(self, principal: Principal) -> None:
+        """All is done that a reused token calls for; it need not be done again when it comes again."""
+        async with answering("Redis"):
+            await self._settle(keys=[key_of(principal)])
 
     async def standing(self, principal: Principal) -> Standing:
         """Whether `principal`'s session lives."""
-        fields = ["refresh", "ended", "device", "created"]
         async with answering("Redis"):
-            refresh, ended, device, created = await self._redis.hmget(_keys(principal)[0], fields)
+            refresh, ended, device, created = await self._redis.hmget(
+                key_of(principal), ["refresh", "ended", "device", "created"]
+            )
         if ended is not None or refresh is None:
-            return Standing(ENDED if ended is None else _text(ended))
-        return Standing(None, _text(device) or None, _moment(_text(created)))
+            return Standing(ENDED if ended is None else text(ended))
+        return Standing(None, text(device) or None, moment(text(created)))
 
     async def of(self, user_id: PydanticObjectId) -> list[Session]:
-        """The user's living sessions, newest first, at most `LISTED`."""
+        """The user's living sessions, newest first."""
         async with answering("Redis"):
             ids = await self._redis.zrange(
-                _index(user_id), "+inf", f"({_ms(now())}", desc=True, byscore=True, offset=0, num=LISTED
+                index_of(user_id), "+inf", f"({ms(self._clock())}", desc=True, byscore=True, offset=0, num=LISTED
             )
-            principals = [Principal(user_id, _text(name)) for name in ids]
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for principal in principals:
-                    pipe.hgetall(_keys(principal)[0])
-                records = await pipe.execute()
+            found = await self._read(Principal(user_id, text(each)) for each in ids)
+        return sorted(found, key=lambda session: session.created_at, reverse=True)
+
+    def idle_end(self, session: Session) -> datetime:
+        """When it ends unless it is used before."""
+        return min(session.expires_at, session.last_used_at + self.limits.idle)
+
+    async def _read(self, principals: Iterable[Principal]) -> list[Session]:
+        wanted = list(principals)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for principal in wanted:
+                pipe.hgetall(key_of(principal))
+            records = [texts(record.items()) for record in await pipe.execute()]
         return [
-            _session(principal, _texts(record.items()))
-            for principal, record in zip(principals, records, strict=True)
-            if record
+            read(principal, record) for principal, record in zip(wanted, records, strict=True) if "refresh" in record
         ]
 
 
 def _keys(principal: Principal) -> list[str]:
-    """The session's record, and its user's index."""
-    return [f"parley:{{{principal.user_id}}}:session:{principal.session_id}", _index(principal.user_id)]
+    return [key_of(principal), index_of(principal.user_id)]
 
 
-def _index(user_id: PydanticObjectId) -> str:
-    # The braces are the hash tag: one user, one slot.
-    return f"parley:{{{user_id}}}:sessions"
+def _refusal(reason: str, *, settled: bool) -> TokenRevokedError:
+    return TokenReusedError(reason) if reason == REUSED and not settled else TokenRevokedError(reason)
 
 
-def _fields(session: Session, refresh: str) -> dict[str, str | int]:
-    return {
-        "refresh": refresh,
-        "device": session.device or "",
-        "ip": session.ip or "",
-        "created": _ms(session.created_at),
-        "used": _ms(session.last_used_at),
-        "expires": _ms(session.expires_at),
-    }
+def _length(duration: timedelta) -> int:
+    """Milliseconds."""
+    return round(duration.total_seconds() * 1000)
 
 
-def _session(principal: Principal, record: Mapping[str, str]) -> Session:
-    return Session(
-        id=principal.session_id,
-        user_id=principal.user_id,
-        device=record["device"] or None,
-        ip=record["ip"] or None,
-        created_at=_moment(record["created"]),
-        last_used_at=_moment(record["used"]),
-        expires_at=_moment(record["expires"]),
-    )
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _moment(ms: str) -> datetime:
-    return datetime.fromtimestamp(int(ms) / 1000, UTC)
-
-
-def _pairs(flat: list[Any]) -> dict[str, str]:
-    return _texts(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _texts(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in pairs}
-
-
-def _text(value: Any) -> str:
-    """Clients that decode answers and clients that don't are both fine."""
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _shortened(device: str | None) -> str | None:
-    """A name that fits a list, that any store takes, and that a terminal shows as it is."""
-    if device is None:
-        return None
-    plain = device.encode(errors="replace").decode()
-    return "".join(filter(str.isprintable, plain))[:DEVICE_CHARACTERS].strip() or None
+def _used(session: Session, ip: str | None, at: datetime) -> Session:
+    return replace(session, ip=ip, last_used_at=at)

@@ -14,6 +14,8 @@ class SignIn(StrEnum):
     FAILED = "login.failed"
     NEW_DEVICE = "login.new_device"
     """None of the account's living sessions is from such a device."""
+    DISPLACED = "session.displaced"
+    """The account has too many sessions: the one that was used longest ago has ended for the new one."""
     REUSED = "refresh_token.reused"
     """Somebody has a copy of a refresh token; the session is over."""
     CREATED = "account.created"

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -36,7 +35,7 @@ class Parts:
 
 def new_worker(redis: Redis, keys: KeyRing, passwords: Passwords) -> Accounts:
     """What a further worker process would build."""
-    sessions = Sessions(redis, lifetime=timedelta(days=30), access_lifetime=timedelta(minutes=15))
+    sessions = Sessions(redis)
     return Accounts(
         passwords,
         Tokens(keys, issuer="parley", audience="parley", lifetime=900),
