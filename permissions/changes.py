@@ -21,16 +21,18 @@ from models.policy import Policy
 from models.policy_case import PolicyCase
 from models.resource_type import ResourceType
 from models.role import Role, RoleAssignment
+from models.user import User
 from permissions import proposals, subjects, trials
+from permissions.actions import Action
 from permissions.audit.events import SYSTEM as NOWHERE
 from permissions.audit.events import Origin
 from permissions.checks import check_graph, check_reason
-from permissions.demands import ACTION, touched
+from permissions.demands import ACTION, taken_over, touched
 from permissions.drafts import Draft, applied
 from permissions.engine.decision import Decision
 from permissions.engine.facts import Resource
 from permissions.engine.rules import Effect
-from permissions.errors import ContentionError, EscalationError, LastSuperAdminError
+from permissions.errors import ContentionError, EscalationError, LastSuperAdminError, UnknownError
 from permissions.escalation import Clause, clauses_of_everybody, clauses_of_role, uncovered
 from permissions.lockout import anybody_left
 from permissions.proposals import Proposal
@@ -144,6 +146,22 @@ class PermissionChanges:
         """Close an account, or open it again."""
         return await self._make(proposals.set_disabled(user_id, disabled), by, reason)
 
+    async def require_reach(self, user_id: PydanticObjectId, action: Action, by: Changer) -> None:
+        """Raise `EscalationError` unless `by` may do all that the account may.
+
+        Who sets the password or the secret of an account can become it: `action` is what he is about to do.
+        """
+        if by.user_id is None:
+            return
+        user = await User.find_one({"_id": user_id})
+        if user is None:
+            raise UnknownError("user", str(user_id))
+        ground = await self._store.ground()
+        at = max(now(), ground.at)
+        own = await _own(ground.state, by.user_id, at)
+        if beyond := uncovered(own, await taken_over(ground.state, user)):
+            raise _escalation(by.user_id, action, Resource(action.resource_type, user_id), at, ground.revision, beyond)
+
     async def _make(self, propose: Proposal, by: Changer, reason: str | None, tests: Sequence[PolicyCase] = ()) -> int:
         check_reason(reason)
         for tried in range(TRIES):
@@ -184,10 +202,14 @@ async def _check_escalation(
     if beyond := uncovered(own, changed):
         first = drafts[0]
         resource = Resource(ACTION[first.kind].resource_type, first.key)
-        denial = Decision(
-            user_id, ACTION[first.kind], resource, Effect.DENY, ("no escalation",), (), at, str(ground.revision)
-        )
-        raise EscalationError(denial, beyond)
+        raise _escalation(user_id, ACTION[first.kind], resource, at, ground.revision, beyond)
+
+
+def _escalation(
+    user_id: PydanticObjectId, action: Action, resource: Resource, at: datetime, revision: int, beyond: list[str]
+) -> EscalationError:
+    denial = Decision(user_id, action, resource, Effect.DENY, ("no escalation",), (), at, str(revision))
+    return EscalationError(denial, beyond)
 
 
 async def _own(state: State, user_id: PydanticObjectId, at: datetime) -> set[Clause]:

@@ -9,6 +9,7 @@ from beanie import PydanticObjectId
 from models.permission_change import ChangeKind
 from models.policy import Policy
 from models.role import Role, RoleAssignment
+from models.user import User
 from permissions.actions import Action
 from permissions.drafts import Draft
 from permissions.escalation import Clause, clauses_of_everybody, clauses_of_policy, clauses_of_role, reads
@@ -67,6 +68,18 @@ async def _of_user(after: State, draft: Draft) -> set[Clause]:
     differing = [name for name in {*old, *new} if name not in old or name not in new or old[name] != new[name]]
     looking = {clause for clause in said | clauses_of_everybody(after) if reads(clause, differing)}
     return {replace(clause, condition=UNLIKE_ANY) for clause in looking}
+
+
+async def taken_over(state: State, user: User) -> set[Clause]:
+    """By what somebody may do things who gets into an account, besides what everybody may do with his own.
+
+    What looks at the account's attributes is only covered by an allow without any condition.
+    """
+    held = await RoleAssignment.find({"user_id": user.id, "ended_at": None}).to_list()
+    roles = {clause for each in held for clause in clauses_of_role(state, each.role)}
+    looking = {each for each in roles | clauses_of_everybody(state) if reads(each, user.attributes)}
+    clauses = (roles - looking) | {replace(clause, condition=UNLIKE_ANY) for clause in looking}
+    return {clause for clause in clauses if not clause.denies}
 
 
 def _policy(state: State, name: str) -> set[Clause]:
