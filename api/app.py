@@ -10,10 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from api import graphiql, health, oauth
-from api.authentication import jwks_route
 from api.authzen.routes import routes as authzen_routes
 from api.clients import ClientAddress
 from api.graphql import Endpoint
+from api.jwks import jwks_route
 from api.logs import configure_logs
 from api.proxies import TrustedProxies
 from api.requests import BodyLimit, RequestLog

@@ -1,15 +1,11 @@
-"""Bearer token to principal, the public keys, and the joining of the parts that sign people in."""
+"""Bearer token to principal, and the joining of the parts that sign people in."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from redis.asyncio import Redis
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from api.settings import Settings
 from permissions.authn.accounts import Accounts
@@ -23,10 +19,6 @@ from permissions.authn.refresh import RefreshTokens
 from permissions.authn.sessions import SessionLimits, Sessions
 from permissions.authn.tokens import Tokens
 from permissions.authn.witness import UNSEEN, Witness
-
-JWKS_PATH: Final = "/.well-known/jwks.json"
-JWKS_SECONDS: Final = 300
-"""How long others may keep the public keys before they ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,7 @@ async def open_authentication(
     if settings.secret_key is None:
         raise KeyRingError("set PARLEY_SECRET_KEY: 32 random characters or more, the same for all workers")
     secret = settings.secret_key.get_secret_value()
-    keys = KeyRing(secret)
+    keys = key_ring(settings, secret)
     await keys.ensure()
     tokens = _tokens(settings, keys)
     sessions = _sessions(settings, redis)
@@ -79,17 +71,15 @@ async def open_authentication(
         passwords.close()
 
 
-def jwks_route(keys: KeyRing) -> Route:
-    """`GET /.well-known/jwks.json`: other services verify our tokens by themselves."""
-
-    async def jwks(_: Request) -> Response:
-        headers = {
-            "Cache-Control": f"public, max-age={JWKS_SECONDS}",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return JSONResponse(keys.jwks(), headers=headers, media_type="application/jwk-set+json")
-
-    return Route(JWKS_PATH, jwks, methods=["GET"], name="jwks")
+def key_ring(settings: Settings, secret: str) -> KeyRing:
+    """The ring of `settings`, not loaded yet."""
+    previous = settings.secret_key_previous
+    return KeyRing(
+        secret,
+        algorithm=settings.signing_algorithm,
+        token_seconds=settings.access_token_seconds,
+        previous=previous.get_secret_value() if previous else None,
+    )
 
 
 def _bearer(authorization: str) -> str:

@@ -123,6 +123,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         tree=services.tree,
         broker=services.broker,
         accounts=services.authentication.accounts,
+        rotation=services.rotation,
         permissions=services.permissions,
         changes=services.changes,
         audit=services.audit,

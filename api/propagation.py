@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 
+from api.background import running
 from permissions.store import PermissionStore
 from resolvers.live import Broker, BrokerUnavailableError
 
 CHANNEL: Final = "permissions"
 AGAIN_SECONDS: Final = 1.0
-INSIST_SECONDS: Final = 0.1
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -36,15 +36,8 @@ def announcer(broker: Broker) -> Callable[[int], Awaitable[None]]:
 @asynccontextmanager
 async def following(broker: Broker, store: PermissionStore) -> AsyncIterator[None]:
     """Within the block the store hears of changes by any worker."""
-    task = asyncio.create_task(_follow(broker, store))
-    try:
+    async with running(_follow(broker, store)):
         yield
-    finally:
-        while not task.done():  # `asyncio.wait_for`, inside of asking Redis, may swallow a cancellation (Python 3.11)
-            task.cancel()
-            await asyncio.wait({task}, timeout=INSIST_SECONDS)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _follow(broker: Broker, store: PermissionStore) -> None:

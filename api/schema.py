@@ -17,7 +17,7 @@ from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
 from resolvers.account import queries as account_queries
-from resolvers.admin import audit, promotions, questions, rule_mutations, rule_queries
+from resolvers.admin import audit, keys, promotions, questions, rule_mutations, rule_queries
 from resolvers.chat import events, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
@@ -53,6 +53,7 @@ def build_schema() -> Schema:
             account_mutations.Mutation,
             rule_mutations.Mutation,
             promotions.Mutation,
+            keys.Mutation,
             chat_mutations.Mutation,
         ),
         subscription=subscriptions.Subscription,

@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 
 from api.audit import open_audit
 from api.authentication import Authentication, open_authentication
+from api.key_ring import announcer as key_announcer
+from api.key_ring import following as following_keys
 from api.propagation import announcer, following
 from api.settings import Settings
 from models.database import Database
@@ -15,6 +17,7 @@ from models.tree import MessageTree, TreeLimits
 from permissions.audit.log import AuditLog
 from permissions.audit.witness import AuditWitness
 from permissions.changes import PermissionChanges
+from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from resolvers.live import Broker, RedisBroker
 
@@ -27,6 +30,7 @@ class Services:
     redis: Redis
     broker: Broker
     authentication: Authentication
+    rotation: KeyRotation
     permissions: PermissionStore
     changes: PermissionChanges
     tree: MessageTree
@@ -50,7 +54,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     ):
         changes = PermissionChanges(permissions, announcer(broker), audit.changed)
         tree = MessageTree(database.db, tree_limits(settings))
-        yield Services(database, redis, broker, authentication, permissions, changes, tree, audit)
+        rotation = KeyRotation(authentication.keys, key_announcer(broker), audit)
+        await rotation.adopt_algorithm()
+        async with following_keys(broker, rotation, settings.signing_key_days):
+            yield Services(database, redis, broker, authentication, rotation, permissions, changes, tree, audit)
 
 
 def tree_limits(settings: Settings) -> TreeLimits:

@@ -22,6 +22,13 @@ class Action(StrEnum):
     USER_READ_EMAIL = "user:read_email"
     USER_LIST = "user:list"
     USER_UPDATE = "user:update"
+    USER_CREATE = "user:create"
+    """Accounts of persons; they start without roles and attributes."""
+    USER_DISABLE = "user:disable"
+    """Close an account, or open it again."""
+    USER_RESET_PASSWORD = "user:reset_password"  # noqa: S105 - an action
+    USER_MANAGE_SERVICES = "user:manage_services"
+    """Make accounts of services, and give them other secrets."""
 
     SESSION_READ = "session:read"
     SESSION_END = "session:end"
@@ -37,6 +44,8 @@ class Action(StrEnum):
     """Asking what somebody else may do, and why."""
     PERMISSION_EVALUATE = "permission:evaluate"
     """Asking for the decisions about everybody's requests to another service: what such a service does."""
+
+    SIGNING_KEY_ROTATE = "signing_key:rotate"
 
     AUDIT_READ = "audit:read"
     SCHEMA_INTROSPECT = "schema:introspect"

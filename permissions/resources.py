@@ -23,6 +23,7 @@ AUDIT: Final = "audit"
 ROLE: Final = "role"
 POLICY: Final = "policy"
 PERMISSION: Final = "permission"
+SIGNING_KEY: Final = "signing_key"
 
 FIELDS: Final[Mapping[str, Fields]] = {
     CONVERSATION: Fields({"id": "_id", "owner_id": "owner_id"}),
@@ -74,6 +75,7 @@ TYPES: Final[Mapping[str, ResourceType]] = {
         resource_type(PERMISSION, verbs(PERMISSION), attributes=PERSONAL),
         resource_type(AUDIT, verbs(AUDIT), attributes=RECORDED, fields=FIELDS[AUDIT]),
         resource_type("schema", verbs("schema")),
+        resource_type(SIGNING_KEY, verbs(SIGNING_KEY)),
     )
 }
 """The types that are built in. A stored type of the name `user` may declare further attributes of accounts."""

@@ -15,6 +15,7 @@ from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
 from permissions.authn.principal import Client, Principal
 from permissions.changes import PermissionChanges
+from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from resolvers.live import Broker
 from resolvers.loaders import Loaders
@@ -33,6 +34,7 @@ class Context:
     tree: MessageTree
     broker: Broker
     accounts: Accounts
+    rotation: KeyRotation
     permissions: PermissionStore
     changes: PermissionChanges
     audit: AuditLog

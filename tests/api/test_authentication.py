@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
-from api.authentication import Authentication, jwks_route, open_authentication
+from api.authentication import Authentication, open_authentication
+from api.jwks import jwks_route
 from api.settings import Settings
 from models.database import Database
 from permissions.authn.accounts import Signed
@@ -79,7 +80,7 @@ async def test_the_public_keys_are_published_and_may_be_cached(authentication: A
         answer = await client.get("/.well-known/jwks.json")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/jwk-set+json"
-    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert answer.headers["cache-control"] == "public, max-age=60"
     key = jwt.PyJWKSet.from_dict(answer.json())[jwt.get_unverified_header(signed.access_token)["kid"]]
     claims = jwt.decode(signed.access_token, key, algorithms=["EdDSA"], audience="parley", issuer="parley")
     assert claims["sub"] == str(signed.user.id)

@@ -71,13 +71,14 @@ class KeyRing:
         self._loading = asyncio.Lock()
 
     async def ensure(self) -> None:
-        """Load the ring. Make its first key where there is none, and the next where the setting names another
-        algorithm. Raise `KeyRingError` if its newest key was encrypted with another secret.
+        """Load the ring; make its first key where there is none.
+
+        Of several starting processes one makes it, and the others use that one. Raise `KeyRingError` if the newest key
+        was encrypted with another secret.
         """
         await self.load()
-        newest = self.newest
-        if newest is None or newest.algorithm != self.algorithm:
-            await storage.insert(await self._made((newest.number if newest else 0) + 1))
+        if self.newest is None:
+            await storage.insert(await self._made(1))
             await self.load()
         self.signer()
         await self.tidy()

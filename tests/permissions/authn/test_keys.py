@@ -6,12 +6,15 @@ from base64 import urlsafe_b64decode
 import jwt
 import pytest
 from beanie import PydanticObjectId
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from models.clock import now
 from models.database import Database
 from models.signing_key import SigningKey
 from permissions.authn.errors import KeyRingError
 from permissions.authn.keys import KeyRing
-from permissions.authn.principal import Principal, new_id
+from permissions.authn.principal import new_id
+from permissions.authn.sessions import Session
 from permissions.authn.tokens import Tokens
 from tests.database_calls import database_calls
 from tests.permissions.authn.conftest import SECRET
@@ -24,10 +27,17 @@ async def a_ring() -> KeyRing:
     return ring
 
 
+def raw(ring: KeyRing) -> bytes:
+    """The secret part of the key that signs."""
+    private = ring.signer().private
+    assert isinstance(private, Ed25519PrivateKey)
+    return private.private_bytes_raw()
+
+
 async def test_of_many_workers_that_start_at_once_one_makes_the_key(database: Database) -> None:
     rings = await asyncio.gather(*(a_ring() for _ in range(10)))
     assert len({ring.signer().kid for ring in rings}) == 1
-    assert len({ring.signer().private.private_bytes_raw() for ring in rings}) == 1
+    assert len({raw(ring) for ring in rings}) == 1
     assert await SigningKey.get_pymongo_collection().count_documents({}) == 1
 
 
@@ -38,7 +48,7 @@ async def test_a_second_start_finds_the_key_again(database: Database) -> None:
 async def test_the_private_key_is_stored_sealed(database: Database) -> None:
     ring = await a_ring()
     (stored,) = await SigningKey.find_all().to_list()
-    assert ring.signer().private.private_bytes_raw() not in stored.encrypted_private_key
+    assert raw(ring) not in stored.encrypted_private_key
 
 
 async def test_another_secret_is_told_what_to_do(database: Database) -> None:
@@ -88,11 +98,14 @@ async def test_a_key_made_elsewhere_is_found_at_its_first_token(database: Databa
     assert early.signer().kid == kid
 
 
+def a_session() -> Session:
+    """Somebody's."""
+    return Session(new_id(), PydanticObjectId(), None, None, now(), now(), now())
+
+
 async def test_others_verify_our_tokens_with_the_published_keys(database: Database) -> None:
     ring = await a_ring()
-    token = Tokens(ring, issuer="parley", audience="parley", lifetime=900).issue(
-        Principal(PydanticObjectId(), new_id())
-    )
+    token = Tokens(ring, issuer="parley", audience="parley", lifetime=900).issue(a_session())
     published = jwt.PyJWKSet.from_dict(ring.jwks())
     key = published[jwt.get_unverified_header(token)["kid"]]
     assert jwt.decode(token, key, algorithms=["EdDSA"], audience="parley", issuer="parley")["sub"]

@@ -23,6 +23,7 @@ from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.registration import NewUser
 from permissions.builtin import ensure_demo_roles, ensure_policies
 from permissions.changes import PermissionChanges
+from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from resolvers.account.mutations import Mutation
 from resolvers.account.queries import Query
@@ -52,6 +53,7 @@ class World:
 
     database: Database
     accounts: Accounts
+    rotation: KeyRotation
     audit: AuditLog
     people: dict[str, User]
     schema: strawberry.Schema
@@ -71,6 +73,7 @@ class World:
             tree=MessageTree(self.database.db, TreeLimits()),
             broker=MemoryBroker(),
             accounts=self.accounts,
+            rotation=self.rotation,
             permissions=self.store,
             changes=PermissionChanges(self.store),
             audit=self.audit,
@@ -88,7 +91,7 @@ async def world(database: Database, redis: Redis, audit: AuditLog) -> AsyncItera
     await keys.ensure()
     accounts = new_worker(redis, keys, passwords)
     people = {name: await _person(accounts, name, role) for name, role in PEOPLE.items()}
-    yield World(database, accounts, audit, people, strawberry.Schema(Query, Mutation))
+    yield World(database, accounts, KeyRotation(keys), audit, people, strawberry.Schema(Query, Mutation))
     passwords.close()
 
 

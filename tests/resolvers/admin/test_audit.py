@@ -229,6 +229,7 @@ def context(served: Served, name: str, access: Access) -> Context:
         tree=services.tree,
         broker=services.broker,
         accounts=services.authentication.accounts,
+        rotation=services.rotation,
         permissions=services.permissions,
         changes=services.changes,
         audit=services.audit,

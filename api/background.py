@@ -1,0 +1,23 @@
+"""Tasks that run beside requests for as long as a worker serves."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+INSIST_SECONDS: Final = 0.1
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` for the length of the block, and end it then."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        while not task.done():  # `asyncio.wait_for`, inside of asking Redis, may swallow a cancellation (Python 3.11)
+            task.cancel()
+            await asyncio.wait({task}, timeout=INSIST_SECONDS)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
