@@ -74,8 +74,9 @@ class Served:
         user = self.people[name]
         accounts = self.services.authentication.accounts
         principal = Principal(user.id, new_id())
-        await accounts.sessions.open(principal, digest(accounts.refresh_tokens.issue(principal)), "test", Client())
-        return Caller(self.http, user, accounts.tokens.issue(principal))
+        refresh = digest(accounts.refresh_tokens.issue(principal))
+        session = await accounts.sessions.open(principal, refresh, "test", Client())
+        return Caller(self.http, user, accounts.tokens.issue(session))
 
     @property
     def nobody(self) -> Caller:

@@ -18,7 +18,7 @@ from permissions.authn.errors import BadCredentialsError, ServiceNameError
 from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
-from permissions.authn.sessions import Sessions
+from permissions.authn.sessions import DISABLED, Sessions
 from permissions.authn.tokens import Tokens
 from permissions.authn.witness import UNSEEN, SignIn, Witness
 
@@ -63,16 +63,24 @@ class ServiceAccounts:
         async with self.attempts.one(name, client.ip, everywhere=False):  # nobody guesses 256 bits
             account = await self._proven(name, secret, client)
         principal, lifetime = Principal(account.id, new_id()), timedelta(seconds=self.tokens.lifetime)
-        await self.sessions.open(principal, NO_REFRESH, DEVICE, client, lifetime)
-        return Granted(self.tokens.issue(principal), self.tokens.lifetime)
+        session = await self.sessions.open(principal, NO_REFRESH, DEVICE, client, lifetime)
+        if not _accepts(await _find(name), secret):  # else the secret was renewed, or the account closed, meanwhile
+            await self.sessions.end(principal, DISABLED)
+            raise BadCredentialsError
+        return Granted(self.tokens.issue(session), self.tokens.lifetime)
 
     async def _proven(self, name: str, secret: str, client: Client) -> User:
         account = await _find(name)
-        known = account.client_secret if account and not account.disabled else None
-        if not hmac.compare_digest(digest(secret), known or NOBODYS) or account is None:
+        if not _accepts(account, secret) or account is None:
             await self.witness.saw(SignIn.FAILED, account.id if account else None, client)
             raise BadCredentialsError
         return account
+
+
+def _accepts(account: User | None, secret: str) -> bool:
+    """Whether it is the account's secret: an account without one, a closed one, and none at all take as long."""
+    known = account.client_secret if account and not account.disabled else None
+    return hmac.compare_digest(digest(secret), known or NOBODYS) and known is not None
 
 
 async def register_service(passwords: Passwords, name: str) -> tuple[User, str]:

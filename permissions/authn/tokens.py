@@ -3,9 +3,9 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 from beanie import PydanticObjectId
@@ -14,13 +14,18 @@ from permissions.authn.compact import MAX_TOKEN_CHARACTERS, parse
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
 from permissions.authn.keys import ALGORITHMS, KeyRing, VerifyingKey
 from permissions.authn.principal import Principal, new_id
+from permissions.authn.revocation.addresses import read_address
+from permissions.authn.revocation.judged import Judged, addresses_of
+from permissions.authn.sessions import Session
 
 TYPE: Final = "at+jwt"
 CLOCK_SKEW_SECONDS: Final = 5
 """How far another machine's clock may be ahead of ours. An expiry gets no such grace."""
 
 MAX_LIFETIME_SECONDS: Final = 3600
-"""The longest life that settings allow. A worker with a shorter one accepts what the others issued."""
+"""The longest life that settings allow. A worker with a shorter one accepts what others issued, for so long."""
+DEVICE_CHARACTERS: Final = 200
+MAX_ADDRESS_CHARACTERS: Final = 100
 
 KEY_REVOKED: Final = "key_revoked"
 """The reason for whoever holds a token of a key that was taken back. His session goes on: a refresh helps."""
@@ -44,6 +49,19 @@ class AccessToken:
     kid: str
     issued_at: int
     expires_at: int
+    auth_time: int
+    """When the session was opened."""
+    ip: str | None
+    """The address that it was issued to."""
+    device: str | None
+    """What the session's device is called."""
+    judged: Judged = field(repr=False)
+    """What revocations look at."""
+
+    def circumstances(self) -> dict[str, Any]:
+        """What conditions read as `env.device` (the client's own words) and `env.session_age` (seconds)."""
+        known: dict[str, Any] = {"session_age": max(0, int(time.time()) - self.auth_time)}
+        return known if self.device is None else known | {"device": self.device}
 
 
 class Tokens:
@@ -56,19 +74,27 @@ class Tokens:
         self.lifetime = lifetime
         self._verified: dict[bytes, AccessToken] = {}
 
-    def issue(self, principal: Principal) -> str:
-        """A token for `principal`, signed with the present key."""
-        key, moment = self._keys.signer(), int(time.time())
+    def issue(self, session: Session) -> str:
+        """A token for `session`, as it is used now, signed with the present key."""
+        key, (moment, moment_ms) = self._keys.signer(), divmod(time.time_ns() // 1_000_000, 1_000)
+        opened, opened_ms = divmod(round(session.created_at.timestamp() * 1_000), 1_000)
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": str(principal.user_id),
-            "sid": principal.session_id,
+            "sub": str(session.user_id),
+            "sid": session.id,
             "jti": new_id(),
             "iat": moment,
+            "iat_ms": moment_ms,
             "nbf": moment,
             "exp": moment + self.lifetime,
+            "auth_time": opened,
+            "auth_time_ms": opened_ms,
         }
+        if session.ip and read_address(session.ip):
+            claims["ip"] = session.ip
+        if session.device:
+            claims["device"] = session.device
         return jwt.encode(claims, key.private, key.algorithm, {"typ": TYPE, "kid": key.kid})
 
     async def verify(self, token: str) -> AccessToken:
@@ -110,21 +136,43 @@ class Tokens:
         subject, session, jti = (claims.get(name) for name in ("sub", "sid", "jti"))
         if not (_has_form(subject, _SUB) and _has_form(session, _ID) and _has_form(jti, _ID)):
             raise UnauthenticatedError("token names nobody")
-        issued, expires = _times(claims)
+        times = _times(claims, self.lifetime)
+        ip, device = _text(claims, "ip", MAX_ADDRESS_CHARACTERS), _text(claims, "device", DEVICE_CHARACTERS)
+        if ip is not None and read_address(ip) is None:
+            raise UnauthenticatedError("token has an odd `ip`")
         principal = Principal(PydanticObjectId(subject), str(session))
-        return AccessToken(principal, str(jti), kid, issued, expires)
+        judged = Judged(
+            session_id=principal.session_id,
+            user_id=principal.user_id,
+            opened=times.opened * 1_000 + _milliseconds(claims.get("auth_time_ms")),
+            addresses=addresses_of(ip),
+            device=device,
+            jti=str(jti),
+            key_id=kid,
+            issued=times.issued * 1_000 + _milliseconds(claims.get("iat_ms")),
+        )
+        return AccessToken(principal, str(jti), kid, times.issued, times.expires, times.opened, ip, device, judged)
 
 
-def _times(claims: Mapping[str, Any]) -> tuple[int, int]:
-    issued, not_before, expires = (_seconds(claims.get(name)) for name in ("iat", "nbf", "exp"))
+class _Times(NamedTuple):
+    issued: int
+    expires: int
+    opened: int
+
+
+def _times(claims: Mapping[str, Any], lifetime: int) -> _Times:
+    issued, not_before, expires, opened = (_seconds(claims.get(name)) for name in ("iat", "nbf", "exp", "auth_time"))
     moment = time.time()
     if max(issued, not_before) > moment + CLOCK_SKEW_SECONDS:
         raise UnauthenticatedError("token is not valid yet")
+    if opened > issued + CLOCK_SKEW_SECONDS:
+        raise UnauthenticatedError("token is older than its session")
     if expires - issued > MAX_LIFETIME_SECONDS:
         raise UnauthenticatedError("token lives too long")
+    expires = min(expires, issued + lifetime)
     if expires <= moment:
         raise TokenExpiredError
-    return issued, expires
+    return _Times(issued, expires, opened)
 
 
 def _require_signature(token: str, key: VerifyingKey) -> None:
@@ -142,4 +190,20 @@ def _seconds(value: object) -> int:
     # `type`, not `isinstance`: JSON's true is an int to Python.
     if type(value) is not int or not 0 < value < 2**53:
         raise UnauthenticatedError("token has no usable times")
+    return value
+
+
+def _milliseconds(value: object) -> int:
+    """The part of a moment that its seconds leave out."""
+    if type(value) is not int or not 0 <= value < 1_000:
+        raise UnauthenticatedError("token has no usable times")
+    return value
+
+
+def _text(claims: Mapping[str, Any], name: str, longest: int) -> str | None:
+    if name not in claims:
+        return None
+    value = claims[name]
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
+        raise UnauthenticatedError(f"token has an odd `{name}`")
     return value

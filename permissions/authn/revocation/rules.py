@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from beanie import PydanticObjectId
 
-from permissions.authn.revocation.addresses import BITS
-from permissions.authn.revocation.criteria import Criteria, Network
+from permissions.authn.revocation.addresses import BITS, Network
+from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.judged import Judged
 
 

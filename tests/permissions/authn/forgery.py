@@ -48,6 +48,9 @@ class Forger:
             "iat": moment,
             "nbf": moment,
             "exp": moment + 900,
+            "iat_ms": 0,
+            "auth_time": changes.get("iat", moment),
+            "auth_time_ms": 0,
         }
         return {name: value for name, value in (claims | changes).items() if value is not MISSING}
 
@@ -163,6 +166,15 @@ def _claims() -> Iterator[tuple[str, Attack]]:
     for claim in ("iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"):
         for value in wrong:
             yield f"{claim} {_shown(value)}", with_claims(**{claim: value})
+    for claim in ("iat_ms", "auth_time", "auth_time_ms"):
+        for value in (*texts, None, True, -1, 1.5, 10**30, [], {}, MISSING):
+            yield f"{claim} {_shown(value)}", with_claims(**{claim: value})
+    for claim in ("ip", "device"):
+        for value in ("", None, True, 0, 1.5, [], {}, "\x00", "a\nb", "\ud800", "x" * 1_000):
+            yield f"{claim} {_shown(value)}", with_claims(**{claim: value})
+    yield "ip is none", with_claims(ip="192.0.2.256")
+    for claim in ("iat_ms", "auth_time_ms"):
+        yield f"{claim} of more than a second", with_claims(**{claim: 1_000})
     subjects = ("0" * 23, "G" * 24, "A" * 24, "\N{ARABIC-INDIC DIGIT ZERO}" * 24, "0" * 24 + "\n")
     for subject in subjects:
         yield f"sub {subject!r}", with_claims(sub=subject)
@@ -179,6 +191,7 @@ def _times() -> Iterator[tuple[str, Attack]]:
     yield "lives for a day", at(exp=86_400)
     yield "lives for a hundred years", at(exp=100 * 365 * 86_400)
     yield "issued long ago, good until now", at(iat=-90_000, nbf=-90_000, exp=60)
+    yield "of a session that is opened tomorrow", at(auth_time=86_400)
     yield "times as text", with_claims(exp=str(int(time.time()) + 60))
     yield "times as floats", with_claims(exp=float(int(time.time()) + 60))
 
