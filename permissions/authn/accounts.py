@@ -4,16 +4,22 @@ from dataclasses import dataclass
 
 from beanie import PydanticObjectId
 
-from models.user import User, email_key
+from models.user import User
 from permissions.authn.attempts import Attempts
 from permissions.authn.availability import answering
+from permissions.authn.credentials import CHANGED, Credentials
 from permissions.authn.endings import UNHEARD, Endings
-from permissions.authn.errors import BadCredentialsError, TokenReusedError, TokenRevokedError
+from permissions.authn.errors import (
+    BadCredentialsError,
+    PasswordChangeRequiredError,
+    TokenReusedError,
+    TokenRevokedError,
+)
 from permissions.authn.gate import SessionGate
 from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import RefreshTokens, digest
-from permissions.authn.registration import MAX_EMAIL_CHARACTERS, NewUser, register
+from permissions.authn.registration import NewUser, register
 from permissions.authn.revocation.revoker import Revoker
 from permissions.authn.sessions import DISABLED, LOGGED_OUT, REUSED, Rotated, Session, Sessions
 from permissions.authn.tokens import Tokens
@@ -49,25 +55,21 @@ class Accounts:
         """How sessions end before their time."""
         return Endings(self.sessions, self.revoker)
 
+    @property
+    def credentials(self) -> Credentials:
+        """Passwords, and what changing one ends."""
+        return Credentials(self.passwords, self.attempts, self.endings, self.witness)
+
     async def login(self, email: str, password: str, client: Client, device: str | None = None) -> Signed:
         """Start a session.
 
-        Raise `BadCredentialsError`, the same for all that may be wrong and after the same work, or
-        `TooManyAttemptsError`.
+        Raise as `Credentials.prove`, and `PasswordChangeRequiredError` where the password lets one choose another only.
         """
-        key = email_key(email)
-        async with self.attempts.one(key, client.ip):
-            user = await self._proven(key, password, client)
-        await self._renew_hash(user, password)
+        user = await self.credentials.prove(email, password, client)
+        if user.must_change_password:
+            raise PasswordChangeRequiredError
+        await self.credentials.renew_hash(user, password)
         return await self._sign_in(user, client, device)
-
-    async def _proven(self, key: str, password: str, client: Client) -> User:
-        user = await _by_email(key)
-        matches = await self.passwords.verify(password, user.password_hash if user else None)
-        if user is None or user.disabled or not matches:
-            await self.witness.saw(SignIn.FAILED, user.id if user else None, client)
-            raise BadCredentialsError
-        return user
 
     async def refresh(self, refresh_token: str, client: Client) -> Signed:
         """Swap a refresh token for a new pair. It works once, but for the same client's repeats within the leeway.
@@ -107,6 +109,9 @@ class Accounts:
         for ended in await self.endings.surplus(others):
             await self.witness.saw(SignIn.DISPLACED, user.id, client, ended.id)
         session = await self.sessions.open(principal, digest(refresh), device, client)
+        if not await self.credentials.still_stands(user):
+            await self.endings.one(principal, CHANGED, wait=False)
+            raise BadCredentialsError
         if not any((other.device, other.agent) == (session.device, session.agent) for other in others):
             await self.witness.saw(SignIn.NEW_DEVICE, user.id, client, session.id)
         return self._signed(principal, refresh, user, session)
@@ -125,31 +130,9 @@ class Accounts:
             self.gate.forget(principal)
 
     def _signed(self, principal: Principal, refresh: str, user: User, session: Session) -> Signed:
-        return Signed(self.tokens.issue(principal), refresh, self.tokens.lifetime, user, session)
-
-    async def _renew_hash(self, user: User, password: str) -> None:
-        """Keep the password under today's parameters, unless it has been changed meanwhile."""
-        if not self.passwords.outdated(user.password_hash):
-            return
-        renewed = await self.passwords.rehash(password)
-        same = {"$eq": ["$password_hash", {"$literal": user.password_hash}]}
-        chosen = {"$cond": [same, {"$literal": renewed}, "$password_hash"]}
-        async with answering("MongoDB"):
-            await User.get_pymongo_collection().update_one({"_id": user.id}, [{"$set": {"password_hash": chosen}}])
-
-
-async def _by_email(key: str) -> User | None:
-    if len(key) > MAX_EMAIL_CHARACTERS or not _is_text(key):
-        return None
-    async with answering("MongoDB"):
-        return await User.find_one({"email_key": key})
+        return Signed(self.tokens.issue(session), refresh, self.tokens.lifetime, user, session)
 
 
 async def _by_id(user_id: PydanticObjectId) -> User | None:
     async with answering("MongoDB"):
         return await User.find_one({"_id": user_id})
-
-
-def _is_text(value: str) -> bool:
-    """Half of a surrogate pair comes through JSON, but no store takes it."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)

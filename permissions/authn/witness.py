@@ -19,6 +19,8 @@ class SignIn(StrEnum):
     REUSED = "refresh_token.reused"
     """Somebody has a copy of a refresh token; the session is over."""
     CREATED = "account.created"
+    PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - a kind of record
+    """By its owner, who has shown the old one."""
 
 
 class Witness(Protocol):
