@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from api.cli import audit, importing, policies, serve, service_accounts, settings, store, users
+from api.cli import audit, importing, policies, serve, service_accounts, settings, signing_keys, store, users
 from api.cli.problems import explain
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(policies.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(service_accounts.app, name="service")
+app.add_typer(signing_keys.app, name="keys")
 
 
 def main() -> None:
