@@ -11,6 +11,7 @@ from models.conversation import Conversation, Reader
 from models.permission_change import PermissionChange
 from models.policy import Policy
 from models.resource_type import ResourceType
+from models.revocation_rule import RevocationRule
 from models.role import Role, RoleAssignment
 from models.signing_key import SigningKey
 from models.user import User
@@ -25,6 +26,7 @@ DOCUMENTS: Final[list[type[Document]]] = [
     Policy,
     Reader,
     ResourceType,
+    RevocationRule,
     Role,
     RoleAssignment,
     SigningKey,

@@ -14,6 +14,7 @@ from models.migrations import (
     m0003_audit,
     m0004_conditions_as_text,
     m0005_signing_keys,
+    m0006_revocation_rules,
 )
 
 
@@ -31,6 +32,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0003_audit", m0003_audit.apply),
     Migration("0004_conditions_as_text", m0004_conditions_as_text.apply),
     Migration("0005_signing_keys", m0005_signing_keys.apply),
+    Migration("0006_revocation_rules", m0006_revocation_rules.apply),
 )
 
 
