@@ -16,7 +16,9 @@ from api.operations import OwnContext
 from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
+from resolvers.account import password_mutations
 from resolvers.account import queries as account_queries
+from resolvers.admin import account_mutations as admin_account_mutations
 from resolvers.admin import audit, keys, promotions, questions, rule_mutations, rule_queries
 from resolvers.chat import events, subscriptions
 from resolvers.chat import mutations as chat_mutations
@@ -51,6 +53,8 @@ def build_schema() -> Schema:
         mutation=_merged(
             "Mutation",
             account_mutations.Mutation,
+            password_mutations.Mutation,
+            admin_account_mutations.Mutation,
             rule_mutations.Mutation,
             promotions.Mutation,
             keys.Mutation,

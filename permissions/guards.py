@@ -14,7 +14,7 @@ from permissions.access import Access
 from permissions.actions import Action
 from permissions.engine.facts import Resource
 
-PUBLIC: Final = frozenset({"login", "logout", "me", "refreshSession"})
+PUBLIC: Final = frozenset({"changePassword", "login", "logout", "me", "refreshSession"})
 """Root fields that anybody may ask for."""
 
 

@@ -10,6 +10,7 @@ import strawberry
 from models.database import Database
 from models.tree import MessageTree
 from permissions.access import Access, Takings
+from permissions.administration import Administration
 from permissions.audit.events import Origin
 from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
@@ -55,6 +56,11 @@ class Context:
     def origin(self) -> Origin:
         """Who asks and from where, as the audit log has it."""
         return Origin.of(self.principal, self.client)
+
+    @property
+    def administration(self) -> Administration:
+        """What may be done to others' accounts."""
+        return Administration(self.changes, self.accounts.credentials, self.audit.write)
 
     async def settle(self) -> None:
         """Have what was decided written down, before anybody is told. Raise `PyMongoError` if it can't be.

@@ -51,6 +51,12 @@ class User(Node):
     def attributes(self) -> JSON | None:
         return JSON(self.stored.attributes)
 
+    @strawberry.field(
+        description="Whether it was closed: nobody signs in to it.", permission_classes=[may(Action.USER_READ)]
+    )
+    def disabled(self) -> bool | None:
+        return self.stored.disabled
+
     @strawberry.field(description="Where it is signed in now, newest first. Needs `session:read`.")
     async def sessions(self, info: Info) -> list["Session"]:
         # Without an id it stands for all of the account's sessions, of which there may be none.

@@ -6,11 +6,11 @@ from beanie import PydanticObjectId
 from models import role as stored_roles
 from models.clock import now
 from permissions.actions import Action
-from permissions.changes import Changer
 from permissions.guards import may
 from permissions.resources import policy_resource, role_resource, user_resource
 from resolvers.account.reach import readable_user
 from resolvers.account.types import Role, RoleAssignment, User
+from resolvers.admin.changer import changer
 from resolvers.admin.rule_inputs import (
     AssignRoleInput,
     EndRoleAssignmentInput,
@@ -45,14 +45,14 @@ class Mutation:
     async def create_role(self, info: Info, input: RoleInput) -> RolePayload:
         info.context.access.require(Action.ROLE_WRITE, role_resource(input.name))
         role = stored_roles.Role(id=input.name, **role_fields(input))
-        return await _role(info.context, input.name, await info.context.changes.create_role(role, _changer(info)))
+        return await _role(info.context, input.name, await info.context.changes.create_role(role, changer(info)))
 
     @strawberry.mutation(
         description="Change a role; what is left out stays as it is.", permission_classes=[may(Action.ROLE_WRITE)]
     )
     async def update_role(self, info: Info, input: RoleInput) -> RolePayload:
         info.context.access.require(Action.ROLE_WRITE, role_resource(input.name))
-        revision = await info.context.changes.update_role(input.name, role_fields(input), _changer(info))
+        revision = await info.context.changes.update_role(input.name, role_fields(input), changer(info))
         return await _role(info.context, input.name, revision)
 
     @strawberry.mutation(
@@ -63,7 +63,7 @@ class Mutation:
         self, info: Info, name: str, cascade: bool = False, reason: str | None = None
     ) -> DeleteRolePayload:
         info.context.access.require(Action.ROLE_WRITE, role_resource(name))
-        revision = await info.context.changes.delete_role(name, _changer(info), reason, cascade=cascade)
+        revision = await info.context.changes.delete_role(name, changer(info), reason, cascade=cascade)
         info.context.loaders.forget_rules()
         return DeleteRolePayload(name=name, permissions_token=permissions_token(revision))
 
@@ -84,7 +84,7 @@ class Mutation:
             granted_at=now(),
             reason=input.reason,
         )
-        revision = await info.context.changes.assign(assignment, _changer(info))
+        revision = await info.context.changes.assign(assignment, changer(info))
         return await _assignment(info.context, assignment.id, revision)
 
     @strawberry.mutation(
@@ -96,7 +96,7 @@ class Mutation:
         if stored is None:
             raise NotFoundError("RoleAssignment")
         info.context.access.require(Action.ROLE_ASSIGN, role_resource(stored.role))
-        revision = await info.context.changes.end_assignment(id_, _changer(info), input.reason)
+        revision = await info.context.changes.end_assignment(id_, changer(info), input.reason)
         return await _assignment(info.context, id_, revision)
 
     @strawberry.mutation(
@@ -105,7 +105,7 @@ class Mutation:
     async def put_policy(self, info: Info, input: PolicyInput) -> PolicyPayload:
         info.context.access.require(Action.POLICY_WRITE, policy_resource(input.name))
         policy = policy_of(input)
-        revision = await info.context.changes.put_policy(policy, _changer(info))
+        revision = await info.context.changes.put_policy(policy, changer(info))
         stored = (await info.context.permissions.ground()).state.policies.get(policy.id, policy)
         return PolicyPayload(policy=Policy.of(stored), permissions_token=permissions_token(revision))
 
@@ -115,7 +115,7 @@ class Mutation:
     )
     async def put_resource_type(self, info: Info, input: ResourceTypeInput) -> ResourceTypePayload:
         info.context.access.require(Action.POLICY_WRITE, policy_resource(input.name))
-        revision = await info.context.changes.put_resource_type(resource_type_of(input), _changer(info))
+        revision = await info.context.changes.put_resource_type(resource_type_of(input), changer(info))
         known = (await info.context.permissions.ground()).state.known_types[input.name]
         return ResourceTypePayload(resource_type=ResourceType.of(known), permissions_token=permissions_token(revision))
 
@@ -130,18 +130,10 @@ class Mutation:
         info.context.access.require(Action.USER_UPDATE, user_resource(user))
         if not isinstance(input.attributes, dict):
             raise BadInputError("attributes", "must be an object")
-        revision = await info.context.changes.set_attributes(user.id, input.attributes, _changer(info), input.reason)
+        revision = await info.context.changes.set_attributes(user.id, input.attributes, changer(info), input.reason)
         info.context.loaders.users.clear(user.id)
         changed = await info.context.loaders.users.load(user.id) or user
         return UserAttributesPayload(user=User.of(changed), permissions_token=permissions_token(revision))
-
-
-def _changer(info: Info) -> Changer:
-    """Who asks; the guards let nobody in who isn't signed in."""
-    principal = info.context.principal
-    if principal is None:
-        raise NotFoundError("User")
-    return Changer(principal.user_id, info.context.origin)
 
 
 async def _role(context: Context, name: str, revision: int) -> RolePayload:
