@@ -17,7 +17,7 @@ from permissions.engine.resource_type import ResourceType, resource_type
 from permissions.engine.roles import RoleGraph
 from permissions.engine.rulebook import Grant, Policy, Role
 from permissions.engine.rules import Effect
-from permissions.engine.snapshot import CompiledRoles, Conventions, Snapshot
+from permissions.engine.snapshot import Conventions, Snapshot
 from permissions.resources import TYPES, USER
 
 Record = Mapping[str, Any]
@@ -85,14 +85,15 @@ class State:
         return [policy for policy in self.policies.values() if policy.mode is PolicyMode.SHADOW]
 
     def snapshot(self, revision: int, like: "tuple[State, Snapshot] | None" = None) -> Snapshot:
-        """Compiled; `like` is another state and its snapshot, whose roles are taken over if they are the same."""
+        """Compiled; `like` is another state and its snapshot, from which what is the same is taken over."""
         known = like[1].compiled if like and like[0].roles is self.roles else None
         return Snapshot(
-            known or CompiledRoles(map(engine_role, self.roles.values())),
+            known or map(engine_role, self.roles.values()),
             map(engine_policy, self.enforced),
             shadows=map(engine_policy, self.shadows),
             revision=str(revision),
             conventions=Conventions.of(self.known_types.values()),
+            like=like[1] if like else None,
         )
 
     @cached_property

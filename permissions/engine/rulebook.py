@@ -56,8 +56,13 @@ class RuleIndex:
 
     def of(self, action: str, levels: Iterable[str] = ()) -> list[Rule]:
         """Every rule that speaks of `action`, or of one of the levels that contain it, each once."""
-        patterns = (action, *levels, f"{resource_type(action)}:*", "*")
-        return list(dict.fromkeys(rule for each in patterns for rule in self._by_pattern.get(each, ())))
+        found = (rule for pattern in patterns(action, levels) for rule in self._by_pattern.get(pattern, ()))
+        return list(dict.fromkeys(found))
+
+
+def patterns(action: str, levels: Iterable[str] = ()) -> tuple[str, ...]:
+    """Whatever a rule may name that speaks of `action`: itself, the levels that contain it, and what is wider."""
+    return (action, *levels, f"{resource_type(action)}:*", "*")
 
 
 def checked(pattern: str) -> str:

@@ -1,5 +1,6 @@
 """All roles and policies of a moment, compiled: what decides."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -12,11 +13,15 @@ from permissions.engine.filters import Fields, alternatives, is_listable
 from permissions.engine.plans import Plan, verdict
 from permissions.engine.resource_type import ResourceType
 from permissions.engine.roles import RoleGraph
-from permissions.engine.rulebook import Policy, Role, RuleIndex, rules_of_policy, rules_of_role
+from permissions.engine.rulebook import Policy, Role, RuleIndex, patterns, rules_of_policy, rules_of_role
 from permissions.engine.rules import Effect, Outcome, Possible, Rule
 
 PLANS: Final = 10_000
 """Plans kept; a snapshot is asked by far fewer combinations of roles than users."""
+
+
+Pairs = tuple[tuple[str, Rule], ...]
+"""A policy's rule, under each of the patterns of its actions."""
 
 
 class Ahead(NamedTuple):
@@ -62,10 +67,24 @@ PLAIN: Final = Conventions({}, {})
 class CompiledRoles:
     """Roles as data, their graph, and their own rules."""
 
-    def __init__(self, roles: Iterable[Role]) -> None:
+    def __init__(self, roles: Iterable[Role], like: "CompiledRoles | None" = None) -> None:
+        """Roles that `like` has, too, are not compiled again."""
         self.by_name: Final = {role.name: role for role in roles}
         self.graph: Final = RoleGraph({role.name: role.inherits for role in self.by_name.values()})
-        self.granted: Final = {role.name: RuleIndex(rules_of_role(role)) for role in self.by_name.values()}
+        self.granted: Final = {role.name: self._granted(role, like) for role in self.by_name.values()}
+        self._speaking: Final[dict[str, list[str]]] = defaultdict(list)
+        for role in self.by_name.values():
+            for pattern in {grant.action for grant in role.grants}:
+                self._speaking[pattern].append(role.name)
+
+    def speaking(self, action: str, levels: Iterable[str] = ()) -> set[str]:
+        """The roles that say something of `action` themselves: few, where there are thousands of roles."""
+        return {role for pattern in patterns(action, levels) for role in self._speaking.get(pattern, ())}
+
+    @staticmethod
+    def _granted(role: Role, like: "CompiledRoles | None") -> RuleIndex:
+        known = like and like.by_name.get(role.name) == role
+        return like.granted[role.name] if like and known else RuleIndex(rules_of_role(role))
 
 
 class Snapshot:
@@ -79,20 +98,28 @@ class Snapshot:
         shadows: Iterable[Policy] = (),
         revision: str = "",
         conventions: Conventions = PLAIN,
+        like: "Snapshot | None" = None,
     ) -> None:
         """Raise `RulesError` where roles or patterns are unusable; a bad condition denies instead.
 
+        What `like` has, too, is not compiled again.
         `shadows` are judged beside each decision, which tells where one of them would turn it round.
         """
         self.revision: Final = revision
-        self.compiled: Final = roles if isinstance(roles, CompiledRoles) else CompiledRoles(roles)
+        self.compiled: Final[CompiledRoles] = (
+            roles if isinstance(roles, CompiledRoles) else CompiledRoles(roles, like.compiled if like else None)
+        )
         self.policies: Final = tuple(policies)
         self.shadows: Final = tuple(shadows)
         self.graph: Final = self.compiled.graph
         self.conventions: Final = conventions
-        self._policies: Final = RuleIndex(pair for policy in self.policies for pair in rules_of_policy(policy))
-        self._shadows: Final = RuleIndex(pair for policy in self.shadows for pair in rules_of_policy(policy))
+        self._rules_of: Final[Mapping[Policy, Pairs]] = _compiled(
+            (*self.policies, *self.shadows), like._rules_of if like else {}
+        )
+        self._policies: Final = RuleIndex(pair for policy in self.policies for pair in self._rules_of[policy])
+        self._shadows: Final = RuleIndex(pair for policy in self.shadows for pair in self._rules_of[policy])
         self._plans: Final[dict[tuple[tuple[str, ...], str], Plan]] = {}
+        self._closures: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
 
     def decide(
         self, subject: Subject, action: str, resource: Resource, env: Env, strategy: ConflictStrategy | None = None
@@ -153,6 +180,7 @@ class Snapshot:
             shadows=self.shadows,
             revision=self.revision,
             conventions=self.conventions,
+            like=self,
         )
 
     def _foresee(
@@ -177,16 +205,29 @@ class Snapshot:
 
     def _make_plan(self, held: tuple[str, ...], action: str) -> Plan:
         levels = self.conventions.levels.get(action, ())
-        policies = self._policies.of(action, levels)
-        own = {role: self._rules(role, action) for role in held}
+        policies, speaking = self._policies.of(action, levels), self.compiled.speaking(action, levels)
+        own = {role: self._rules(role, speaking, action, levels) for role in held}
         rules = dict.fromkeys([*(rule for rules in own.values() for rule in rules), *policies])
         voters = [frozenset([*rules, *policies]) for rules in own.values()] or [frozenset(policies)]
-        roles = sorted({role for each in held for role in self.graph.closure(each)})
-        return Plan(tuple(roles), tuple(rules), tuple(voters), tuple(self._shadows.of(action, levels)))
+        return Plan(self._closure(held), tuple(rules), tuple(voters), tuple(self._shadows.of(action, levels)))
 
-    def _rules(self, held: str, action: str) -> list[Rule]:
-        levels = self.conventions.levels.get(action, ())
-        return [rule for role in self.graph.closure(held) for rule in self.compiled.granted[role].of(action, levels)]
+    def _rules(self, held: str, speaking: set[str], action: str, levels: tuple[str, ...]) -> list[Rule]:
+        roles = (role for role in self.graph.closure(held) if role in speaking)
+        return [rule for role in roles for rule in self.compiled.granted[role].of(action, levels)]
+
+    def _closure(self, held: tuple[str, ...]) -> tuple[str, ...]:
+        """All roles that come with these, in order. It is the same for every action."""
+        known = self._closures.get(held)
+        if known is None:
+            if len(self._closures) >= PLANS:
+                self._closures.clear()
+            known = tuple(sorted({role for each in held for role in self.graph.closure(each)}))
+            self._closures[held] = known
+        return known
+
+
+def _compiled(policies: Iterable[Policy], known: Mapping[Policy, Pairs]) -> Mapping[Policy, Pairs]:
+    return {each: known[each] if each in known else tuple(rules_of_policy(each)) for each in policies}
 
 
 def _turning(

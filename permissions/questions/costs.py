@@ -31,9 +31,17 @@ def cost(world: World, steps: Iterable[Step]) -> float:
 
 
 def power(snapshot: Snapshot, role: str) -> int:
-    """How much a role gives, roughly: the least that does is to be preferred."""
-    grants = (grant.action for each in snapshot.graph.closure(role) for grant in snapshot.roles[each].grants)
-    return sum(next((width for end, width in WIDTHS.items() if _ends(action, end)), 1) for action in grants)
+    """How much a role gives, roughly, `MOST_POWER` at most: the least that does is to be preferred."""
+    power = 0
+    for each in snapshot.graph.closure(role):
+        power += sum(_width(grant.action) for grant in snapshot.roles[each].grants)
+        if power >= MOST_POWER:  # thousands of roles may follow
+            return MOST_POWER
+    return power
+
+
+def _width(pattern: str) -> int:
+    return next((width for end, width in WIDTHS.items() if _ends(pattern, end)), 1)
 
 
 def _ends(action: str, end: str) -> bool:
@@ -63,7 +71,7 @@ def _(step: SetAttribute, world: World) -> float:
 
 @_cost.register
 def _(step: Assign, world: World) -> float:
-    return 3 + min(power(world.snapshot, step.assignment.role), MOST_POWER) / WEIGHT
+    return 3 + power(world.snapshot, step.assignment.role) / WEIGHT
 
 
 @_cost.register

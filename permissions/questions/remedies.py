@@ -87,12 +87,12 @@ def _permitting(world: World, sight: Sight) -> list[Way]:
 
 
 def _of_roles(world: World, facts: Facts) -> Iterator[Way]:
-    snapshot, user = world.snapshot, world.question.subject.id
+    snapshot, user, action = world.snapshot, world.question.subject.id, world.question.action
+    levels = snapshot.conventions.levels.get(action, ())
     granting = [
         (role, rule)
-        for role, index in snapshot.compiled.granted.items()
-        if role not in facts.roles
-        for rule in index.of(world.question.action, snapshot.conventions.levels.get(world.question.action, ()))
+        for role in sorted(snapshot.compiled.speaking(action, levels) - set(facts.roles))
+        for rule in snapshot.compiled.granted[role].of(action, levels)
         if not rule.denies
     ]
     for role, rule in sorted(granting, key=lambda pair: power(snapshot, pair[0]))[:MOST_ROLES]:

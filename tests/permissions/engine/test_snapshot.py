@@ -114,3 +114,34 @@ def test_what_no_filter_can_say_hurts_no_list_where_it_cannot_matter() -> None:
     elsewhere = Subject("bob", attributes={"region": "APAC"})
 
     assert Snapshot(policies=policies).scopes(elsewhere, "report:read", "report", ENV) == ({},)
+
+
+def test_of_thousands_of_roles_only_those_that_speak_of_an_action_are_asked() -> None:
+    roles = [
+        Role("low", grants=(Grant(Effect.ALLOW, "page:*"),)),
+        *(Role(f"r{n}", (f"r{n - 1}" if n else "low",), (Grant(Effect.ALLOW, f"t{n}:read"),)) for n in range(3_000)),
+    ]
+    snapshot = Snapshot([*roles, Role("analyst", ("r2999",), (Grant(Effect.DENY, "*"),))])
+
+    assert snapshot.compiled.speaking("page:read") == {"low", "analyst"}
+    assert snapshot.compiled.speaking("t7:read", ("t7:all",)) == {"r7", "analyst"}
+    assert [rule.id for rule in snapshot.plan(("analyst",), "page:read").rules] == [
+        "role analyst: deny *",
+        "role low: allow page:*",
+    ]
+
+
+def test_what_stays_is_not_compiled_again() -> None:
+    analyst, guest = (Role(name, grants=(Grant(Effect.ALLOW, "page:read"),)) for name in ("analyst", "guest"))
+    kept, dropped = (Policy(name, Effect.ALLOW, ("page:read",), when=OWN) for name in ("kept", "dropped"))
+    before = Snapshot([analyst, guest], [kept, dropped])
+
+    without = before.changed(policies=[kept])
+    other = Snapshot([analyst, Role("guest", grants=(Grant(Effect.DENY, "page:read"),))], [kept], like=before)
+
+    old = {rule.id: rule for rule in before.plan(("analyst", "guest"), "page:read").rules}
+    for snapshot in (without, other):
+        new = {rule.id: rule for rule in snapshot.plan(("analyst", "guest"), "page:read").rules}
+        assert all(old[name] is rule for name, rule in new.items() if name in old)
+        assert "policy dropped" not in new
+    assert not other.decide(Subject("x", (Assignment("guest"),)), "page:read", Resource("page"), ENV)

@@ -8,6 +8,7 @@ from permissions.engine.facts import Assignment
 from permissions.engine.rulebook import Grant, Policy, Role
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
+from permissions.questions.costs import MOST_POWER, power
 from permissions.questions.fixes import Way
 from permissions.questions.question import Question
 from permissions.questions.remedies import remedies
@@ -104,3 +105,13 @@ def test_a_thousand_roles_are_searched_within_bounds() -> None:
     question = world("hierarchy/guest_may_nothing").question
 
     assert remedies(World(Snapshot(roles, denials), question)) == []
+
+
+def test_the_power_of_a_role_is_counted_no_further_than_it_weighs() -> None:
+    chain = [
+        Role(f"r{n}", (f"r{n - 1}",) if n else (), tuple(Grant(Effect.ALLOW, f"t{n}:a{each}") for each in range(3)))
+        for n in range(500)
+    ]
+    snapshot = Snapshot([*chain, Role("boss", ("r0",), (Grant(Effect.ALLOW, "*"),))])
+
+    assert [power(snapshot, role) for role in ("r0", "r1", "boss", "r499")] == [3, 6, 103, MOST_POWER]
