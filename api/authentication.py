@@ -4,21 +4,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from redis.asyncio import Redis
 
+from api.background import running
 from api.settings import Settings
 from permissions.authn.accounts import Accounts
 from permissions.authn.attempts import AttemptLimits, Attempts
 from permissions.authn.errors import KeyRingError, UnauthenticatedError
-from permissions.authn.gate import SessionGate
+from permissions.authn.gate import SessionGate, WhenStale
 from permissions.authn.keys import KeyRing
 from permissions.authn.passwords import Passwords
-from permissions.authn.principal import Principal
 from permissions.authn.refresh import RefreshTokens
+from permissions.authn.revocation.ledger import Ledger
+from permissions.authn.revocation.mirror import Mirror
+from permissions.authn.revocation.revocations import Lives, Revocations
 from permissions.authn.sessions import SessionLimits, Sessions
-from permissions.authn.tokens import Tokens
+from permissions.authn.tokens import CLOCK_SKEW_SECONDS, AccessToken, Tokens
 from permissions.authn.witness import UNSEEN, Witness
+
+SILENT_SECONDS: Final = 60
+"""How long a silent worker may still accept what was revoked, where it does not fail closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,8 @@ class Authenticator:
     tokens: Tokens
     gate: SessionGate
 
-    async def authenticate(self, authorization: str | None) -> Principal | None:
-        """The caller whom `Authorization: Bearer …` proves; None for one who claims nothing.
+    async def authenticate(self, authorization: str | None) -> AccessToken | None:
+        """What `Authorization: Bearer …` proves of the caller; None for one who claims nothing.
 
         Raise `UnauthenticatedError` (or its `TokenExpiredError`, `TokenRevokedError`) for a bad proof, and
         `AuthnUnavailableError` where it can't be checked.
@@ -37,8 +44,8 @@ class Authenticator:
         if authorization is None:
             return None
         token = await self.tokens.verify(_bearer(authorization))
-        await self.gate.require(token.principal)
-        return token.principal
+        self.gate.require(token)
+        return token
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Authentication:
     accounts: Accounts
     authenticator: Authenticator
     keys: KeyRing
+    revocations: Revocations
 
 
 @asynccontextmanager
@@ -62,13 +70,33 @@ async def open_authentication(
     await keys.ensure()
     tokens = _tokens(settings, keys)
     sessions = _sessions(settings, redis)
-    gate = SessionGate(sessions)
+    ledger = Ledger(redis)
+    mirror = Mirror(ledger)
+    revocations = Revocations(ledger, lives(settings), mirror)
+    gate = SessionGate(
+        mirror, stale_seconds=settings.revocation_stale_seconds, when_stale=WhenStale(settings.revocation_when_stale)
+    )
     passwords = Passwords(settings.password_hashers, waiting=settings.password_waiting)
-    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, _attempts(settings, redis), gate, witness)
+    attempts = _attempts(settings, redis)
+    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, attempts, gate, witness, revocations)
+    await mirror.load()
     try:
-        yield Authentication(accounts, Authenticator(tokens, gate), keys)
+        async with running(mirror.follow()), running(mirror.hear()):
+            yield Authentication(accounts, Authenticator(tokens, gate), keys, revocations)
     finally:
         passwords.close()
+        await mirror.leave()
+
+
+def lives(settings: Settings) -> Lives:
+    """How long what is revoked lives at most."""
+    # A worker that is silent for longer refuses everything by itself; where it doesn't, it is waited for longer.
+    closes = WhenStale(settings.revocation_when_stale) is WhenStale.FAIL_CLOSED
+    return Lives(
+        access=timedelta(seconds=settings.access_token_seconds + CLOCK_SKEW_SECONDS),
+        refresh=timedelta(days=settings.refresh_token_days),
+        living=timedelta(seconds=settings.revocation_stale_seconds + 1 if closes else SILENT_SECONDS),
+    )
 
 
 def key_ring(settings: Settings, secret: str) -> KeyRing:

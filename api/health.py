@@ -28,8 +28,9 @@ async def readyz(request: Request) -> Response:
     mongodb, redis = await asyncio.gather(
         _answers("mongodb", services.database.ping()), _answers("redis", _ping(services))
     )
-    ready = mongodb and redis
-    stores = {"mongodb": _word(mongodb), "redis": _word(redis)}
+    fresh = not services.authentication.authenticator.gate.stale
+    ready = mongodb and redis and fresh
+    stores = {"mongodb": _word(mongodb), "redis": _word(redis), "revocations": "fresh" if fresh else "stale"}
     return JSONResponse({"status": "ready" if ready else "not ready", **stores}, 200 if ready else 503)
 
 

@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     refresh_leeway_seconds: float = Field(
         10, ge=0, le=60, description="the same client may present a used refresh token again for so long"
     )
+    revocation_stale_seconds: float = Field(
+        5, ge=1, le=60, description="how long a worker trusts what it knows of revocations while Redis is silent"
+    )
+    revocation_when_stale: Literal["fail_closed", "fail_open"] = Field(
+        "fail_closed", description="after that: refuse every token, or accept those not known to be revoked"
+    )
     sessions_per_account: int = Field(100, ge=1, le=1000, description="a further one ends the one used longest ago")
     password_hashers: int = Field(2, ge=1, le=64, description="password checks at the same time, 64 MiB each")
     password_waiting: int = Field(

@@ -148,8 +148,8 @@ async def _answer(handler: Callable[[Call], Awaitable[Answer]], request: Request
 async def _call(request: Request) -> Call:
     """Who asks comes first: a stranger learns nothing of what is wrong with his questions."""
     services: Services = request.app.state.services
-    principal = await services.authentication.authenticator.authenticate(request.headers.get("authorization"))
-    client = _client(request)
+    token = await services.authentication.authenticator.authenticate(request.headers.get("authorization"))
+    principal, client = token.principal if token else None, _client(request)
     access = await services.permissions.access(principal, {"ip": client.ip}, at_least=_at_least(request))
     origin = Origin.of(principal, client)
     await _require_right(services, access, origin, principal)

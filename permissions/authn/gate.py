@@ -1,73 +1,77 @@
-"""Whether a session may go on: asked on each request, answered from memory for less than a second."""
+"""Whether a token still counts: asked on each request, and answered from memory."""
 
-import asyncio
 import time
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any, Final
+from enum import StrEnum
+from typing import Final
 
-from models.clock import now
-from models.user import User
-from permissions.authn.availability import answering
-from permissions.authn.errors import TokenRevokedError
-from permissions.authn.principal import Principal
-from permissions.authn.sessions import DISABLED, Sessions, Standing
+from permissions.authn.errors import AuthnUnavailableError, TokenRevokedError
+from permissions.authn.records import Session
+from permissions.authn.revocation.judged import Judged, addresses_of
+from permissions.authn.revocation.mirror import Mirror
+from permissions.authn.revocation.rules import Rule
+from permissions.authn.tokens import AccessToken
 
-FRESH_SECONDS: Final = 0.8
-"""An ended session is refused within 1 s: this, and the time that the question takes."""
 REMEMBERED: Final = 50_000
+"""Tokens that passed the broad rules and need not be judged by them again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`reason` is None for a session that lives. `asked` on the monotonic clock, before the stores were asked."""
+class WhenStale(StrEnum):
+    """What to do where nobody can tell what has been revoked lately."""
 
-    asked: float
-    reason: str | None
-    standing: Standing
-
-    def circumstances(self) -> dict[str, Any]:
-        """What conditions read as `env.device` (the client's own words) and `env.session_age` (seconds)."""
-        started, device = self.standing.created_at, self.standing.device
-        age = None if started is None else int((now() - started).total_seconds())
-        return {name: value for name, value in (("device", device), ("session_age", age)) if value is not None}
+    FAIL_CLOSED = "fail_closed"
+    FAIL_OPEN = "fail_open"
 
 
 class SessionGate:
-    """One a worker. Redis says whether the session lives, MongoDB whether the account may be used."""
+    """One a worker. `stale_seconds` is how long it believes its mirror without news of Redis."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-        self._verdicts: OrderedDict[Principal, Verdict] = OrderedDict()
+    def __init__(
+        self, mirror: Mirror, *, stale_seconds: float = 5.0, when_stale: WhenStale = WhenStale.FAIL_CLOSED
+    ) -> None:
+        self.mirror: Final = mirror
+        self._stale_seconds: Final = stale_seconds
+        self._closes: Final = when_stale is WhenStale.FAIL_CLOSED
+        self._passed: set[str] = set()
+        self._passed_at = -1
 
-    async def require(self, principal: Principal) -> Verdict:
-        """What is known of a session that lives.
+    @property
+    def stale(self) -> bool:
+        """Whether Redis has been silent for too long."""
+        return self.mirror.silence > self._stale_seconds
 
-        Raise `TokenRevokedError` if it is over, `AuthnUnavailableError` if nobody can tell.
-        """
-        verdict = self._verdicts.get(principal)
-        if verdict is None or time.monotonic() - verdict.asked >= FRESH_SECONDS:
-            verdict = await self._ask(principal)
-        if verdict.reason is not None:
-            raise TokenRevokedError(verdict.reason)
-        return verdict
+    def require(self, token: AccessToken) -> None:
+        """Raise `TokenRevokedError` if it was taken back, `AuthnUnavailableError` if nobody can tell."""
+        index, at = self.mirror.index, time.time_ns() // 1_000_000
+        hit = index.narrow_hit(token.judged, at)
+        if hit is None and not (self._passed_at == index.broad and token.jti in self._passed):
+            hit = index.broad_hit(token.judged, at)
+            if hit is None:
+                self._remember(token.jti, index.broad)
+        if hit is not None:
+            raise TokenRevokedError(hit.reason)
+        if self._closes and self.stale:
+            raise AuthnUnavailableError("Redis")
 
-    def forget(self, principal: Principal) -> None:
-        """Ask anew next time: this worker has just ended the session."""
-        self._verdicts.pop(principal, None)
+    async def catch_up(self) -> None:
+        """Know all that was told to anybody before this call. Raise `AuthnUnavailableError` where that can't be."""
+        await self.mirror.catch_up()
 
-    async def _ask(self, principal: Principal) -> Verdict:
-        asked = time.monotonic()
-        standing, usable = await asyncio.gather(self._sessions.standing(principal), _usable(principal))
-        verdict = Verdict(asked, standing.ended or (None if usable else DISABLED), standing)
-        self._verdicts[principal] = verdict
-        self._verdicts.move_to_end(principal)
-        while len(self._verdicts) > REMEMBERED:
-            self._verdicts.popitem(last=False)
-        return verdict
+    def hit(self, session: Session, ip: str | None = None) -> Rule | None:
+        """The rule that ends `session`, which is used from `ip` now; `catch_up` before a new token comes of it."""
+        return self.mirror.find(judged_of(session, ip))
+
+    def _remember(self, jti: str, broad: int) -> None:
+        if self._passed_at != broad or len(self._passed) >= REMEMBERED:
+            self._passed, self._passed_at = set(), broad
+        self._passed.add(jti)
 
 
-async def _usable(principal: Principal) -> bool:
-    async with answering("MongoDB"):
-        user = await User.get_pymongo_collection().find_one({"_id": principal.user_id}, {"disabled": 1})
-    return user is not None and not user.get("disabled", False)
+def judged_of(session: Session, ip: str | None = None) -> Judged:
+    """What rules look at in a session: with every address that it is known to have been used from."""
+    return Judged(
+        session_id=session.id,
+        user_id=session.user_id,
+        opened=round(session.created_at.timestamp() * 1000),
+        addresses=addresses_of(session.opened_ip, session.ip, ip),
+        device=session.device,
+    )

@@ -91,15 +91,15 @@ class Endpoints:
 
     async def _caller(self, request: Request) -> tuple[Principal, Access]:
         try:
-            principal = await self._services.authentication.authenticator.authenticate(
+            token = await self._services.authentication.authenticator.authenticate(
                 request.headers.get("authorization")
             )
         except AuthnError as error:
             raise HTTPException(401, str(error)) from error
-        if principal is None:
+        if token is None:
             raise HTTPException(401)
         circumstances = {"ip": request.client.host if request.client else None}
-        return principal, await self._services.permissions.access(principal, circumstances)
+        return token.principal, await self._services.permissions.access(token.principal, circumstances)
 
     async def _readable(self, access: Access, id_: str) -> Record:
         if not ObjectId.is_valid(id_):
@@ -130,7 +130,7 @@ class Endpoints:
         """The depths from `start` to the end, each with the segment that holds it."""
         id_, width = PydanticObjectId(conversation["_id"]), conversation["slot_width"]
         buckets = Buckets(self._db, id_, width, TreeLimits())
-        found = await resolve(tail.lineage, start, tail.next_depth, buckets.lineages)
+        found = await resolve(tail.lineage, [range(start, tail.next_depth)], buckets.lineages)
         ends = [*(segment.start for segment in found[1:]), tail.next_depth]
         return [
             (depth, segment)
