@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.demo_world import PEOPLE, Person
@@ -68,6 +69,7 @@ class Served:
     http: httpx.AsyncClient
     services: Services
     people: dict[str, User] = field(default_factory=dict)
+    app: ASGIApp = field(kw_only=True)
 
     async def as_(self, name: str) -> Caller:
         """One of the demo's people, signed in."""
@@ -104,7 +106,7 @@ async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> As
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://parley.test") as http,
     ):
-        yield Served(http, app.state.services, people)
+        yield Served(http, app.state.services, people, app=app)
 
 
 async def _settled(person: Person) -> User:

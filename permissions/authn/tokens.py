@@ -167,6 +167,8 @@ def _times(claims: Mapping[str, Any], lifetime: int) -> _Times:
         raise UnauthenticatedError("token is not valid yet")
     if opened > issued + CLOCK_SKEW_SECONDS:
         raise UnauthenticatedError("token is older than its session")
+    if expires <= max(issued, not_before):
+        raise UnauthenticatedError("token ends before it begins")
     if expires - issued > MAX_LIFETIME_SECONDS:
         raise UnauthenticatedError("token lives too long")
     expires = min(expires, issued + lifetime)

@@ -7,7 +7,7 @@ import pytest
 from models.signing_key import SigningKey
 from permissions.authn.errors import TokenExpiredError, UnauthenticatedError
 from tests.permissions.authn.conftest import Parts
-from tests.permissions.authn.forgery import ATTACKS, Forger
+from tests.permissions.authn.forgery import Forger
 
 
 async def test_a_good_token_of_the_forger_is_accepted(parts: Parts) -> None:
@@ -17,16 +17,6 @@ async def test_a_good_token_of_the_forger_is_accepted(parts: Parts) -> None:
     assert str(token.principal.user_id) == claims["sub"]
     assert token.principal.session_id == claims["sid"]
     assert (token.jti, token.issued_at, token.expires_at) == (claims["jti"], claims["iat"], claims["exp"])
-
-
-async def test_every_attack_is_refused_as_unauthenticated(parts: Parts, subtests: pytest.Subtests) -> None:
-    assert len(ATTACKS) > 200
-    for name, attack in ATTACKS.items():
-        with subtests.test(name):
-            with pytest.raises(UnauthenticatedError) as caught:
-                await parts.accounts.tokens.verify(attack(Forger(parts.keys)))
-            assert type(caught.value) is UnauthenticatedError
-            assert len(str(caught.value)) < 60, "nothing of the token is repeated"
 
 
 async def test_a_token_that_was_read_before_still_expires(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
