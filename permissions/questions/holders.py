@@ -35,14 +35,19 @@ class HolderPage:
 async def holders(
     snapshot: Snapshot, subjects: AsyncIterator[Subject], asked: Question, size: int, most: int = MOST_EXAMINED
 ) -> HolderPage:
-    """A page of those among `subjects` who may do what `asked` asks for its own subject. They come in order."""
+    """A page of those among `subjects` who may do what `asked` asks for its own subject. They come in order.
+
+    It looks past a full page for one who comes after it: `more` without any is told only after `most` subjects.
+    """
     found: list[Holder] = []
     last: Id | None = None
     examined = 0
     async for subject in subjects:
-        if len(found) >= size or examined >= most:
+        if examined >= most:
             return HolderPage(tuple(found), last, more=True)
         holder = holding(snapshot, replace(asked, subject=subject))
+        if holder and len(found) >= size:
+            return HolderPage(tuple(found), last, more=True)
         found += [holder] if holder else []
         last, examined = subject.id, examined + 1
     return HolderPage(tuple(found), last, more=False)

@@ -64,7 +64,7 @@ def resource(document: dict[str, Any]) -> Resource:
     return Resource("conversation", document["_id"], {**document["attributes"], "owner_id": document["owner_id"]})
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
     """A value as CEL writes it."""
     if isinstance(value, datetime):
         return f'timestamp("{value.isoformat()}")'
@@ -77,7 +77,7 @@ def _letter(letter: str) -> str:
     return letter if letter.isalnum() and letter.isascii() else f"\\U{ord(letter):08x}"
 
 
-def _is_literal(value: object) -> bool:
+def is_literal(value: object) -> bool:
     return not isinstance(value, ObjectId) and value == value  # NaN has no literal
 
 
@@ -97,7 +97,7 @@ def _texts(*parts: Any) -> st.SearchStrategy[str]:
 
 values = st.sampled_from([*SCALARS, *UNSTORABLE])
 lists = st.lists(values, max_size=4) | st.sampled_from(LISTS)
-fixed = st.sampled_from([_written(value) for value in SCALARS if _is_literal(value)])
+fixed = st.sampled_from([written(value) for value in SCALARS if is_literal(value)])
 listed = st.lists(fixed, max_size=4).map(lambda items: f"[{', '.join(items)}]")
 of_resource = st.sampled_from([f"resource.{name}" for name in ("a", "b", "owner_id", "id", "type", "none")])
 named = st.sampled_from([f"user.{name}" for name in ("a", "b", "id", "roles", "none")] + ["env.time", "env.a"])

@@ -1,0 +1,1 @@
+"""One answer, however it is asked for: random worlds."""

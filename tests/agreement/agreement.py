@@ -1,0 +1,132 @@
+"""In one world: whether what is listed, who has access and what is delivered are what a check says."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from api.schema import Schema
+from models.conversation import Conversation
+from permissions.engine.facts import Env, Resource, Subject
+from permissions.questions.holders import holders
+from permissions.questions.question import Question
+from permissions.resources import (
+    audit_resource,
+    conversation_resource,
+    message_resource,
+    permission_resource,
+    user_resource,
+)
+from resolvers.ids import encode
+from resolvers.live import Broker
+from tests.agreement.answers import LISTS, WHO, Asker, Refused
+from tests.agreement.rules import World
+from tests.agreement.stock import Stock
+from tests.served import Served
+
+SIZES: Final = (3, 5, 100, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The schema, the server, and what is stored. Each method raises `AssertionError` where two answers differ."""
+
+    schema: Schema
+    served: Served
+    broker: Broker
+    stock: Stock
+
+    async def hold(self, world: World, seed: int) -> None:
+        """All of it, for an asker and a conversation that `seed` chooses."""
+        chance = random.Random(seed)
+        asker = self._asker(chance.choice(self.stock.people), world)
+        about = chance.choice(self.stock.conversations)
+        await self._conversations(asker, chance.choice(SIZES))
+        await (self._users if seed % 2 else self._records)(asker, chance.choice(SIZES))
+        await self._holders(asker, about)
+        if seed % 4 == 0:
+            await self._shown_holders(asker, about, chance.choice(SIZES))
+        await self._delivery(self._asker(chance.choice(self.stock.people), world), about)
+
+    def _asker(self, subject: Subject, world: World) -> Asker:
+        return Asker(self.schema, self.served, self.broker, subject, world)
+
+    async def _conversations(self, asker: Asker, size: int) -> None:
+        readable = [
+            each
+            for each in self.stock.conversations
+            if _may(asker.world, asker.subject, "conversation:read", conversation_resource(each))
+        ]
+        assert await asker.ids(LISTS["conversations"], size) == _ids(readable, "Conversation")
+
+    async def _users(self, asker: Asker, size: int) -> None:
+        users = [
+            each for each in self.stock.users if _may(asker.world, asker.subject, "user:list", user_resource(each))
+        ]
+        _same_unless_refused(await asker.ids(LISTS["users"], size), _ids(users, "User"))
+
+    async def _records(self, asker: Asker, size: int) -> None:
+        places = [
+            encode("AuditEvent", *each.place)
+            for each in self.stock.records
+            if _may(asker.world, asker.subject, "audit:read", audit_resource(each.record))
+        ]
+        _same_unless_refused(await asker.ids(LISTS["auditEvents"], size), places)
+
+    async def _holders(self, asker: Asker, about: Conversation) -> None:
+        """Who may read it, under the asker's circumstances."""
+        resource, world = conversation_resource(about), asker.world
+
+        async def people() -> AsyncIterator[Subject]:
+            for person in self.stock.people:
+                yield person
+
+        asked = Question(Subject(""), "conversation:read", resource, world.env)
+        page = await holders(world.snapshot, people(), asked, len(self.stock.people))
+        may_read = [each.id for each in self.stock.people if _may(world, each, "conversation:read", resource)]
+        assert [each.subject.id for each in page.holders] == may_read
+
+    async def _shown_holders(self, asker: Asker, about: Conversation, size: int) -> None:
+        """The field shows those whom the asker may ask about, and asks without circumstances."""
+        resource, world = conversation_resource(about), asker.world
+        bare = replace(world, env=Env(world.env.time))
+        shown = [
+            each
+            for each in self.stock.users
+            if _may(world, asker.subject, "permission:read", permission_resource(each))
+            and _may(bare, self._person(each.id), "conversation:read", resource)
+        ]
+        variables = {"type": "conversation", "id": encode("Conversation", about.id)}
+        found = await asker.ids(WHO, size, resource=variables)
+        if _may(world, asker.subject, "conversation:read", resource):
+            _same_unless_refused(found, _ids(shown, "User"))
+        else:
+            assert isinstance(found, Refused)
+            assert found.code in ("FORBIDDEN", "NOT_FOUND")
+
+    def _person(self, id_: Any) -> Subject:
+        return next(each for each in self.stock.people if each.id == id_)
+
+    async def _delivery(self, asker: Asker, about: Conversation) -> None:
+        told, codes = await asker.delivered(about.id, self.stock.cursors[about.id])
+        reads = _may(asker.world, asker.subject, "conversation:read", conversation_resource(about))
+        sees = _may(asker.world, asker.subject, "message:read_metadata", message_resource(about))
+        if not reads:
+            assert (told, codes) == ({"__typename": "AccessRevoked"}, [])
+        else:
+            metadata = {"llmModel": "m"} if sees else None
+            assert told == {"__typename": "MessageAdded", "message": {"content": "hello", "metadata": metadata}}
+            assert codes == ([] if sees else ["FORBIDDEN"])
+
+
+def _may(world: World, subject: Subject, action: str, resource: Resource) -> bool:
+    return bool(world.snapshot.decide(subject, action, resource, world.env))
+
+
+def _ids(found: Sequence[Any], kind: str) -> list[str]:
+    return [encode(kind, each.id) for each in found]
+
+
+def _same_unless_refused(found: Sequence[str] | Refused, allowed: Sequence[str]) -> None:
+    """Who may do it to nothing at all is refused before anything is listed."""
+    assert found == allowed or (found == Refused("FORBIDDEN") and not allowed)

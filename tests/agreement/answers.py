@@ -1,0 +1,128 @@
+"""The answers of the served schema to one caller, page by page; and what is delivered to him."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from beanie import PydanticObjectId
+
+from api.schema import Schema
+from permissions.access import Access
+from permissions.authn.principal import Client, Principal, new_id
+from permissions.engine.facts import Subject
+from permissions.engine.rulebook import Policy
+from permissions.engine.rules import Effect
+from permissions.engine.snapshot import Snapshot
+from permissions.resources import CONVENTIONS
+from resolvers.context import Context
+from resolvers.ids import encode
+from resolvers.live import Broker
+from tests.agreement.rules import World
+from tests.served import Served
+
+LISTS: Final = {
+    name: f"query ($first: Int, $after: String) {{ {name}(first: $first, after: $after) {{"
+    " edges { node { id } } pageInfo { hasNextPage hasPreviousPage endCursor } } }"
+    for name in ("conversations", "users", "auditEvents")
+}
+WHO: Final = """query ($resource: ResourceInput!, $first: Int, $after: String) {
+  whoHasAccess(action: "conversation:read", resource: $resource, first: $first, after: $after) {
+    edges { node { user { id } } } pageInfo { hasNextPage hasPreviousPage endCursor } } }"""
+EVENTS: Final = """subscription ($id: ID!, $after: String) { conversationEvents(conversationId: $id, after: $after) {
+  __typename ... on MessageAdded { message { content metadata { llmModel } } } } }"""
+
+EVERYTHING: Final = Snapshot(policies=[Policy("all", Effect.ALLOW, ("*",))], conventions=CONVENTIONS)
+
+
+@dataclass
+class Unlogged(Context):
+    """What is decided is not written down here: it would be among the records that are listed."""
+
+    async def settle(self) -> None:
+        self._decided = type(self._decided)()
+        self.access.takings()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The error's code, in place of an answer."""
+
+    code: str
+
+
+@dataclass(slots=True)
+class Asker:
+    """Somebody in a world. `beginning` is under which rules he subscribed."""
+
+    schema: Schema
+    served: Served
+    broker: Broker
+    subject: Subject
+    world: World
+    beginning: list[Access] = field(default_factory=list)
+
+    async def ids(self, document: str, size: int, **variables: Any) -> Sequence[str] | Refused:
+        """All nodes of a list, whose pages must have the right sizes, and say rightly whether there are more."""
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            result = await self.schema.execute(document, variables | {"first": size, "after": after}, self._context())
+            if result.errors:
+                return Refused(_code(result.errors))
+            (page,) = (result.data or {}).values()
+            found += [_id(edge["node"]) for edge in page["edges"]]
+            assert page["pageInfo"]["hasPreviousPage"] is (after is not None)
+            assert len(page["edges"]) == size or not page["pageInfo"]["hasNextPage"]
+            assert page["edges"] or after is None, "a page that was announced is empty"
+            if not page["pageInfo"]["hasNextPage"]:
+                return found
+            after = page["pageInfo"]["endCursor"]
+
+    async def delivered(self, conversation_id: PydanticObjectId, after: str) -> tuple[Mapping[str, Any], list[str]]:
+        """What comes of an event to one who subscribed when he might still do everything: data, and codes of errors."""
+        self.beginning = [Access(EVERYTHING, self.subject, self.world.env)]
+        context = self._context(socket=True)
+        variables = {"id": encode("Conversation", conversation_id), "after": after}
+        stream = await self.schema.subscribe(EVENTS, variables, context)
+        async with aclosing(stream) as events:
+            told = await anext(events)
+        assert not self.beginning
+        assert told.data is not None, told.errors
+        return told.data["conversationEvents"], [_code([error]) for error in told.errors or ()]
+
+    def _context(self, *, socket: bool = False) -> Context:
+        services = self.served.services
+        return Unlogged(
+            principal=Principal(PydanticObjectId(str(self.subject.id)), new_id()),
+            access=self._access(),
+            client=Client(),
+            db=services.database,
+            tree=services.tree,
+            broker=self.broker,
+            accounts=services.authentication.accounts,
+            rotation=services.rotation,
+            permissions=services.permissions,
+            changes=services.changes,
+            audit=services.audit,
+            judge=self._judge,
+            socket=socket,
+        )
+
+    async def _judge(self, _: Principal | None) -> Access:
+        return self.beginning.pop() if self.beginning else self._access()
+
+    def _access(self) -> Access:
+        return Access(self.world.snapshot, self.subject, self.world.env)
+
+
+def _id(node: Mapping[str, Any]) -> str:
+    found: str = node["user"]["id"] if "user" in node else node["id"]
+    return found
+
+
+def _code(errors: Sequence[Any]) -> str:
+    code = (errors[0].extensions or {}).get("code")
+    if code is None or code == "INTERNAL":
+        raise AssertionError(errors[0]) from errors[0].original_error
+    return str(code)
