@@ -25,7 +25,7 @@ from api.settings import Settings
 def create_app(settings: Settings) -> Starlette:
     """An ASGI application that connects to its stores when it starts."""
     configure_logs(settings)
-    endpoint = Endpoint(build_schema(), demo=settings.demo)
+    endpoint = Endpoint(build_schema(), demo=settings.demo, public_url=settings.public_url)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

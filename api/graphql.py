@@ -15,12 +15,15 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api import graphiql
+from api.cookies import RefreshCookie
 from api.errors import AWAY, UNAVAILABLE, Code, extensions_of
 from api.schema import Schema
 from api.services import Services
+from api.sockets import SocketHandler
 from permissions.access import Access
 from permissions.authn.errors import AuthnUnavailableError, UnauthenticatedError
 from permissions.authn.principal import Client, Principal
+from permissions.authn.tokens import AccessToken
 from permissions.errors import NotFreshError
 from resolvers.context import Context
 from resolvers.errors import BadInputError
@@ -37,21 +40,31 @@ class ServedContext(Context):
     services: Services = field(kw_only=True)
     at_least: int | None = field(kw_only=True)
     """The revision of the rules that the client has seen already."""
+    token: AccessToken | None = None
+    """What proved who asks."""
 
     async def prove(self, authorization: str | None) -> None:
         """Go on as whoever `authorization` proves; as nobody, with the reason, where it proves nothing."""
         refusal: UnauthenticatedError | None = None
         try:
-            self.principal = await self.services.authentication.authenticator.authenticate(authorization)
+            self.token = await self.services.authentication.authenticator.authenticate(authorization)
         except UnauthenticatedError as error:
-            self.principal, refusal = None, error
-        self.access = await _judged(self.services, self.client, self.principal, refusal, self.at_least)
+            self.token, refusal = None, error
+        self.principal = self.token.principal if self.token else None
+        self.access = await _judged(self.services, self.client, self.principal, self.token, refusal, self.at_least)
+
+    def watch(self) -> None:
+        """Hear at once of the end of what proved who asks; after a newer proof, of that one's."""
+        if self.token is not None:
+            self.cutoff.watch(self.token, self.services.authentication.authenticator.gate.mirror)
 
 
 class Endpoint(GraphQL[Context, None]):
     """GraphQL over HTTP and WebSocket, and GraphiQL for a browser."""
 
-    def __init__(self, schema: Schema, *, demo: bool) -> None:
+    graphql_transport_ws_handler_class = SocketHandler
+
+    def __init__(self, schema: Schema, *, demo: bool, public_url: str | None = None) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -59,6 +72,7 @@ class Endpoint(GraphQL[Context, None]):
             multipart_uploads_enabled=False,
         )
         self._demo = demo
+        self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,7 +95,10 @@ class Endpoint(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         context = await _context(request.app.state.services, request)
         await context.prove(request.headers.get("authorization"))
-        context.socket = isinstance(request, WebSocket)
+        if isinstance(request, WebSocket) or isinstance(response, WebSocket):
+            context.socket = True
+        else:
+            context.browser = RefreshCookie(request, response, self._public_url)
         return context
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
@@ -94,6 +111,8 @@ class Endpoint(GraphQL[Context, None]):
             context.access.require_signed_in()
         except UnauthenticatedError as error:
             raise ConnectionRejectionError(extensions_of(error)) from error
+        if isinstance(context, ServedContext):
+            context.watch()
         return {}
 
     def decode_json(self, data: str | bytes) -> object:
@@ -113,11 +132,11 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
     at_least = _at_least(connection)
 
     async def judge(principal: Principal | None) -> Access:
-        return await _judged(services, client, principal, at_least=at_least)
+        return await _judged(services, client, principal, context.token, at_least=at_least)
 
-    return ServedContext(
+    context = ServedContext(
         principal=None,
-        access=await judge(None),
+        access=await _judged(services, client, None, at_least=at_least),
         client=client,
         db=services.database,
         tree=services.tree,
@@ -131,6 +150,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         services=services,
         at_least=at_least,
     )
+    return context
 
 
 def _at_least(connection: HTTPConnection) -> int | None:
@@ -148,15 +168,19 @@ async def _judged(
     services: Services,
     client: Client,
     principal: Principal | None,
+    token: AccessToken | None = None,
     refusal: UnauthenticatedError | None = None,
     at_least: int | None = None,
 ) -> Access:
-    """What `principal` may do now: nothing, if his session has ended meanwhile."""
+    """What `principal` may do now: nothing, if the token that proved him has been taken back meanwhile.
+
+    One who has just signed in has another token, or none, and needs no other proof.
+    """
     circumstances: dict[str, Any] = {} if client.ip is None else {"ip": client.ip}
-    if principal is not None:
+    if principal is not None and token is not None and token.principal == principal:
         try:
-            standing = await services.authentication.authenticator.gate.require(principal)
-            circumstances.update(standing.circumstances())
+            services.authentication.authenticator.gate.require(token)
+            circumstances.update(token.circumstances())
         except UnauthenticatedError as error:
             principal, refusal = None, error
     return await services.permissions.access(principal, circumstances, refusal, at_least)

@@ -16,7 +16,7 @@ from api.operations import OwnContext
 from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
-from resolvers.account import password_mutations
+from resolvers.account import password_mutations, session_events, session_mutations, session_subscription
 from resolvers.account import queries as account_queries
 from resolvers.admin import account_mutations as admin_account_mutations
 from resolvers.admin import audit, keys, promotions, questions, rule_mutations, rule_queries
@@ -53,6 +53,7 @@ def build_schema() -> Schema:
         mutation=_merged(
             "Mutation",
             account_mutations.Mutation,
+            session_mutations.Mutation,
             password_mutations.Mutation,
             admin_account_mutations.Mutation,
             rule_mutations.Mutation,
@@ -60,8 +61,8 @@ def build_schema() -> Schema:
             keys.Mutation,
             chat_mutations.Mutation,
         ),
-        subscription=subscriptions.Subscription,
-        types=events.EVENTS,
+        subscription=_merged("Subscription", subscriptions.Subscription, session_subscription.Subscription),
+        types=[*events.EVENTS, *session_events.SESSION_EVENTS],
         config=StrawberryConfig(auto_camel_case=True),
         extensions=[
             OwnContext,

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Self
+from datetime import datetime
+from typing import Protocol, Self
 
 import strawberry
 
@@ -14,12 +15,29 @@ from permissions.administration import Administration
 from permissions.audit.events import Origin
 from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
+from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Client, Principal
 from permissions.changes import PermissionChanges
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from resolvers.live import Broker
 from resolvers.loaders import Loaders
+
+
+class Browser(Protocol):
+    """What keeps a refresh token where the page's scripts can't read it. Only a request over HTTP has one."""
+
+    def token(self) -> str | None:
+        """The token that it keeps, if any. Raise as `require_own_site` where there is one."""
+
+    def require_own_site(self) -> None:
+        """Raise `UnauthenticatedError` where another site may have sent the request."""
+
+    def keep(self, token: str, until: datetime) -> None:
+        """Have it kept, instead of an earlier one."""
+
+    def forget(self) -> None:
+        """Have it keep none."""
 
 
 @dataclass
@@ -45,6 +63,9 @@ class Context:
     """The payload of a socket's `connection_init`; Strawberry puts it here."""
     socket: bool = False
     """Whether it is a socket's, which many operations share over time."""
+    browser: Browser | None = None
+    cutoff: Cutoff = field(default_factory=Cutoff)
+    """When a socket's access ends."""
     loaders: Loaders = field(init=False)
     _decided: Takings = field(init=False, default_factory=Takings)
     _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)

@@ -1,6 +1,6 @@
 """Signing in, staying signed in, signing out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from beanie import PydanticObjectId
 
@@ -35,6 +35,8 @@ class Signed:
     expires_in: int
     user: User
     session: Session
+    new_device: bool = False
+    """Whether this opened a session, and no living one was on such a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +84,22 @@ class Accounts:
         user = await _by_id(principal.user_id)
         if user is None or user.disabled:
             raise TokenRevokedError(DISABLED)
+        await self.gate.catch_up()
         rotated = await self._rotate(principal, refresh_token, client)
+        if (hit := self.gate.hit(rotated.before, client.ip)) is not None:
+            await self.endings.one(principal, hit.reason, wait=False)
+            raise TokenRevokedError(hit.reason)
         counting = self.refresh_tokens.successor(refresh_token, rotated.steps)
-        return self._signed(principal, counting, user, rotated.session)
+        return self._signed(counting, user, rotated.session)
 
     async def logout(self, principal: Principal) -> bool:
         """End the session; its access tokens are refused everywhere within 1 s. False if it had ended before."""
         over = await self.endings.one(principal, LOGGED_OUT, wait=False)
-        self.gate.forget(principal)
         return bool(over.ended)
 
-    async def sessions_of(self, user_id: PydanticObjectId) -> list[Session]:
-        """The user's living sessions, newest first."""
-        return await self.sessions.of(user_id)
+    async def sessions_of(self, user_id: PydanticObjectId, own: str | None = None) -> list[Session]:
+        """The user's living sessions, newest first; `own` is the id of the one that asks."""
+        return await self.sessions.of(user_id, own)
 
     async def create_user(self, new: NewUser, client: Client = NOWHERE) -> User:
         """See `registration.register`."""
@@ -112,9 +117,10 @@ class Accounts:
         if not await self.credentials.still_stands(user):
             await self.endings.one(principal, CHANGED, wait=False)
             raise BadCredentialsError
-        if not any((other.device, other.agent) == (session.device, session.agent) for other in others):
+        new_device = all((other.device, other.agent) != (session.device, session.agent) for other in others)
+        if new_device:
             await self.witness.saw(SignIn.NEW_DEVICE, user.id, client, session.id)
-        return self._signed(principal, refresh, user, session)
+        return replace(self._signed(refresh, user, session), new_device=new_device)
 
     async def _rotate(self, principal: Principal, presented: str, client: Client) -> Rotated:
         successor = digest(self.refresh_tokens.successor(presented))
@@ -126,10 +132,8 @@ class Accounts:
             await self.witness.saw(SignIn.REUSED, principal.user_id, client, principal.session_id)
             await self.sessions.settled(principal)
             raise
-        finally:
-            self.gate.forget(principal)
 
-    def _signed(self, principal: Principal, refresh: str, user: User, session: Session) -> Signed:
+    def _signed(self, refresh: str, user: User, session: Session) -> Signed:
         return Signed(self.tokens.issue(session), refresh, self.tokens.lifetime, user, session)
 
 

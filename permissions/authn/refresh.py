@@ -18,7 +18,8 @@ PREFIX: Final = "prt_"
 
 _USER, _SESSION, _RANDOM, _MAC = 12, 16, 32, 16
 _SIZE: Final = _USER + _SESSION + _RANDOM + _MAC
-_CHARACTERS: Final = len(PREFIX) + (_SIZE * 8 + 5) // 6
+CHARACTERS: Final = len(PREFIX) + (_SIZE * 8 + 5) // 6
+"""Length of a token."""
 
 
 class RefreshTokens:
@@ -71,7 +72,7 @@ def digest(token: str) -> str:
 
 
 def _bytes(token: str) -> bytes:
-    if len(token) != _CHARACTERS or not token.startswith(PREFIX) or not token.isascii():
+    if len(token) != CHARACTERS or not token.startswith(PREFIX) or not token.isascii():
         raise UnauthenticatedError("refresh token is malformed")
     text = token.removeprefix(PREFIX)
     try:

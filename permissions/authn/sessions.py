@@ -162,13 +162,14 @@ class Sessions:
             return Standing(ENDED if ended is None else text(ended))
         return Standing(None, text(device) or None, moment(text(created)))
 
-    async def of(self, user_id: PydanticObjectId) -> list[Session]:
-        """The user's living sessions, newest first."""
+    async def of(self, user_id: PydanticObjectId, own: str | None = None) -> list[Session]:
+        """The user's living sessions, newest first; the one with the id `own` is among them, however many there are."""
         async with answering("Redis"):
             ids = await self._redis.zrange(
                 index_of(user_id), "+inf", f"({ms(self._clock())}", desc=True, byscore=True, offset=0, num=LISTED
             )
-            found = await self._read(Principal(user_id, text(each)) for each in ids)
+            wanted = dict.fromkeys([*map(text, ids), *([own] if own else [])])
+            found = await self._read(Principal(user_id, each) for each in wanted)
         return sorted(found, key=lambda session: session.created_at, reverse=True)
 
     def idle_end(self, session: Session) -> datetime:

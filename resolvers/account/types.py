@@ -11,7 +11,7 @@ from models import role as stored_roles
 from models.role import GrantEffect
 from models.user import User as StoredUser
 from permissions.actions import Action
-from permissions.authn.accounts import Signed
+from permissions.authn.accounts import Accounts, Signed
 from permissions.authn.sessions import Session as StoredSession
 from permissions.engine.facts import Resource
 from permissions.guards import may
@@ -61,8 +61,9 @@ class User(Node):
     async def sessions(self, info: Info) -> list["Session"]:
         # Without an id it stands for all of the account's sessions, of which there may be none.
         info.context.access.require(Action.SESSION_READ, Resource(SESSION, None, {"owner_id": self.stored.id}))
-        here = info.context.principal.session_id if info.context.principal else None
-        return [Session.of(each, here) for each in await info.context.accounts.sessions_of(self.stored.id)]
+        accounts, principal = info.context.accounts, info.context.principal
+        here = principal.session_id if principal and principal.user_id == self.stored.id else None
+        return [Session.of(each, here, accounts) for each in await accounts.sessions_of(self.stored.id, here)]
 
     @strawberry.field(
         description="The roles that it was given, those of the future too; not the ended ones. "
@@ -84,23 +85,27 @@ class Session:
     """A refresh token family."""
 
     id: strawberry.ID
-    device: str | None = strawberry.field(description="As it was named at login, or the browser's own description.")
-    ip: str | None = strawberry.field(description="Where it was used last.")
+    device: str | None = strawberry.field(description="As it was named at login, or browser and system.")
+    ip: str | None = strawberry.field(description="Where it was refreshed last.")
+    opened_ip: str | None = strawberry.field(description="Where it was signed in.")
     created_at: datetime
     last_used_at: datetime = strawberry.field(description="When it was last refreshed.")
     expires_at: datetime = strawberry.field(description="When it ends, however it is used.")
+    idle_expires_at: datetime = strawberry.field(description="When it ends unless it is refreshed before.")
     current: bool = strawberry.field(description="Whether it is the one that asks.")
 
     @classmethod
-    def of(cls, stored: StoredSession, here: str | None) -> Self:
+    def of(cls, stored: StoredSession, here: str | None, accounts: Accounts) -> Self:
         """A stored session; `here` is the id of the one that asks."""
         return cls(
             id=strawberry.ID(encode("Session", stored.user_id, stored.id)),
             device=stored.device,
             ip=stored.ip,
+            opened_ip=stored.opened_ip,
             created_at=stored.created_at,
             last_used_at=stored.last_used_at,
             expires_at=stored.expires_at,
+            idle_expires_at=accounts.sessions.idle_end(stored),
             current=stored.id == here,
         )
 
@@ -190,17 +195,17 @@ class AuthPayload:
 
     access_token: str = strawberry.field(description="Send it as `Authorization: Bearer …`.")
     refresh_token: str | None = strawberry.field(
-        description="Swap it for a new pair before the access token expires. It works once."
+        description="Swap it for a new pair before the access token expires. It works once. Null where a cookie has it."
     )
     expires_in: int = strawberry.field(description="Seconds that the access token is good.")
     user: User
 
     @classmethod
-    def of(cls, signed: Signed) -> Self:
+    def of(cls, signed: Signed, *, in_cookie: bool) -> Self:
         """A pair, as the schema shows it."""
         return cls(
             access_token=signed.access_token,
-            refresh_token=signed.refresh_token,
+            refresh_token=None if in_cookie else signed.refresh_token,
             expires_in=signed.expires_in,
             user=User.of(signed.user),
         )
@@ -220,13 +225,18 @@ class LoginInput:
     email: str
     password: str
     device: str | None = strawberry.field(default=None, description="A name for the list of sessions.")
+    cookie: bool = strawberry.field(
+        default=False,
+        description="For browsers: keep the refresh token in an HttpOnly cookie, out of the reach of scripts. "
+        "Needs the header `X-CSRF-Protection: 1`, here and at `refreshSession`.",
+    )
 
 
 @strawberry.input
 class RefreshSessionInput:
     """Who wants to stay in."""
 
-    refresh_token: str | None = None
+    refresh_token: str | None = strawberry.field(default=None, description="The cookie's, if left out.")
 
 
 def user_id(stored_id: PydanticObjectId) -> strawberry.ID:

@@ -13,6 +13,7 @@ from models.embedded import EmbeddedStores
 from permissions.authn.accounts import Accounts, Signed
 from permissions.authn.errors import TokenRevokedError
 from permissions.authn.principal import Client, Principal
+from permissions.authn.records import text
 from permissions.authn.refresh import digest
 from permissions.authn.sessions import SessionLimits, Sessions
 from tests.permissions.authn.conftest import PASSWORD, Parts
@@ -65,8 +66,8 @@ class World:
     async def counting(self, signed: Signed) -> str | None:
         """The digest of the one token of the family that counts."""
         key = f"parley:{{{signed.user.id}}}:session:{signed.session.id}"
-        found = await self.redis.hget(key, "refresh")  # type: ignore[misc]
-        return found.decode() if found else None
+        found = await self.redis.hget(key, "refresh")
+        return text(found) if found else None
 
 
 @asynccontextmanager

@@ -198,7 +198,7 @@ async def test_a_family_that_ended_tells_why_and_forgets_all_else(world: World, 
     signed = await world.login()
     await world.accounts.logout(principal_of(signed))
     key = f"parley:{{{signed.user.id}}}:session:{signed.session.id}"
-    assert await redis.hgetall(key) == {b"ended": b"logged_out"}  # type: ignore[misc]
+    assert await redis.hgetall(key) == {b"ended": b"logged_out"}
     assert 0 < await redis.pttl(key) <= 24 * 3600 * 1000
     assert await world.reason(signed.refresh_token) == "logged_out"
 
@@ -206,7 +206,7 @@ async def test_a_family_that_ended_tells_why_and_forgets_all_else(world: World, 
 async def test_a_session_of_an_earlier_release_goes_on(world: World, redis: Redis) -> None:
     signed = await world.login()
     key = f"parley:{{{signed.user.id}}}:session:{signed.session.id}"
-    await redis.hdel(key, "agent", "opened_ip", "recent")  # type: ignore[misc]
+    await redis.hdel(key, "agent", "opened_ip", "recent")
     renewed = await world.accounts.refresh(signed.refresh_token, HOME)
     assert renewed.session.opened_ip is None
     assert await world.reason(renewed.refresh_token) is None

@@ -1,0 +1,78 @@
+"""The refresh token in a cookie: for browsers, where a script that got in must not get hold of it."""
+
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models.clock import now
+from permissions.authn.errors import UnauthenticatedError
+from permissions.authn.refresh import CHARACTERS
+
+HEADER: Final = "X-CSRF-Protection"
+"""No form can set it, and no page of another origin may: its browser would ask us first, and we don't agree."""
+PATH: Final = "/graphql"
+NAME: Final = "parley_refresh"
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class RefreshCookie:
+    """A `Browser`: the cookie of one request, and of its answer."""
+
+    def __init__(self, request: Request, response: Response, public_url: str | None) -> None:
+        self._headers = request.headers
+        self._response = response
+        self._public_url = public_url
+        self._secure = _secure(request, public_url)
+
+    @property
+    def name(self) -> str:
+        """With the prefix, only a secure page can set it."""
+        return f"__Secure-{NAME}" if self._secure else NAME
+
+    def token(self) -> str | None:
+        given = [
+            value.strip()
+            for line in self._headers.getlist("cookie")
+            for name, _, value in (part.partition("=") for part in line.split(";"))
+            if name.strip() == self.name
+        ]
+        if not given:
+            return None
+        self.require_own_site()
+        # A neighbour under the same domain may have planted another.
+        if len(given) > 1 or len(given[0]) > CHARACTERS:
+            raise UnauthenticatedError("the cookie is not ours")
+        return given[0]
+
+    def require_own_site(self) -> None:
+        if not self._headers.get(HEADER):
+            raise UnauthenticatedError(f"a cookie counts only together with the header `{HEADER}: 1`")
+        if self._headers.get("sec-fetch-site", "same-origin") != "same-origin" or not self._own_origin():
+            raise UnauthenticatedError("the request comes from another site")
+
+    def keep(self, token: str, until: datetime) -> None:
+        self._set(token, max(0, int((until - now()).total_seconds())))
+
+    def forget(self) -> None:
+        self._set("", 0)
+
+    def _set(self, value: str, seconds: int) -> None:
+        self._response.set_cookie(
+            self.name, value, max_age=seconds, path=PATH, secure=self._secure, httponly=True, samesite="strict"
+        )
+
+    def _own_origin(self) -> bool:
+        origin = self._headers.get("origin")
+        if origin is None or origin == self._public_url:
+            return True
+        return origin != "null" and urlsplit(origin).netloc == self._headers.get("host")
+
+
+def _secure(request: Request, public_url: str | None) -> bool:
+    """Always, but on this very machine: a browser doesn't send a secure cookie to `http://localhost` everywhere."""
+    if public_url is not None and public_url.startswith("https:"):
+        return True
+    return request.url.scheme != "http" or request.url.hostname not in LOOPBACK
