@@ -12,6 +12,8 @@ from api.background import running
 from api.settings import Settings
 from permissions.authn.accounts import Accounts
 from permissions.authn.attempts import AttemptLimits, Attempts
+from permissions.authn.credentials import Credentials
+from permissions.authn.endings import Endings
 from permissions.authn.errors import KeyRingError, UnauthenticatedError
 from permissions.authn.gate import SessionGate, WhenStale
 from permissions.authn.keys import KeyRing
@@ -20,6 +22,7 @@ from permissions.authn.refresh import RefreshTokens
 from permissions.authn.revocation.ledger import Ledger
 from permissions.authn.revocation.mirror import Mirror
 from permissions.authn.revocation.revocations import Lives, Revocations
+from permissions.authn.revocation.revoker import Revoker
 from permissions.authn.sessions import SessionLimits, Sessions
 from permissions.authn.tokens import CLOCK_SKEW_SECONDS, AccessToken, Tokens
 from permissions.authn.witness import UNSEEN, Witness
@@ -86,6 +89,12 @@ async def open_authentication(
     finally:
         passwords.close()
         await mirror.leave()
+
+
+def credentials(settings: Settings, redis: Redis, passwords: Passwords, revoker: Revoker) -> Credentials:
+    """What passwords are replaced with, where nobody signs in."""
+    endings = Endings(_sessions(settings, redis), revoker)
+    return Credentials(passwords, _attempts(settings, redis), endings, UNSEEN)
 
 
 def lives(settings: Settings) -> Lives:

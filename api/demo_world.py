@@ -15,9 +15,13 @@ from models.transfer.importing import Intake, conversation_of, plant_transcript
 from models.transfer.transcript import Transcript
 from models.tree import TreeLimits
 from models.user import User, email_key
+from permissions.audit.events import SYSTEM as HERE
+from permissions.audit.events import Target
+from permissions.audit.log import AuditLog
 from permissions.authn.errors import EmailTakenError
 from permissions.authn.passwords import Passwords
 from permissions.authn.registration import NewUser, register
+from permissions.authn.witness import SignIn
 from permissions.builtin import ensure_demo_roles
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
@@ -69,10 +73,13 @@ PEOPLE: Final = (
 )
 
 
-async def seed(database: Database, passwords: Passwords, limits: TreeLimits) -> int:
-    """Put in what is missing, and return how many conversations that were. Runs again without harm."""
-    await ensure_demo_roles()
-    users = [await _account(person, passwords) for person in PEOPLE]
+async def seed(database: Database, passwords: Passwords, limits: TreeLimits, log: AuditLog) -> int:
+    """Put in what is missing, and return how many conversations that were. Runs again without harm.
+
+    What it gives to whom is in `log`, as if an administrator had done it.
+    """
+    await ensure_demo_roles(log.changed)
+    users = [await _account(person, passwords, log) for person in PEOPLE]
     owners = [user for user, person in zip(users, PEOPLE, strict=True) for _ in range(person.weight)]
     planted = 0
     for transcript, owner, clearance in zip(_transcripts(limits), cycle(owners), cycle((1, 1, 2, 3)), strict=False):
@@ -84,7 +91,7 @@ async def seed(database: Database, passwords: Passwords, limits: TreeLimits) -> 
     return planted
 
 
-async def _account(person: Person, passwords: Passwords) -> User:
+async def _account(person: Person, passwords: Passwords, log: AuditLog) -> User:
     user = await User.find_one({"email_key": email_key(person.email)})
     if user is None:
         try:
@@ -92,14 +99,15 @@ async def _account(person: Person, passwords: Passwords) -> User:
                 passwords, NewUser(person.email, person.display_name, PASSWORD, dict(person.attributes))
             )
         except EmailTakenError:  # somebody seeds beside us
-            return await _account(person, passwords)
-    await _assign(user.id, person.roles)
+            return await _account(person, passwords, log)
+        await log.write(SignIn.CREATED, HERE, Target("user", user.id))
+    await _assign(user.id, person.roles, log)
     return user
 
 
-async def _assign(user_id: PydanticObjectId, roles: tuple[str, ...]) -> None:
+async def _assign(user_id: PydanticObjectId, roles: tuple[str, ...], log: AuditLog) -> None:
     """Give the roles once: whoever takes one away in the demo must not find it back after a restart."""
-    changes = PermissionChanges(PermissionStore())
+    changes = PermissionChanges(PermissionStore(), witness=log.changed)
     if await RoleAssignment.find_one({"user_id": user_id}) is None:
         for role in roles:
             await changes.assign(

@@ -5,7 +5,7 @@ from typing import Final
 from models.policy import Policy
 from models.resource_type import ResourceType
 from models.role import Grant, GrantEffect, Role
-from permissions.changes import SYSTEM, PermissionChanges
+from permissions.changes import SYSTEM, PermissionChanges, Witness
 from permissions.store import PermissionStore
 
 OWN: Final = "resource.owner_id == user.id"
@@ -139,26 +139,26 @@ def _reading(condition: str | None = None) -> list[Grant]:
     return [Grant(action=action, condition=condition) for action in READING]
 
 
-async def ensure_policies() -> None:
+async def ensure_policies(witness: Witness | None = None) -> None:
     """Put in the built-in policies that are missing; one that was changed stays as it is."""
-    await _changes().put(policies(), SYSTEM, "built in", only_missing=True)
+    await _changes(witness).put(policies(), SYSTEM, "built in", only_missing=True)
 
 
-async def ensure_super_admin() -> None:
+async def ensure_super_admin(witness: Witness | None = None) -> None:
     """Put in the role from which all others can be made, where there is none of its name."""
     role = Role(id="super_admin", grants=[Grant(action="*")], priority=1, description="May do everything.")
-    await _changes().put([role], SYSTEM, "built in", only_missing=True)
+    await _changes(witness).put([role], SYSTEM, "built in", only_missing=True)
 
 
-async def ensure_decision_client() -> None:
+async def ensure_decision_client(witness: Witness | None = None) -> None:
     """Put in the role of services that ask for decisions, where there is none of its name."""
-    await _changes().put([decision_client()], SYSTEM, "built in", only_missing=True)
+    await _changes(witness).put([decision_client()], SYSTEM, "built in", only_missing=True)
 
 
-async def ensure_demo_roles() -> None:
+async def ensure_demo_roles(witness: Witness | None = None) -> None:
     """Put in the demo world's roles, and the types of resources that they speak of, where they are missing."""
-    await _changes().put([*demo_types(), *demo_roles()], SYSTEM, "demo world", only_missing=True)
+    await _changes(witness).put([*demo_types(), *demo_roles()], SYSTEM, "demo world", only_missing=True)
 
 
-def _changes() -> PermissionChanges:
-    return PermissionChanges(PermissionStore())
+def _changes(witness: Witness | None) -> PermissionChanges:
+    return PermissionChanges(PermissionStore(), witness=witness) if witness else PermissionChanges(PermissionStore())

@@ -12,6 +12,7 @@ from api.services import tree_limits
 from api.settings import Settings
 from models.database import Database
 from models.embedded import write_private
+from permissions.audit.log import AuditLog
 from permissions.authn.passwords import Passwords
 
 
@@ -43,12 +44,12 @@ def with_secret(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(path.read_text().strip())})
 
 
-async def seed(settings: Settings, database: Database) -> None:
+async def seed(settings: Settings, database: Database, log: AuditLog) -> None:
     """Fill what is missing of the demo world."""
     typer.echo("filling the demo world …")
     passwords = Passwords(settings.password_hashers)
     try:
-        planted = await demo_world.seed(database, passwords, tree_limits(settings))
+        planted = await demo_world.seed(database, passwords, tree_limits(settings), log)
     finally:
         passwords.close()
     if planted:

@@ -8,6 +8,7 @@ from api.supervisor import WorkerFailedError
 from models.embedded import EmbeddedError
 from models.transfer.errors import TransferError
 from permissions.authn.errors import AuthnError
+from permissions.errors import ChangeError
 
 ALREADY_SENTENCES = (EmbeddedError, TransferError, AuthnError, WorkerFailedError)
 
@@ -19,7 +20,7 @@ class CommandError(Exception):
 def explain(error: Exception) -> str:
     """The sentence for an error. Never shows a secret: neither store addresses nor the values of settings."""
     match error:
-        case CommandError() | EmbeddedError() | TransferError() | AuthnError() | WorkerFailedError():
+        case ChangeError() | CommandError() | EmbeddedError() | TransferError() | AuthnError() | WorkerFailedError():
             return str(error)
         case ValidationError():
             return _settings(error)

@@ -10,13 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from api.cli import demo
+from api.cli.audit import audit_log
 from api.cli.listening import listen
 from api.cli.problems import CommandError
 from api.cli.stores import connected, embedded, require_redis, with_endpoints
 from api.settings import Settings
 from api.supervisor import Supervisor, stopping
 from models import migrations
+from models.database import Database
 from models.embedded import EmbeddedStores
+from permissions.audit.log import AuditLog
 from permissions.builtin import ensure_policies, ensure_super_admin
 
 Health = Callable[[], None]
@@ -123,10 +126,17 @@ async def _prepare(settings: Settings) -> None:
     async with connected(settings) as database:
         for name in await migrations.migrate(database.db):
             say(f"migrated: {name}")
-        await ensure_policies()
-        if settings.demo:  # its own super admin inherits from the others
-            await demo.seed(settings, database)
-        await ensure_super_admin()
+        async with audit_log(settings, database) as log:
+            await _put_in(settings, database, log)
+
+
+async def _put_in(settings: Settings, database: Database, log: AuditLog | None) -> None:
+    """What every installation has, and the demo's own."""
+    witness = log.changed if log else None
+    await ensure_policies(witness)
+    if settings.demo and log:  # its own super admin inherits from the others
+        await demo.seed(settings, database, log)
+    await ensure_super_admin(witness)
 
 
 @contextlib.contextmanager

@@ -5,17 +5,15 @@ from typing import Annotated
 
 import typer
 
-from api.cli.stores import connected, reachable
-from api.cli.users import require_known_roles
+from api.cli.administration import administration
+from api.cli.problems import CommandError
+from api.cli.stores import reachable
+from api.cli.users import account, require_known_roles
 from api.settings import Settings
-from models import migrations
 from models.clock import now
 from models.role import RoleAssignment
-from permissions.authn.passwords import Passwords
-from permissions.authn.services import register_service, renew_secret
-from permissions.builtin import ensure_decision_client
-from permissions.changes import SYSTEM, PermissionChanges
-from permissions.store import PermissionStore
+from permissions.builtin import decision_client
+from permissions.changes import SYSTEM
 
 app = typer.Typer(help="Accounts of other services, which sign in by `POST /oauth/token`.", no_args_is_help=True)
 Name = Annotated[str, typer.Option(help="The service's name: its `client_id`.")]
@@ -49,24 +47,21 @@ def renew(name: Name) -> None:
 
 
 async def _create(settings: Settings, name: str, roles: list[str]) -> str:
-    passwords = Passwords(hashers=1)
-    try:
-        async with connected(settings) as database:
-            await migrations.migrate(database.db)
-            await ensure_decision_client()
-            await require_known_roles(roles)
-            user, secret = await register_service(passwords, name)
-            changes = PermissionChanges(PermissionStore())
-            for role in roles:
-                await changes.assign(RoleAssignment(user_id=user.id, role=role, granted_at=now()), SYSTEM)
-            return secret
-    finally:
-        passwords.close()
+    async with administration(settings) as office:
+        await office.changes.put([decision_client()], SYSTEM, "built in", only_missing=True)
+        await require_known_roles(roles)
+        user, secret = await office.create_service(name, SYSTEM)
+        for role in roles:
+            await office.changes.assign(RoleAssignment(user_id=user.id, role=role, granted_at=now()), SYSTEM)
+        return secret
 
 
 async def _renew(settings: Settings, name: str) -> str:
-    async with connected(settings):
-        return await renew_secret(name)
+    async with administration(settings) as office:
+        service = await account(name)
+        if service.client_secret is None:
+            raise CommandError(f"`{name[:100]}` is no service")
+        return await office.renew_secret(service.id, SYSTEM)
 
 
 def _show(name: str, secret: str) -> None:

@@ -1,4 +1,4 @@
-"""`parley user create`."""
+"""`parley user create`, `disable`, `enable` and `reset-password`."""
 
 import asyncio
 import sys
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.administration import administration
 from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
@@ -13,10 +14,11 @@ from api.settings import Settings
 from models import migrations
 from models.clock import now
 from models.role import Role, RoleAssignment
-from models.user import User
+from models.user import User, email_key
 from permissions.audit.events import SYSTEM as HERE
 from permissions.audit.events import Target
 from permissions.audit.log import AuditLog
+from permissions.authn.credentials import OneTime
 from permissions.authn.passwords import Passwords, require_strong
 from permissions.authn.registration import NewUser, register
 from permissions.authn.witness import SignIn
@@ -24,6 +26,8 @@ from permissions.builtin import ensure_super_admin
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
 
+Email = Annotated[str, typer.Option(help="The account's address, or a service's name.")]
+Reason = Annotated[str | None, typer.Option(help="Why, for the audit log.")]
 app = typer.Typer(help="Accounts.", no_args_is_help=True)
 
 
@@ -48,17 +52,63 @@ def create(
     typer.echo(f"created {user.email}")
 
 
+@app.command("disable")
+def disable(email: Email, reason: Reason = None) -> None:
+    """Close an account, or a service's: its sessions are over, and nobody signs in to it."""
+    with reachable(Settings()) as settings:
+        asyncio.run(_switch(settings, email, reason, disabled=True))
+    typer.echo(f"disabled {email}")
+
+
+@app.command("enable")
+def enable(email: Email, reason: Reason = None) -> None:
+    """Open an account again."""
+    with reachable(Settings()) as settings:
+        asyncio.run(_switch(settings, email, reason, disabled=False))
+    typer.echo(f"enabled {email}")
+
+
+@app.command("reset-password")
+def reset_password(email: Email) -> None:
+    """Make a password worthless and end its owner's sessions; print one that is good for `changePassword`."""
+    with reachable(Settings()) as settings:
+        handed = asyncio.run(_reset_password(settings, email))
+    typer.echo(f"password\t{handed.password}\nexpires\t{handed.expires_at.isoformat(timespec='seconds')}")
+
+
+async def _switch(settings: Settings, email: str, reason: str | None, *, disabled: bool) -> None:
+    async with administration(settings) as office:
+        switch = office.disable if disabled else office.enable
+        await switch((await account(email)).id, SYSTEM, reason)
+
+
+async def _reset_password(settings: Settings, email: str) -> OneTime:
+    async with administration(settings) as office:
+        person = await account(email)
+        if person.client_secret is not None:
+            raise CommandError(f"`{email[:100]}` is a service: `parley service renew` gives it another secret")
+        return await office.reset_password(person.id, SYSTEM)
+
+
+async def account(name: str) -> User:
+    """By its address, or the name of a service. Raise `CommandError` if there is none."""
+    user = await User.find_one({"email_key": email_key(name)})
+    if user is None:
+        raise CommandError(f"no account `{name[:100]}`")
+    return user
+
+
 async def _create(settings: Settings, new: NewUser, roles: list[str]) -> User:
     passwords = Passwords(hashers=1)
     try:
         async with connected(settings) as database:
             await migrations.migrate(database.db)
-            await ensure_super_admin()
-            await require_known_roles(roles)
-            user = await register(passwords, new)
             async with audit_log(settings, database) as log:
+                await ensure_super_admin(log.changed if log else None)
+                await require_known_roles(roles)
+                user = await register(passwords, new)
                 await _tell_and_assign(log, user, roles)
-            return user
+                return user
     finally:
         passwords.close()
 

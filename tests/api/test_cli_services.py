@@ -38,7 +38,7 @@ def test_what_is_wrong_is_said_in_a_line_and_makes_nothing(parley: Parley) -> No
     for arguments, said in (
         (["create", "--name", "billing", "--role", "nonsense"], "no role `nonsense`"),
         (["create", "--name", "Bad Name"], "a service's name is"),
-        (["renew", "--name", "billing"], "no service `billing`"),
+        (["renew", "--name", "billing"], "no account `billing`"),
     ):
         outcome = parley("service", *arguments)
         assert outcome.status == 1

@@ -1,0 +1,95 @@
+"""`parley user disable`, `enable` and `reset-password`, and what commands leave in the audit log."""
+
+import asyncio
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from api.services import open_services
+from api.settings import Settings
+from models.embedded import EmbeddedStores
+from permissions.authn.errors import BadCredentialsError, PasswordChangeRequiredError, TokenRevokedError
+from permissions.authn.principal import Client
+from tests.api.commands import SECRET, Parley
+from tests.permissions.audit.checked import stored
+
+ANN, ROOT, PASSWORD = "ann@example.org", "root@example.org", "correct horse battery staple"
+
+
+@pytest.fixture
+def parley(tmp_path: Path, stores: EmbeddedStores) -> Parley:
+    """The command line on an empty database."""
+    name = f"cli-{secrets.token_hex(8)}"
+    named = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name, "SECRET_KEY": SECRET}
+    return Parley(tmp_path, named)
+
+
+def settings(parley: Parley) -> Settings:
+    named = parley.variables
+    return Settings(
+        mongodb_uri=SecretStr(named["MONGODB_URI"]),
+        redis_url=SecretStr(named["REDIS_URL"]),
+        database=named["DATABASE"],
+        secret_key=SecretStr(SECRET),
+    )
+
+
+async def test_an_account_is_closed_opened_and_renewed_while_a_server_runs(parley: Parley) -> None:
+    assert parley("user", "create", "--email", ANN, typed=PASSWORD).status == 0
+    async with open_services(settings(parley)) as services:
+        accounts, gate = services.authentication.accounts, services.authentication.authenticator.gate
+        signed = await accounts.login(ANN, PASSWORD, Client())
+        token = await accounts.tokens.verify(signed.access_token)
+        gate.require(token)
+
+        closed = await asyncio.to_thread(parley, "user", "disable", "--email", ANN, "--reason", "left the company")
+        assert (closed.status, closed.out) == (0, f"disabled {ANN}\n")
+        with pytest.raises(TokenRevokedError) as caught:
+            gate.require(token)
+        assert caught.value.reason == "account_disabled"
+        with pytest.raises(BadCredentialsError):
+            await accounts.login(ANN, PASSWORD, Client())
+
+        opened = await asyncio.to_thread(parley, "user", "enable", "--email", ANN)
+        assert opened.status == 0
+        again = await accounts.tokens.verify((await accounts.login(ANN, PASSWORD, Client())).access_token)
+        gate.require(again)
+
+        reset = await asyncio.to_thread(parley, "user", "reset-password", "--email", ANN)
+        found = re.fullmatch(r"password\t(\S+)\nexpires\t\S+\n", reset.out)
+        assert found
+        with pytest.raises(TokenRevokedError):
+            gate.require(again)
+        with pytest.raises(PasswordChangeRequiredError):
+            await accounts.login(ANN, found[1], Client())
+
+
+async def test_what_commands_do_is_in_the_audit_log_and_what_they_refuse_is_a_line(parley: Parley) -> None:
+    parley("user", "create", "--email", ROOT, "--role", "super_admin", typed=PASSWORD)
+    made = parley("service", "create", "--name", "billing", "--role", "policy_decision_client")
+    renewed = parley("service", "renew", "--name", "billing")
+    for arguments, said in (
+        (["user", "disable", "--email", ROOT], "nobody would be left"),
+        (["user", "reset-password", "--email", "billing"], "is a service"),
+    ):
+        outcome = parley(*arguments)
+        assert outcome.status == 1
+        assert said in outcome.err
+        assert outcome.err.count("\n") == 1
+    async with open_services(settings(parley)) as services:
+        records = await stored(services.database)
+    assert [each.kind for each in records] == [
+        "role.created",
+        "account.created",
+        "assignment.created",
+        "role.created",
+        "service.created",
+        "assignment.created",
+        "service.secret_renewed",
+    ]
+    assert {each.by for each in records} == {None}
+    for told in (made, renewed):
+        assert told.out.split()[-1] not in repr(records)
