@@ -17,7 +17,6 @@ from permissions.authn.records import (
     Session,
     index_of,
     key_of,
-    moment,
     ms,
     pairs,
     read,
@@ -26,7 +25,7 @@ from permissions.authn.records import (
     written,
 )
 
-__all__ = ["Ended", "Rotated", "Session", "SessionLimits", "Sessions", "Standing"]
+__all__ = ["Ended", "Rotated", "Session", "SessionLimits", "Sessions"]
 
 LISTED: Final = 1_000
 """Most sessions of a user that are looked at; those that end last. The cap keeps their number far below."""
@@ -62,15 +61,6 @@ class Rotated:
     session: Session
     before: Session
     steps: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """`ended` is the reason why a session is over; None while it lives, and then the rest is known."""
-
-    ended: str | None
-    device: str | None = None
-    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +141,6 @@ class Sessions:
         """All is done that a reused token calls for; it need not be done again when it comes again."""
         async with answering("Redis"):
             await self._settle(keys=[key_of(principal)])
-
-    async def standing(self, principal: Principal) -> Standing:
-        """Whether `principal`'s session lives."""
-        async with answering("Redis"):
-            refresh, ended, device, created = await self._redis.hmget(
-                key_of(principal), ["refresh", "ended", "device", "created"]
-            )
-        if ended is not None or refresh is None:
-            return Standing(ENDED if ended is None else text(ended))
-        return Standing(None, text(device) or None, moment(text(created)))
 
     async def of(self, user_id: PydanticObjectId, own: str | None = None) -> list[Session]:
         """The user's living sessions, newest first; the one with the id `own` is among them, however many there are."""
