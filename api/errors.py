@@ -96,6 +96,7 @@ _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
     },
     resolvers.BadInputError: lambda error: {"field": error.field},
     tree.TooLargeError: lambda error: {"field": error.field, "limit": error.limit, "size": error.size},
+    permissions.AlreadyHeldError: lambda error: {"assignment": encode("RoleAssignment", error.assignment)},
     tree.InvalidContentError: lambda error: {"field": error.field},
 }
 

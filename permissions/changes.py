@@ -32,8 +32,8 @@ from permissions.drafts import Draft, applied
 from permissions.engine.decision import Decision
 from permissions.engine.facts import Resource
 from permissions.engine.rules import Effect
-from permissions.errors import ContentionError, EscalationError, LastSuperAdminError, UnknownError
-from permissions.escalation import Clause, clauses_of_everybody, clauses_of_role, uncovered
+from permissions.errors import ContentionError, EscalationError, LastSuperAdminError, OutlastingError, UnknownError
+from permissions.escalation import Clause, clauses_of_everybody, clauses_of_role, roles_outlasting, uncovered
 from permissions.lockout import anybody_left
 from permissions.proposals import Proposal
 from permissions.state import State, Stored
@@ -199,10 +199,35 @@ async def _check_escalation(
 ) -> None:
     own = await _own(ground.state, user_id, at)
     changed = {clause for draft in drafts for clause in await touched(ground.state, after, draft)}
+    first = drafts[0]
+    resource = Resource(ACTION[first.kind].resource_type, first.key)
     if beyond := uncovered(own, changed):
-        first = drafts[0]
-        resource = Resource(ACTION[first.kind].resource_type, first.key)
         raise _escalation(user_id, ACTION[first.kind], resource, at, ground.revision, beyond)
+    if beyond := await _outlasting(ground.state, drafts, own, user_id, at):
+        raise OutlastingError(
+            _escalation(user_id, ACTION[first.kind], resource, at, ground.revision, beyond).decision, beyond
+        )
+
+
+async def _outlasting(
+    state: State, drafts: Iterable[Draft], own: set[Clause], user_id: PydanticObjectId, at: datetime
+) -> list[str]:
+    """The patterns that somebody would hold when the changer does not any more."""
+    given = [found for found in map(_given, drafts) if found is not None]
+    subject = await subjects.load(user_id) if given else None
+    denies = {each for each in own if each.denies}
+    for each in given:
+        roles = roles_outlasting(subject, each, at) if subject else set()
+        lasting = {clause for role in roles for clause in clauses_of_role(state, role)} | clauses_of_everybody(state)
+        if beyond := uncovered(lasting | denies, clauses_of_role(state, each.role)):
+            return beyond
+    return []
+
+
+def _given(draft: Draft) -> RoleAssignment | None:
+    """The assignment that would be new."""
+    new = draft.kind is ChangeKind.ASSIGNMENT and draft.before is None and draft.after is not None
+    return RoleAssignment.model_validate(draft.after) if new else None
 
 
 def _escalation(

@@ -3,6 +3,7 @@
 PermissionsError
 ├── DeniedError              the engine said no; the decision says why
 │   └── EscalationError      a change that would give, or take, what the changer may not do himself
+│       └── OutlastingError      what he may do himself, but not for as long
 ├── NotFreshError            the rules that were asked for have not arrived
 └── ChangeError
     ├── InvalidChangeError   it can't be meant
@@ -11,6 +12,7 @@ PermissionsError
         ├── RoleInUseError       a role that is inherited or assigned
         ├── LastSuperAdminError  nobody would be left who may do everything
         └── ContentionError      others changed permissions meanwhile, again and again
+        ├── AlreadyHeldError     a role that is held already, for the same time
 
 Unusable roles and policies: `permissions.engine.errors`. Who is not signed in: `permissions.authn.errors`.
 """
@@ -48,6 +50,14 @@ class EscalationError(DeniedError):
 
 class NotFreshError(PermissionsError):
     """`revision` has not arrived in time; it may come yet."""
+class OutlastingError(EscalationError):
+    """The assignment would hold when he may not do that himself any more, or not at these hours."""
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"`{pattern}`" for pattern in self.beyond[:5])
+        return f"gives for longer, or at other hours, than you may do it yourself: {shown}; give it until your own ends"
+
+
 
     def __init__(self, revision: int) -> None:
         super().__init__("the rules that the request asks for have not arrived; try again")
@@ -104,3 +114,12 @@ class ContentionError(ConflictingError):
 
     def __init__(self) -> None:
         super().__init__("permissions were changed by others meanwhile, again and again; try again")
+class AlreadyHeldError(ConflictingError):
+    """`assignment` is the id of the one by which the role is held."""
+
+    def __init__(self, role: str, assignment: str) -> None:
+        super().__init__(f"role `{role}` is held for the same time already")
+        self.role = role
+        self.assignment = assignment
+
+

@@ -2,17 +2,20 @@
 
 Rules are compared, not decided: a clause is covered by an allow that speaks of as much at least, without a condition or
 with the same one, and not at all where a deny speaks of any part of it. So some changes are refused that would do no
-harm, and none is let through because a condition happens to hold.
+harm, and none is let through because a condition happens to hold. Who holds a role for a time gives it for that time at
+most. Changes of rules have no end, so there the moment counts, and the log tells who made them.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from models.policy import Policy, PolicyMode
-from models.role import GrantEffect, Role
+from models.role import GrantEffect, Role, RoleAssignment
 from permissions.actions import resource_type
+from permissions.engine.facts import Assignment, Subject
 from permissions.engine.resource_type import ResourceType
 from permissions.state import State
 
@@ -84,6 +87,18 @@ def clauses_of_policy(policy: Policy | None, types: Types) -> set[Clause]:
 def clauses_of_everybody(state: State) -> set[Clause]:
     """What the policies say."""
     return {clause for each in state.policies.values() for clause in clauses_of_policy(each, state.known_types)}
+
+
+def roles_outlasting(subject: Subject, given: RoleAssignment, at: datetime) -> set[str]:
+    """The roles that `subject` holds at that moment, and will hold for as long as what he gives."""
+    return {each.role for each in subject.assignments if each.holds(at) and _outlasts(each, given)}
+
+
+def _outlasts(own: Assignment, given: RoleAssignment) -> bool:
+    """Hours are compared by their text: others may be within them, which nobody proves here."""
+    until = given.valid_until
+    ends_first = own.valid_until is not None and (until is None or own.valid_until < until)
+    return not ends_first and (own.window is None or own.window.text == given.window)
 
 
 def expanded(pattern: str, types: Types) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from models.role import Role, RoleAssignment
 from models.user import User
 from permissions.checks import check_policy, check_role, check_times, check_type
 from permissions.drafts import Draft, applied
-from permissions.errors import ConflictingError, InvalidChangeError, RoleInUseError, UnknownError
+from permissions.errors import AlreadyHeldError, ConflictingError, InvalidChangeError, RoleInUseError, UnknownError
 from permissions.state import Record, State, Stored, record_of
 from permissions.store import Ground
 from permissions.trials import kept_tests
@@ -104,7 +104,11 @@ def delete_role(name: str, *, cascade: bool) -> Proposal:
 
 
 def assign(assignment: RoleAssignment) -> Proposal:
-    """A role for a user. Whether it was given, and by whom, is for the caller to fill in."""
+    """A role for a user. Whether it was given, and by whom, is for the caller to fill in.
+
+    Given a second time for the same time, which nobody means, ending one of the two would end nothing. For other times it
+    may be held as often as one likes.
+    """
 
     async def propose(ground: Ground, at: datetime) -> list[Draft]:
         _role(ground.state, assignment.role)
@@ -118,6 +122,10 @@ def assign(assignment: RoleAssignment) -> Proposal:
             }
         )
         check_times(given, at)
+        held = await RoleAssignment.find({"user_id": given.user_id, "ended_at": None}).to_list()
+        for each in held:
+            if _times(each, at) == _times(given, at) and _lasts(each, at):
+                raise AlreadyHeldError(given.role, str(each.id))
         return [Draft(ChangeKind.ASSIGNMENT, str(given.id), None, record_of(given))]
 
     return propose
@@ -201,6 +209,12 @@ def _ended(assignment: RoleAssignment, at: datetime) -> Draft:
 
 def _lasts(assignment: RoleAssignment, at: datetime) -> bool:
     return assignment.valid_until is None or at < assignment.valid_until
+
+
+def _times(assignment: RoleAssignment, at: datetime) -> tuple[object, ...]:
+    """The role, and when it is held from `at` on: when that began, if it did, makes no difference any more."""
+    start = assignment.valid_from
+    return assignment.role, start if start and start > at else None, assignment.valid_until, assignment.window
 
 
 def _moment(moment: datetime | None, field: str) -> datetime | None:

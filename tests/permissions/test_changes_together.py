@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import timedelta
 
 import pytest
 
+from models.clock import now
 from models.database import Database
 from models.permission_change import PermissionChange
 from models.role import Role, RoleAssignment
 from permissions.changes import SYSTEM, PermissionChanges
-from permissions.errors import EscalationError, InvalidChangeError, LastSuperAdminError, PermissionsError
+from permissions.errors import AlreadyHeldError, EscalationError, InvalidChangeError, LastSuperAdminError, PermissionsError
 from permissions.store import PermissionStore
 from tests.permissions.people import by, give, given, person, role
 
@@ -107,3 +109,41 @@ async def test_two_super_admins_do_not_end_each_other(workers: Workers) -> None:
         assert len(refused) == 1, "the last one may not go, or has lost the right to end another's"
         assert isinstance(refused[0], LastSuperAdminError | EscalationError)
         assert len(await RoleAssignment.find({"role": "super_admin", "ended_at": None}).to_list()) == 1
+
+
+async def test_a_role_is_not_held_twice_for_the_same_time(workers: Workers) -> None:
+    one, other = workers
+    await one.put_role(role("a"), SYSTEM)
+    for n in range(10):
+        alice = await person(f"alice{n}")
+
+        refused = await together(*(worker.assign(given(alice, "a"), SYSTEM) for worker in (one, other, one, other)))
+
+        (made,) = await RoleAssignment.find({"user_id": alice.id}).to_list()
+        assert len(refused) == 3
+        for error in refused:
+            assert isinstance(error, AlreadyHeldError)
+            assert error.assignment == str(made.id)
+    await assert_dense()
+
+
+async def test_a_role_may_be_held_for_several_times_and_again_after_its_end(workers: Workers) -> None:
+    one, _ = workers
+    alice, soon = await person("alice"), now() + timedelta(hours=1)
+    await one.put([role("a"), role("b")], SYSTEM)
+    (first, *_) = await give(one, alice, "a", "b")
+
+    for times in (
+        {"valid_until": soon},
+        {"valid_from": soon},
+        {"window": "MO-FR 09:00-17:00 UTC"},
+        {"valid_from": soon, "valid_until": soon + timedelta(hours=1)},
+    ):
+        await one.assign(given(alice, "a", **times), SYSTEM)
+        with pytest.raises(AlreadyHeldError):
+            await one.assign(given(alice, "a", **times), SYSTEM)
+    with pytest.raises(AlreadyHeldError):
+        await one.assign(given(alice, "a", valid_from=now() - timedelta(days=1)), SYSTEM)
+
+    await one.end_assignment(first.id, SYSTEM)
+    await one.assign(given(alice, "a"), SYSTEM)

@@ -1,18 +1,20 @@
 """Nobody gives, or takes away, what he may not do himself."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from models.clock import now
 from models.database import Database
 from models.policy import Policy, PolicyMode
 from models.resource_type import ResourceType
-from models.role import Grant, Role
+from models.role import Grant, Role, RoleAssignment
 from models.user import User
 from permissions.builtin import ensure_demo_roles, ensure_policies
 from permissions.changes import SYSTEM, PermissionChanges
-from permissions.errors import EscalationError
+from permissions.errors import EscalationError, OutlastingError
 from permissions.escalation import Clause, constant, expanded, includes, overlap, reads, uncovered
 from permissions.resources import TYPES
 from permissions.store import PermissionStore
@@ -212,3 +214,62 @@ async def test_what_was_taken_from_the_changer_counts_at_once(changes: Permissio
         await changes.assign(given(you, "senior_analyst"), by(me))
     with pytest.raises(EscalationError):
         await PermissionChanges(PermissionStore()).assign(given(you, "senior_analyst"), by(me))
+
+
+SOON, LATER = now() + timedelta(hours=1), now() + timedelta(hours=2)
+OFFICE = "MO-SU 00:00-24:00 Europe/Berlin"
+Times = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "allowed"),
+    [
+        ([{}], {}, True),
+        ([{}], {"valid_until": SOON}, True),
+        ([{"valid_until": SOON}], {"valid_until": SOON}, True),
+        ([{"valid_until": SOON}], {"valid_until": SOON - timedelta(minutes=1)}, True),
+        ([{"valid_until": SOON}], {"valid_until": LATER}, False),
+        ([{"valid_until": SOON}], {}, False),
+        ([{"valid_until": SOON}], {"valid_from": LATER}, False),
+        ([{"valid_until": SOON}, {"valid_until": LATER}], {"valid_until": LATER}, True),
+        ([{"valid_until": SOON}, {"valid_from": SOON}], {"valid_until": LATER}, False),  # not yet, and not proven
+        ([{"window": OFFICE}], {"window": OFFICE}, True),
+        ([{"window": OFFICE}], {"window": OFFICE, "valid_until": SOON}, True),
+        ([{"window": OFFICE}], {}, False),
+        ([{"window": OFFICE}], {"window": "MO-SU 00:00-24:00 UTC"}, False),
+        ([{"window": OFFICE, "valid_until": SOON}], {"window": OFFICE}, False),
+    ],
+)
+async def test_what_is_given_does_not_outlast_what_the_giver_may(
+    changes: PermissionChanges, own: list[Times], wanted: Times, allowed: bool
+) -> None:
+    me, you = await person("me"), await person("you")
+    for times in own:
+        await changes.assign(given(me, "admin", **times), SYSTEM)
+
+    if allowed:
+        await changes.assign(given(you, "senior_analyst", **wanted), by(me))
+        return
+    with pytest.raises(OutlastingError, match="for longer, or at other hours") as refused:
+        await changes.assign(given(you, "senior_analyst", **wanted), by(me))
+    assert not refused.value.decision
+    assert await RoleAssignment.find({"user_id": you.id}).count() == 0
+
+
+async def test_who_is_admin_for_ten_minutes_does_not_make_himself_one_for_good(changes: PermissionChanges) -> None:
+    me = await person("me")
+    await changes.assign(given(me, "admin", valid_until=SOON), SYSTEM)
+
+    for times in ({}, {"valid_until": LATER}, {"valid_from": SOON}, {"window": OFFICE}):
+        with pytest.raises(OutlastingError):
+            await changes.assign(given(me, "admin", **times), by(me))
+
+
+async def test_what_everybody_may_for_good_may_be_given_for_good(changes: PermissionChanges) -> None:
+    """A policy that allows holds for whoever gives."""
+    me, you = await person("me"), await person("you")
+    await changes.put([role("opener", "user:list")], SYSTEM)
+    await changes.put_policy(Policy(id="all", effect=ALLOW, actions=["user:list"]), SYSTEM)
+    await changes.assign(given(me, "admin", valid_until=SOON), SYSTEM)
+
+    await changes.assign(given(you, "opener"), by(me))
