@@ -54,7 +54,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     ):
         changes = PermissionChanges(permissions, announcer(broker), audit.changed)
         tree = MessageTree(database.db, tree_limits(settings))
-        rotation = KeyRotation(authentication.keys, key_announcer(broker), audit)
+        rotation = KeyRotation(authentication.keys, key_announcer(broker), audit, authentication.revocations)
         await rotation.adopt_algorithm()
         async with following_keys(broker, rotation, settings.signing_key_days):
             yield Services(database, redis, broker, authentication, rotation, permissions, changes, tree, audit)

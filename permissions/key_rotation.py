@@ -1,7 +1,8 @@
 """Rotating the signing key: the next one signs at once, and every worker and the audit log are told."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -11,15 +12,13 @@ from permissions.audit.events import SYSTEM, Origin, Target
 from permissions.audit.log import AuditLog
 from permissions.authn.errors import KeyRingError
 from permissions.authn.keys import KeyRing, Use
-from permissions.authn.revocation.criteria import Criteria
+from permissions.authn.revocation.criteria import KEY_AHEAD_SECONDS, Criteria
 from permissions.authn.revocation.revoker import Revoker
 from permissions.authn.tokens import KEY_REVOKED
 
 ROTATED: Final = "signing_key.rotated"
 REVOKED: Final = "signing_key.revoked"
 KEY: Final = "signing_key"
-FORGED_AHEAD_SECONDS: Final = 60
-"""Who has the key may have dated his tokens a little ahead; by a revoked key nothing honest is signed any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +76,29 @@ class KeyRotation:
         return rotated if rotated.made else None
 
     async def _rotate(self, by: Origin, revoke_now: bool, reason: str | None = None) -> Rotated:
-        before = self.ring.newest
+        before, dead = self.ring.newest, self._revoked()
         if before is None:
             raise KeyRingError("there is no signing key to rotate: start `parley serve` once")
         made = await self.ring.rotate(before.number, revoke=revoke_now)
         await self._announce()
-        after = self.ring.newest or before
-        revoked = tuple(each.key.id for each in self.ring.lives if each.use is Use.REVOKED) if revoke_now else ()
-        await self._cut_off(revoked)
+        after, revoked = self.ring.newest or before, tuple(self._revoked() - dead)
         if self._log is not None and (made or revoke_now or by is not SYSTEM):
-            made_now = {"key_id": after.id, "algorithm": after.algorithm, "revoked": revoked}
+            now_so = {"key_id": after.id, "algorithm": after.algorithm, "revoked": revoked}
             kind = REVOKED if revoke_now else ROTATED
-            await self._log.write(kind, by, Target(KEY, after.id), {"key_id": before.id}, made_now, reason)
+            await self._log.write(kind, by, Target(KEY, after.id), {"key_id": before.id}, now_so, reason)
+        if revoke_now:
+            await self._cut_off(self._revoked())
         return Rotated(after.id, made, revoked)
 
-    async def _cut_off(self, revoked: tuple[str, ...]) -> None:
-        """The ring refuses their tokens by itself; what was opened with one before is ended by a rule."""
+    def _revoked(self) -> set[str]:
+        return {each.key.id for each in self.ring.lives if each.use is Use.REVOKED}
+
+    async def _cut_off(self, revoked: Iterable[str]) -> None:
+        """The ring refuses their tokens by itself; what was opened with one before is ended by a rule.
+
+        Keys that were revoked earlier, too: whoever did it may have died before he came to this.
+        """
         if self._revoker is not None:
-            for kid in revoked:
-                until = time.time() + FORGED_AHEAD_SECONDS
-                await self._revoker.revoke(Criteria(key_id=kid, issued_before=until), KEY_REVOKED)
+            until = time.time() + KEY_AHEAD_SECONDS - 1
+            rules = (Criteria(key_id=kid, issued_before=until) for kid in revoked)
+            await asyncio.gather(*(self._revoker.revoke(each, KEY_REVOKED) for each in rules))

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from redis.asyncio import Redis
 
-from api.authentication import key_ring
+from api.authentication import key_ring, lives
 from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable, require_redis
@@ -17,6 +18,8 @@ from api.settings import Settings
 from models import migrations
 from permissions.audit.events import SYSTEM
 from permissions.authn.keys import KeyRing, Life
+from permissions.authn.revocation.ledger import Ledger
+from permissions.authn.revocation.revocations import Revocations
 from permissions.key_rotation import KeyRotation, Rotated
 from resolvers.live import RedisBroker
 
@@ -67,11 +70,17 @@ async def _list(settings: Settings) -> list[Life]:
 async def _rotate(settings: Settings, revoke_now: bool) -> Rotated:
     await require_redis(settings)
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
-    async with connected(settings) as database, RedisBroker(url) as broker, audit_log(settings, database) as log:
+    async with (
+        connected(settings) as database,
+        Redis.from_url(url) as redis,
+        RedisBroker(url) as broker,
+        audit_log(settings, database) as log,
+    ):
         await migrations.migrate(database.db)
         ring = key_ring(settings, _secret(settings))
         await ring.ensure()
-        return await KeyRotation(ring, announcer(broker), log).rotate(SYSTEM, revoke_now=revoke_now)
+        revocations = Revocations(Ledger(redis), lives(settings))
+        return await KeyRotation(ring, announcer(broker), log, revocations).rotate(SYSTEM, revoke_now=revoke_now)
 
 
 async def _reseal(settings: Settings) -> int:

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from beanie import PydanticObjectId
 
 from permissions.authn.revocation.addresses import Network
 from permissions.authn.revocation.errors import CriteriaError
+
+KEY_AHEAD_SECONDS: Final = 60
+"""Who has a leaked key dates his tokens as he likes: a rule by key may reach so far ahead, if the key signs no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +63,6 @@ def require_usable(criteria: Criteria, at: datetime) -> None:
         raise CriteriaError("everyone", "excludes all other criteria but `issuedBefore`")
     if not criteria.everyone and not chosen:
         raise CriteriaError("input", "names nobody: give a criterion, or `everyone: true`")
-    if criteria.issued_before is not None and criteria.issued_before > at.timestamp():
+    latest = at.timestamp() + (0 if criteria.key_id is None else KEY_AHEAD_SECONDS)
+    if criteria.issued_before is not None and criteria.issued_before > latest:
         raise CriteriaError("issuedBefore", "lies in the future: what isn't issued yet can't be taken back")
