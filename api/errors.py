@@ -47,6 +47,8 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     authn.AuthnError: Code.BAD_USER_INPUT,
     permissions.DeniedError: Code.FORBIDDEN,
     permissions.NotFreshError: Code.UNAVAILABLE,
+    permissions.BusyError: Code.RATE_LIMITED,
+    permissions.EffortError: Code.QUERY_TOO_COMPLEX,
     permissions.InvalidChangeError: Code.BAD_USER_INPUT,
     permissions.UnknownError: Code.NOT_FOUND,
     permissions.ConflictingError: Code.CONFLICT,
@@ -94,9 +96,9 @@ _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
         "inheritedBy": list(error.inherited_by),
         "assignments": [encode("RoleAssignment", each) for each in error.assigned],
     },
+    permissions.AlreadyHeldError: lambda error: {"assignment": encode("RoleAssignment", error.assignment)},
     resolvers.BadInputError: lambda error: {"field": error.field},
     tree.TooLargeError: lambda error: {"field": error.field, "limit": error.limit, "size": error.size},
-    permissions.AlreadyHeldError: lambda error: {"assignment": encode("RoleAssignment", error.assignment)},
     tree.InvalidContentError: lambda error: {"field": error.field},
 }
 

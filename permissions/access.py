@@ -11,11 +11,14 @@ from permissions.engine.decision import Decision
 from permissions.engine.facts import Env, Id, Resource, Subject
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
-from permissions.errors import DeniedError
+from permissions.errors import DeniedError, EffortError
 from permissions.resources import reading
 
 KEPT: Final = 1_000
 """Allowed decisions that wait to be logged; of more only the number is known. Of denials each one waits."""
+
+MOST_EFFORT: Final = 1_000
+"""Of one request: so many simple questions about permissions, or fewer that take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Access:
         self._known: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._foreseen: Final[dict[str, Decision]] = {}
         self._takings = Takings()
+        self._effort = 0
 
     @property
     def snapshot(self) -> Snapshot:
@@ -120,6 +124,12 @@ class Access:
     def note(self, decision: Decision) -> None:
         """Log a decision about the caller that was taken elsewhere, as those that are taken here."""
         self._taken(decision)
+
+    def spend(self, effort: int) -> None:
+        """Count what this request has answered, in simple questions. Raises `EffortError` when it is too much."""
+        self._effort += effort
+        if self._effort > MOST_EFFORT:
+            raise EffortError
 
     def takings(self) -> Takings:
         """What was decided since this was last asked, each decision once."""

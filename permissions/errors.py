@@ -5,14 +5,16 @@ PermissionsError
 │   └── EscalationError      a change that would give, or take, what the changer may not do himself
 │       └── OutlastingError      what he may do himself, but not for as long
 ├── NotFreshError            the rules that were asked for have not arrived
+├── BusyError                too many long questions are being asked
+├── EffortError              one request asks too much
 └── ChangeError
     ├── InvalidChangeError   it can't be meant
     ├── UnknownError         it names what isn't there
     └── ConflictingError     it doesn't fit what is there
         ├── RoleInUseError       a role that is inherited or assigned
+        ├── AlreadyHeldError     a role that is held already, for the same time
         ├── LastSuperAdminError  nobody would be left who may do everything
         └── ContentionError      others changed permissions meanwhile, again and again
-        ├── AlreadyHeldError     a role that is held already, for the same time
 
 Unusable roles and policies: `permissions.engine.errors`. Who is not signed in: `permissions.authn.errors`.
 """
@@ -48,8 +50,6 @@ class EscalationError(DeniedError):
         return f"changes what others may do beyond what you may do yourself: {shown}"
 
 
-class NotFreshError(PermissionsError):
-    """`revision` has not arrived in time; it may come yet."""
 class OutlastingError(EscalationError):
     """The assignment would hold when he may not do that himself any more, or not at these hours."""
 
@@ -58,10 +58,26 @@ class OutlastingError(EscalationError):
         return f"gives for longer, or at other hours, than you may do it yourself: {shown}; give it until your own ends"
 
 
+class NotFreshError(PermissionsError):
+    """`revision` has not arrived in time; it may come yet."""
 
     def __init__(self, revision: int) -> None:
         super().__init__("the rules that the request asks for have not arrived; try again")
         self.revision = revision
+
+
+class BusyError(PermissionsError):
+    """It may be answered later."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer takes too long, or too many long questions are being asked; try again later")
+
+
+class EffortError(PermissionsError):
+    """Asked in several requests, it would be answered."""
+
+    def __init__(self) -> None:
+        super().__init__("the request asks too many questions about permissions; ask them in several requests")
 
 
 class ChangeError(PermissionsError):
@@ -102,6 +118,15 @@ class RoleInUseError(ConflictingError):
         self.assigned = tuple(assigned)
 
 
+class AlreadyHeldError(ConflictingError):
+    """`assignment` is the id of the one by which the role is held."""
+
+    def __init__(self, role: str, assignment: str) -> None:
+        super().__init__(f"role `{role}` is held for the same time already")
+        self.role = role
+        self.assignment = assignment
+
+
 class LastSuperAdminError(ConflictingError):
     """Refused whoever asks: nobody could undo it."""
 
@@ -114,12 +139,3 @@ class ContentionError(ConflictingError):
 
     def __init__(self) -> None:
         super().__init__("permissions were changed by others meanwhile, again and again; try again")
-class AlreadyHeldError(ConflictingError):
-    """`assignment` is the id of the one by which the role is held."""
-
-    def __init__(self, role: str, assignment: str) -> None:
-        super().__init__(f"role `{role}` is held for the same time already")
-        self.role = role
-        self.assignment = assignment
-
-

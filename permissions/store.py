@@ -20,6 +20,7 @@ from permissions.engine.facts import Env, Subject
 from permissions.engine.snapshot import Snapshot
 from permissions.errors import NotFreshError
 from permissions.state import RULES, State
+from permissions.turns import Turns
 
 FRESH_SECONDS: Final = 1.0
 """How old what is remembered may be: a change counts everywhere within this."""
@@ -67,6 +68,8 @@ class PermissionStore:
         self._fresh_until = 0.0
         self._subjects: Final[dict[PydanticObjectId, Subject]] = {}
         self._past: Final[OrderedDict[int, Snapshot]] = OrderedDict()
+        self.turns: Final = Turns()
+        """For questions about these rules that take long."""
 
     async def access(
         self,
@@ -172,7 +175,8 @@ class PermissionStore:
         if known is None:
             later = await history.rules_since(revision)
             state = ground.state.undone(change for change in later if change.id <= ground.revision)
-            known = state.snapshot(revision)
+            like = (self._compiled, self._snapshot) if self._compiled and self._snapshot else None
+            known = await asyncio.to_thread(state.snapshot, revision, like)
         self._past[revision] = known
         if len(self._past) > PAST:
             self._past.popitem(last=False)

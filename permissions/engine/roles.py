@@ -1,6 +1,8 @@
 """The graph of roles: who inherits from whom, without cycles."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 from permissions.engine.errors import RoleCycleError, UnknownRoleError
@@ -25,6 +27,15 @@ class RoleGraph:
     def parents(self, role: str) -> tuple[str, ...]:
         """The roles that it inherits from directly."""
         return self._parents.get(role, ())
+
+    @cached_property
+    def heirs(self) -> Mapping[str, tuple[str, ...]]:
+        """Who inherits directly, by role; without those from whom nobody does."""
+        heirs: dict[str, list[str]] = defaultdict(list)
+        for role, parents in self._parents.items():
+            for parent in parents:
+                heirs[parent].append(role)
+        return {parent: tuple(roles) for parent, roles in heirs.items()}
 
     def _reach(self, role: str) -> list[str]:
         reached = {role: None} if role in self._parents else {}

@@ -20,6 +20,9 @@ MEANINGS: Final[Mapping[ConflictStrategy, str]] = {
     ConflictStrategy.PRIORITY: "the rules of the lowest number decide, and among equals a denial",
 }
 
+MOST_ENTRIES: Final = 200
+"""Rules told of one decision, first those that decided."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -36,18 +39,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`held` are the roles held at that moment, `inherited` those that come with them."""
+    """`held` are the roles held at that moment, `inherited` those that come with them. `left_out` rules aren't told."""
 
     decision: Decision
     strategy: ConflictStrategy
     held: tuple[str, ...]
     inherited: tuple[str, ...]
     trace: tuple[Entry, ...]
+    left_out: int = 0
 
     @property
     def words(self) -> list[str]:
         """The same in sentences."""
-        return [_verdict(self.decision), _roles(self), _strategy(self.strategy), *map(_sentence, self.trace)]
+        more = [f"{self.left_out} more rules speak of it."] if self.left_out else []
+        return [_verdict(self.decision), _roles(self), _strategy(self.strategy), *map(_sentence, self.trace), *more]
 
 
 def explain(snapshot: Snapshot, question: Question, sight: Sight, decision: Decision | None = None) -> Explanation:
@@ -60,8 +65,19 @@ def explain(snapshot: Snapshot, question: Question, sight: Sight, decision: Deci
         strategy=question.settled_by(snapshot),
         held=held,
         inherited=tuple(sorted(set(facts.roles) - set(held))),
-        trace=tuple(_entry(reason, shown, decision, paths) for reason in decision.reasons),
+        trace=tuple(_entry(reason, shown, decision, paths) for reason in _told(decision)),
+        left_out=max(0, len(decision.reasons) - MOST_ENTRIES),
     )
+
+
+def _told(decision: Decision) -> Sequence[Reason]:
+    if len(decision.reasons) <= MOST_ENTRIES:
+        return decision.reasons
+    return sorted(decision.reasons, key=lambda each: not _decided(each, decision))[:MOST_ENTRIES]
+
+
+def _decided(reason: Reason, decision: Decision) -> bool:
+    return reason.counts and reason.rule.id in decision.decided_by
 
 
 def _entry(reason: Reason, shown: Facts, decision: Decision, paths: Paths) -> Entry:
@@ -70,7 +86,7 @@ def _entry(reason: Reason, shown: Facts, decision: Decision, paths: Paths) -> En
         rule=rule.id,
         effect=rule.effect,
         outcome=reason.outcome,
-        decided=reason.counts and rule.id in decision.decided_by,
+        decided=_decided(reason, decision),
         condition=rule.origin.text,
         detail=_detail(reason, shown),
         paths=paths.of(rule),

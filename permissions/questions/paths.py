@@ -1,11 +1,9 @@
 """By which way a rule came to somebody: assignment, role, inherited role, grant; or policy."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from permissions.engine.facts import Assignment, Subject
-from permissions.engine.roles import RoleGraph
 from permissions.engine.rules import Rule
 from permissions.engine.snapshot import Snapshot
 
@@ -26,7 +24,8 @@ class Paths:
     def __init__(self, snapshot: Snapshot, subject: Subject, held: Sequence[str]) -> None:
         self._subject: Final = subject
         self._held: Final = frozenset(held)
-        self._children: Final = _children(snapshot.graph, held)
+        self._heirs: Final = snapshot.graph.heirs
+        self._reach: Final = frozenset(role for each in held for role in snapshot.graph.closure(each))
 
     def of(self, rule: Rule) -> tuple[Path, ...]:
         """The ways by which `rule` came, short ones first, at most `MOST_PATHS`."""
@@ -43,14 +42,8 @@ class Paths:
         ways: list[tuple[str, ...]] = [(target,)]
         while ways and len(found) < MOST_PATHS:
             found += [way for way in ways if way[0] in self._held]
-            ways = [(child, *way) for way in ways for child in self._children.get(way[0], ())][:MOST_PATHS]
+            ways = [(child, *way) for way in ways for child in self._above(way[0])][:MOST_PATHS]
         return found[:MOST_PATHS]
 
-
-def _children(graph: RoleGraph, held: Iterable[str]) -> Mapping[str, list[str]]:
-    """Who inherits directly, by role, among the roles held and inherited."""
-    children: dict[str, list[str]] = defaultdict(list)
-    for role in {role: None for each in held for role in graph.closure(each)}:
-        for parent in graph.parents(role):
-            children[parent].append(role)
-    return children
+    def _above(self, role: str) -> Iterator[str]:
+        return (heir for heir in self._heirs.get(role, ()) if heir in self._reach)

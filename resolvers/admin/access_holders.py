@@ -14,7 +14,7 @@ from permissions.questions.holders import Holder, holders
 from permissions.questions.question import Question
 from permissions.resources import PERMISSION
 from resolvers.account.types import User
-from resolvers.admin.asking import moment, past, require_action, rules
+from resolvers.admin.asking import LONG, asked_time, past, require_action, rules
 from resolvers.admin.decisions import ResourceInput
 from resolvers.admin.effective import steps
 from resolvers.admin.targets import target
@@ -43,7 +43,8 @@ async def who_has_access(
 ) -> Connection[AccessHolder]:
     """A page. Raises `NotFoundError` for what the asker may not know of."""
     size, last = page_arguments(first, after).size, object_id(after, "AccessHolder", "after") if after else None
-    time = moment(context, at)
+    context.access.spend(LONG)
+    time = asked_time(context, at)
     snapshot = await rules(context, time)
     require_action(snapshot, action, "action")
     found = await target(context, about, action, snapshot, "resource")

@@ -1,9 +1,9 @@
 """From what a client asks to a question for the engine: who, what, when, and how much of it the asker may know."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from beanie import PydanticObjectId
 
@@ -23,8 +23,17 @@ from resolvers.admin.targets import target
 from resolvers.context import Context
 from resolvers.errors import BadInputError, NotFoundError
 from resolvers.ids import object_id
+from resolvers.moments import moment
+
+Answer = TypeVar("Answer")
 
 NOTHING: Final[Mapping[str, Any]] = {}
+
+QUESTION: Final = 1
+PAST: Final = 19
+"""What a question about the past costs beside: its rules may have to be compiled."""
+LONG: Final = 50
+"""What a question costs for which all rules, or all accounts, are gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class Person:
 
 async def asked(context: Context, input: PermissionQuestion, field: str = "input") -> Asked:
     """The question in `input`. Raises `BadInputError`, `DeniedError`, and `NotFoundError` for what is hidden."""
+    context.access.spend(QUESTION)
     given = free_form(input.environment, f"{field}.environment")
     at = _time(given.get("time"), f"{field}.environment.time")
     person = await somebody(context, input.user_id, at, f"{field}.userId")
@@ -99,6 +109,7 @@ async def rules(context: Context, at: datetime | None) -> Snapshot:
     """The rules at a moment: this request's own, unless it is a moment of the past."""
     if past(context, at) is None:
         return context.access.snapshot
+    context.access.spend(PAST)
     return (await context.permissions.world(at)).snapshot
 
 
@@ -107,13 +118,9 @@ def past(context: Context, at: datetime | None) -> datetime | None:
     return at if at is not None and at < context.access.env.time else None
 
 
-def moment(context: Context, at: datetime | None) -> datetime:
+def asked_time(context: Context, at: datetime | None) -> datetime:
     """The moment that is asked about: `at`, or now. Raises `BadInputError` without a time zone."""
-    if at is None:
-        return context.access.env.time
-    if at.tzinfo is None:
-        raise BadInputError("at", "needs an offset from UTC")
-    return at
+    return moment(at, "at") or context.access.env.time
 
 
 def sight(context: Context, person: Person) -> Sight:
@@ -143,7 +150,7 @@ def _time(value: object, field: str) -> datetime | None:
         time = None
     if time is None or time.tzinfo is None:
         raise BadInputError(field, "must be an ISO 8601 time with an offset from UTC")
-    return time
+    return moment(time, field)
 
 
 def _caller(context: Context) -> Subject:
@@ -151,3 +158,9 @@ def _caller(context: Context) -> Subject:
     context.access.require_signed_in()
     subject = context.access.subject
     return subject if subject is not None else Subject("")
+
+
+async def at_length(context: Context, work: Callable[[], Answer]) -> Answer:
+    """What `work` gives, which may take a while. Raises `EffortError` and `BusyError`."""
+    context.access.spend(LONG)
+    return await context.permissions.turns.take(_caller(context).id, work)

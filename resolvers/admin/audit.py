@@ -1,6 +1,6 @@
 """The audit log and the decisions in it, for whoever may read them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 import strawberry
@@ -20,6 +20,7 @@ from resolvers.account.types import User
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, encode, object_id
+from resolvers.moments import utc_moment
 from resolvers.pagination import Connection, Edge, connection, page_arguments
 
 strawberry.enum(Effect, name="DecisionEffect", description="What was decided.")
@@ -131,7 +132,7 @@ class AuditFilter:
         wanted = {name: value for name, value in equal.items() if value is not None}
         if any(len(value) > LONGEST or not value.isprintable() for value in wanted.values()):
             raise BadInputError("filter", f"must have printable texts of at most {LONGEST} characters")
-        return StoredFilter(wanted, _aware(self.from_), _aware(self.until))
+        return StoredFilter(wanted, utc_moment(self.from_, "filter.from"), utc_moment(self.until, "filter.until"))
 
 
 @strawberry.type
@@ -192,10 +193,6 @@ def _named_id(text: str) -> str:
     except BadInputError:
         return text
     return found.parts[0] if found.kind in NODES.values() else text
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _json(text: str | None) -> JSON | None:

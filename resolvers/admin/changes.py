@@ -28,6 +28,7 @@ from permissions.questions.steps import (
 from permissions.state import engine_policy, engine_role
 from resolvers.errors import BadInputError
 from resolvers.ids import object_id
+from resolvers.moments import moment
 
 
 @strawberry.input
@@ -158,7 +159,9 @@ def _switch_off(name: str, snapshot: Snapshot, types: Types) -> Step:
 def _assign(input: ProposedAssignment, snapshot: Snapshot, types: Types) -> Step:
     user = object_id(input.user_id, "User", "change.assignRole.userId")
     role = _known_role(input.role, snapshot, "change.assignRole.role")
-    return Assign(user, Assignment(role, input.valid_from, input.valid_until, window=_window(input.window)))
+    begin = moment(input.valid_from, "change.assignRole.validFrom")
+    end = moment(input.valid_until, "change.assignRole.validUntil")
+    return Assign(user, Assignment(role, begin, end, window=_window(input.window)))
 
 
 def _end(input: ProposedEnd, snapshot: Snapshot, types: Types) -> Step:

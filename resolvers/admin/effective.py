@@ -13,6 +13,7 @@ from permissions.questions import effective
 from permissions.questions.effective import PermissionEffect
 from permissions.questions.paths import Path as Way
 from resolvers.account.types import User
+from resolvers.pagination import PageInfo
 
 strawberry.enum(
     PermissionEffect,
@@ -106,7 +107,10 @@ class EffectivePermissions:
     strategy: ConflictStrategy | None = strawberry.field(
         description="The one that was asked for; null is for each type of resource the one that holds for it."
     )
-    permissions: list[EffectivePermission] = strawberry.field(description="Every known action, by name.")
+    permissions: list[EffectivePermission] = strawberry.field(
+        description="Every known action, by name: a page of them."
+    )
+    page_info: PageInfo
 
 
 def steps(paths: Iterable[Way]) -> list[list[str]]:

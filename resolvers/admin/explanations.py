@@ -7,7 +7,7 @@ import strawberry
 from models.role import GrantEffect
 from permissions.engine.conflicts import ConflictStrategy
 from permissions.engine.rules import Outcome
-from permissions.questions.explanation import Entry, explain
+from permissions.questions.explanation import MOST_ENTRIES, Entry, explain
 from permissions.questions.remedies import remedies
 from permissions.questions.steps import World
 from resolvers.admin.asking import Asked
@@ -56,7 +56,9 @@ class Explanation:
     strategy: ConflictStrategy
     roles_held: list[str] = strawberry.field(description="At the moment in question.")
     roles_inherited: list[str]
-    trace: list[TraceEntry] = strawberry.field(description="Every rule that speaks of the action.")
+    trace: list[TraceEntry] = strawberry.field(
+        description=f"The rules that speak of the action, {MOST_ENTRIES} at most."
+    )
     words: list[str] = strawberry.field(description="The same in sentences.")
     remedies: list[Remedy] = strawberry.field(
         description="The smallest changes that would make it allowed, three at most, cheapest first, each confirmed "

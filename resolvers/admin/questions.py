@@ -1,6 +1,5 @@
 """Questions about permissions: what, whether, why, who, and what if."""
 
-import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +13,7 @@ from permissions.questions.effective import effective
 from permissions.questions.known import known_actions, known_types
 from resolvers.account.types import User
 from resolvers.admin.access_holders import AccessHolder, who_has_access
-from resolvers.admin.asking import asked, moment, rules, somebody
+from resolvers.admin.asking import asked, asked_time, at_length, rules, somebody
 from resolvers.admin.changes import ChangeInput
 from resolvers.admin.decisions import Decision, PermissionQuestion, ResourceInput
 from resolvers.admin.effective import EffectivePermission, EffectivePermissions
@@ -23,9 +22,11 @@ from resolvers.admin.logged import logged
 from resolvers.admin.simulations import Simulation, simulation
 from resolvers.context import Info
 from resolvers.errors import BadInputError
-from resolvers.pagination import Connection
+from resolvers.pagination import Connection, PageInfo
 
 MOST_QUESTIONS: Final = 100
+MOST_ACTIONS: Final = 200
+"""Of one page of effective permissions."""
 
 OTHERS: Final = "About somebody else: needs `permission:read`."
 
@@ -37,8 +38,8 @@ class Query:
     @strawberry.field(
         permission_classes=[SignedIn],
         description="All that an account may do, flattened: every known action with its effect, the condition, and "
-        "every path by which it came. Without `userId` the caller's own. `at` may lie in the past, where the roles and "
-        f"rules of then count. {OTHERS}",
+        f"every path by which it came, {MOST_ACTIONS} actions a page at most. Without `userId` the caller's own. "
+        f"`at` may lie in the past, where the roles and rules of then count. {OTHERS}",
     )
     async def effective_permissions(
         self,
@@ -47,18 +48,23 @@ class Query:
         at: datetime | None = None,
         strategy: ConflictStrategy | None = None,
         resource_type: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
     ) -> EffectivePermissions:
-        time = moment(info.context, at)
+        time = asked_time(info.context, at)
         person = await somebody(info.context, user_id, time, "userId")
         snapshot = await rules(info.context, time)
         actions = _actions(known_actions(snapshot), resource_type, known_types(snapshot))
-        # In a thread: with thousands of roles it takes a while.
-        found = await asyncio.to_thread(effective, snapshot, person.subject, actions, Env(time), strategy)
+        page, info_of_page = _page(actions, first, after)
+        # With thousands of roles it takes a while.
+        found = await at_length(
+            info.context,
+            lambda: [
+                EffectivePermission.of(each) for each in effective(snapshot, person.subject, page, Env(time), strategy)
+            ],
+        )
         return EffectivePermissions(
-            user=User.of(person.user),
-            at=time,
-            strategy=strategy,
-            permissions=[EffectivePermission.of(each) for each in found],
+            user=User.of(person.user), at=time, strategy=strategy, permissions=found, page_info=info_of_page
         )
 
     @strawberry.field(
@@ -87,9 +93,9 @@ class Query:
     ) -> Explanation:
         if (input is None) is (decision_id is None):
             raise BadInputError("input", "or `decisionId` is needed: exactly one of them")
-        if input is None:
-            return Explanation.of(await logged(info.context, decision_id or ""))
-        return Explanation.of(await asked(info.context, input))
+        found = await logged(info.context, decision_id or "") if input is None else await asked(info.context, input)
+        # Hundreds of changed worlds are tried for remedies.
+        return await at_length(info.context, lambda: Explanation.of(found))
 
     @strawberry.field(
         permission_classes=[may(Action.PERMISSION_READ)],
@@ -126,3 +132,14 @@ def _actions(known: frozenset[str], type_: str | None, types: frozenset[str]) ->
     if type_ is not None and type_ not in types:
         raise BadInputError("resourceType", "is not a known type of resource")
     return sorted(action for action in known if type_ is None or resource_type(action) == type_)
+
+
+def _page(actions: list[str], first: int | None, after: str | None) -> tuple[list[str], PageInfo]:
+    """A page of sorted `actions`, whose cursors are their names."""
+    size = MOST_ACTIONS if first is None else first
+    if not 0 <= size <= MOST_ACTIONS:
+        raise BadInputError("first", f"must be 0 to {MOST_ACTIONS}")
+    rest = [action for action in actions if after is None or action > after]
+    page, more = rest[:size], len(rest) > size
+    start, end = (page[0], page[-1]) if page else (None, None)
+    return page, PageInfo(has_next_page=more, has_previous_page=after is not None, start_cursor=start, end_cursor=end)

@@ -1,6 +1,5 @@
 """Changes tried on what was really decided, and shadow policies promoted after a look at that."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,11 @@ from permissions.questions.steps import PutPolicy, Step
 from permissions.replays import LoggedFlip, Replayed, fingerprint, replayed
 from permissions.resources import AUDIT, policy_resource
 from permissions.state import engine_policy
+from resolvers.admin.asking import at_length
 from resolvers.admin.decisions import Decision
 from resolvers.context import Context
 from resolvers.errors import BadInputError
+from resolvers.moments import utc_moment
 
 MOST: Final = 10_000
 """Logged decisions that one replay looks at."""
@@ -113,7 +114,7 @@ class Window:
         most = USUAL if wanted.first is None else wanted.first
         if not 1 <= most <= MOST:
             raise BadInputError("overLog.first", f"must be 1 to {MOST}")
-        since, until = _aware(wanted.from_), _aware(wanted.until) or now()
+        since, until = utc_moment(wanted.from_, "overLog.from"), utc_moment(wanted.until, "overLog.until") or now()
         if since is not None and since >= until:
             raise BadInputError("overLog.until", "is not after `from`")
         return cls(since, until, most)
@@ -131,8 +132,8 @@ async def replay(context: Context, steps: Sequence[Step], window: Window) -> tup
     records, complete = await window.records(context)
     snapshot = (await context.permissions.world()).snapshot
     try:
-        # In a thread: it may be ten thousand decisions.
-        return await asyncio.to_thread(replayed, snapshot, steps, records), complete
+        # It may be ten thousand decisions.
+        return await at_length(context, lambda: replayed(snapshot, steps, records)), complete
     except RulesError as error:
         raise BadInputError("change", str(error)) from error
 
@@ -152,7 +153,7 @@ async def promotion(context: Context, name: str, since: datetime | None) -> Poli
     """What would become of a shadow policy. Raises `UnknownError` and `ConflictingError`."""
     policy = await _shadow(context, name, Action.POLICY_READ)
     until = now()
-    window = Window(_aware(since) or until - LOOKED_BACK, until, MOST)
+    window = Window(utc_moment(since, "from") or until - LOOKED_BACK, until, MOST)
     if window.since is not None and window.since >= until:
         raise BadInputError("from", "lies in the future")
     found, complete = await replay(context, [PutPolicy(engine_policy(policy))], window)
@@ -197,7 +198,3 @@ def _window(digest: str) -> Window:
 
 def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

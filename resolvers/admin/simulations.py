@@ -1,13 +1,12 @@
 """What would change if: flipped decisions, as clients see them."""
 
-import asyncio
 from typing import Self
 
 import strawberry
 
 from permissions.engine.errors import RulesError
 from permissions.questions.simulation import Flip, simulate
-from resolvers.admin.asking import asked
+from resolvers.admin.asking import asked, at_length
 from resolvers.admin.changes import ChangeInput, steps_of
 from resolvers.admin.decisions import Decision, PermissionQuestion
 from resolvers.context import Context
@@ -52,8 +51,8 @@ async def simulation(context: Context, change: ChangeInput, questions: list[Perm
         if not each.known:
             raise NotFoundError(each.question.resource.type)
     try:
-        # In a thread: a change of roles has all roles compiled anew.
-        flips = await asyncio.to_thread(lambda: list(simulate(snapshot, steps, [each.question for each in found])))
+        # A change of roles has the graph of all roles made anew.
+        flips = await at_length(context, lambda: list(simulate(snapshot, steps, [each.question for each in found])))
     except RulesError as error:
         raise BadInputError("change", str(error)) from error
     return Simulation(asked=len(found), flips=[FlippedDecision.of(each) for each in flips])

@@ -1,7 +1,7 @@
 """What clients send, and what is checked before anything is done with it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -15,6 +15,7 @@ from models.conversation_list import ConversationFilter as StoredFilter
 from models.free_form import FreeFormError, check_free_form
 from resolvers.errors import BadInputError
 from resolvers.ids import object_id
+from resolvers.moments import moment
 
 TITLE_LENGTH: Final = 300
 TAG_LENGTH: Final = 64
@@ -151,16 +152,6 @@ def attributes(given: JSON | None) -> dict[str, Any]:
     if len(orjson.dumps(value)) > ATTRIBUTES_BYTES:
         raise BadInputError("attributes", f"must not exceed {ATTRIBUTES_BYTES:,} bytes of JSON")
     return value
-
-
-def moment(given: datetime | None, field: str) -> datetime | None:
-    """A time, checked: without an offset nobody knows when it is."""
-    if given is not None and given.tzinfo is None:
-        raise BadInputError(field, "needs an offset, as in 2026-11-25T09:00:00Z")
-    try:
-        return given and given.astimezone(UTC)
-    except OverflowError:
-        raise BadInputError(field, "is not a time that can be stored") from None
 
 
 _NAMES: Final[Mapping[str, str]] = {
