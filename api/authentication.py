@@ -81,7 +81,16 @@ async def open_authentication(
     )
     passwords = Passwords(settings.password_hashers, waiting=settings.password_waiting)
     attempts = _attempts(settings, redis)
-    accounts = Accounts(passwords, tokens, RefreshTokens(secret), sessions, attempts, gate, witness, revocations)
+    accounts = Accounts(
+        passwords,
+        tokens,
+        RefreshTokens(secret, previous_secret(settings)),
+        sessions,
+        attempts,
+        gate,
+        witness,
+        revocations,
+    )
     await mirror.load()
     try:
         async with running(mirror.follow()), running(mirror.hear()):
@@ -110,13 +119,17 @@ def lives(settings: Settings) -> Lives:
 
 def key_ring(settings: Settings, secret: str) -> KeyRing:
     """The ring of `settings`, not loaded yet."""
-    previous = settings.secret_key_previous
     return KeyRing(
         secret,
         algorithm=settings.signing_algorithm,
         token_seconds=settings.access_token_seconds,
-        previous=previous.get_secret_value() if previous else None,
+        previous=previous_secret(settings),
     )
+
+
+def previous_secret(settings: Settings) -> str | None:
+    """The one before `secret_key`, while that is being replaced."""
+    return settings.secret_key_previous.get_secret_value() if settings.secret_key_previous else None
 
 
 def _bearer(authorization: str) -> str:

@@ -4,6 +4,7 @@ import binascii
 import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
@@ -29,14 +30,17 @@ class RefreshTokens:
     session is refreshed, and who merely knows a session's id can't end it by "replaying" nonsense.
     """
 
-    def __init__(self, secret: str) -> None:
-        self._key = derive(secret, "refresh tokens")
-        self._chain = derive(secret, "refresh token successors")
+    def __init__(self, secret: str, previous: str | None = None) -> None:
+        """`previous` is the secret before `secret`: a family stays with the one that it began with."""
+        known = [secret] if previous is None else [secret, previous]
+        self._secrets = [
+            _Secret(derive(each, "refresh tokens"), derive(each, "refresh token successors")) for each in known
+        ]
 
     def issue(self, principal: Principal) -> str:
         """A new token. Redis learns its digest only."""
         session = urlsafe_b64decode(principal.session_id + "==")
-        return self._token(principal.user_id.binary + session, secrets.token_bytes(_RANDOM))
+        return self._secrets[0].token(principal.user_id.binary + session, secrets.token_bytes(_RANDOM))
 
     def successor(self, token: str, steps: int = 1) -> str:
         """What `token` is swapped for; `steps`: what that is swapped for, and so on. `token` must be ours.
@@ -46,24 +50,36 @@ class RefreshTokens:
         """
         for _ in range(steps):
             raw = _bytes(token)
-            token = self._token(raw[: _USER + _SESSION], hmac.digest(self._chain, raw, sha256))
+            secret = self._maker(raw) or self._secrets[0]
+            token = secret.token(raw[: _USER + _SESSION], hmac.digest(secret.chain, raw, sha256))
         return token
 
     def read(self, token: str) -> Principal:
         """Whose `token` is. Raise `UnauthenticatedError` unless we made it; it may be used up long since."""
         raw = _bytes(token)
-        body, mac = raw[:-_MAC], raw[-_MAC:]
-        if not hmac.compare_digest(self._mac(body), mac):
+        if self._maker(raw) is None:
             raise UnauthenticatedError("refresh token is not ours")
+        body = raw[:-_MAC]
         session = urlsafe_b64encode(body[_USER : _USER + _SESSION]).decode().rstrip("=")
         return Principal(PydanticObjectId(body[:_USER]), session)
 
-    def _token(self, owner: bytes, random: bytes) -> str:
-        body = owner + random
-        return PREFIX + urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
+    def _maker(self, raw: bytes) -> "_Secret | None":
+        return next((each for each in self._secrets if hmac.compare_digest(each.mac(raw[:-_MAC]), raw[-_MAC:])), None)
 
-    def _mac(self, body: bytes) -> bytes:
-        return hmac.digest(self._key, body, sha256)[:_MAC]
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """What one master secret gives: `key` for MACs, `chain` for successors."""
+
+    key: bytes
+    chain: bytes
+
+    def token(self, owner: bytes, random: bytes) -> str:
+        body = owner + random
+        return PREFIX + urlsafe_b64encode(body + self.mac(body)).decode().rstrip("=")
+
+    def mac(self, body: bytes) -> bytes:
+        return hmac.digest(self.key, body, sha256)[:_MAC]
 
 
 def digest(token: str) -> str:

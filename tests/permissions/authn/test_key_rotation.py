@@ -19,6 +19,8 @@ from models.signing_key import SigningKey
 from permissions.authn.errors import KeyRingError, TokenRevokedError, UnauthenticatedError
 from permissions.authn.keys import ALGORITHMS, KeyRing, Use, ring
 from permissions.authn.keys.lives import MARGIN_SECONDS
+from permissions.authn.principal import Principal, new_id
+from permissions.authn.refresh import RefreshTokens
 from permissions.authn.tokens import Tokens
 from tests.permissions.authn.conftest import SECRET
 from tests.permissions.authn.forgery import Forger
@@ -261,3 +263,16 @@ async def test_a_process_killed_amid_a_rotation_leaves_a_ring_that_can_be_used(
     assert set(uses(keys)[:-1]) == {Use.REVOKED}, "done again, it is done"
     assert not await accepts(keys, token)
     assert await accepts(keys, Forger(keys).token())
+
+
+def test_refresh_tokens_of_the_previous_master_secret_go_on() -> None:
+    """A family stays with its secret, so that workers that know only that one agree with those that know both."""
+    old, both, new = RefreshTokens(SECRET), RefreshTokens(NEW_SECRET, SECRET), RefreshTokens(NEW_SECRET)
+    somebody = Principal(PydanticObjectId(), new_id())
+    token = old.issue(somebody)
+    assert both.read(token) == somebody
+    assert both.successor(token, 2) == old.successor(token, 2)
+    assert both.read(both.successor(token)) == somebody
+    assert new.read(both.issue(somebody)) == somebody
+    with pytest.raises(UnauthenticatedError):
+        new.read(token)
