@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from models.tree import errors as tree
 from permissions import errors as permissions
 from permissions.authn import errors as authn
+from permissions.authn.revocation.errors import CriteriaError
 from resolvers import errors as resolvers
 from resolvers.ids import encode
 from resolvers.live import BrokerUnavailableError
@@ -97,6 +98,7 @@ _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
         "assignments": [encode("RoleAssignment", each) for each in error.assigned],
     },
     permissions.AlreadyHeldError: lambda error: {"assignment": encode("RoleAssignment", error.assignment)},
+    CriteriaError: lambda error: {"field": error.field},
     resolvers.BadInputError: lambda error: {"field": error.field},
     tree.TooLargeError: lambda error: {"field": error.field, "limit": error.limit, "size": error.size},
     tree.InvalidContentError: lambda error: {"field": error.field},

@@ -7,7 +7,7 @@ import orjson
 from cross_web import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
@@ -31,6 +31,8 @@ from resolvers.ids import revision_of
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 AT_LEAST: Final = "X-Permissions-At-Least"
+REFUSED: Final = (AuthnUnavailableError, NotFreshError, *UNAVAILABLE)
+"""What may come of asking who sends a request, and by which rules."""
 
 
 @dataclass
@@ -40,8 +42,6 @@ class ServedContext(Context):
     services: Services = field(kw_only=True)
     at_least: int | None = field(kw_only=True)
     """The revision of the rules that the client has seen already."""
-    token: AccessToken | None = None
-    """What proved who asks."""
 
     async def prove(self, authorization: str | None) -> None:
         """Go on as whoever `authorization` proves; as nobody, with the reason, where it proves nothing."""
@@ -76,21 +76,39 @@ class Endpoint(GraphQL[Context, None]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._socket(scope, receive, send)
             return
         await (await self._answer(Request(scope, receive)))(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A handshake that asks for what can't be given is answered as a request over HTTP would be."""
+        accepted = False
+
+        async def watched(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, watched)
+        except (*REFUSED, HTTPException) as error:
+            if accepted:
+                raise
+            await WebSocket(scope, receive, send).send_denial_response(_refusal(error))
 
     async def _answer(self, request: Request) -> Response:
         if graphiql.wants_page(request):
             return graphiql.page(demo=self._demo)
         try:
             return await self.run(request)
-        except (AuthnUnavailableError, NotFreshError) as error:
-            return _refused(str(error), Code.UNAVAILABLE, 503)
-        except UNAVAILABLE:  # before the schema was asked: rules and sessions are read first
-            return _refused(AWAY, Code.UNAVAILABLE, 503)
-        except HTTPException as error:
-            return _refused(error.reason, Code.BAD_USER_INPUT, error.status_code)
+        except (*REFUSED, HTTPException) as error:  # before the schema was asked: rules and sessions are read first
+            return _refusal(error)
+
+    async def create_websocket_response(self, request: WebSocket, subprotocol: str | None) -> WebSocket:
+        """Accept a handshake, if the rules that it asks for are there: later nobody could be told that they aren't."""
+        if (at_least := _at_least(request)) is not None:
+            await request.app.state.services.permissions.snapshot(at_least)
+        return await super().create_websocket_response(request, subprotocol)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         context = await _context(request.app.state.services, request)
@@ -143,6 +161,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         broker=services.broker,
         accounts=services.authentication.accounts,
         rotation=services.rotation,
+        revocation=services.revocation,
         permissions=services.permissions,
         changes=services.changes,
         audit=services.audit,
@@ -184,6 +203,12 @@ async def _judged(
         except UnauthenticatedError as error:
             principal, refusal = None, error
     return await services.permissions.access(principal, circumstances, refusal, at_least)
+
+
+def _refusal(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return _refused(error.reason, Code.BAD_USER_INPUT, error.status_code)
+    return _refused(AWAY if isinstance(error, UNAVAILABLE) else str(error), Code.UNAVAILABLE, 503)
 
 
 def _refused(message: str, code: Code, status: int) -> Response:

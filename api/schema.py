@@ -19,7 +19,7 @@ from resolvers.account import mutations as account_mutations
 from resolvers.account import password_mutations, session_events, session_mutations, session_subscription
 from resolvers.account import queries as account_queries
 from resolvers.admin import account_mutations as admin_account_mutations
-from resolvers.admin import audit, keys, promotions, questions, rule_mutations, rule_queries
+from resolvers.admin import audit, keys, promotions, questions, revocations, rule_mutations, rule_queries
 from resolvers.chat import events, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
@@ -47,6 +47,7 @@ def build_schema() -> Schema:
             promotions.Query,
             questions.Query,
             audit.Query,
+            revocations.Query,
             chat_queries.Query,
             node_queries.Query,
         ),
@@ -59,6 +60,7 @@ def build_schema() -> Schema:
             rule_mutations.Mutation,
             promotions.Mutation,
             keys.Mutation,
+            revocations.Mutation,
             chat_mutations.Mutation,
         ),
         subscription=_merged("Subscription", subscriptions.Subscription, session_subscription.Subscription),

@@ -19,6 +19,7 @@ from permissions.audit.witness import AuditWitness
 from permissions.changes import PermissionChanges
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
+from permissions.token_revocation import TokenRevocation
 from resolvers.live import Broker, RedisBroker
 
 
@@ -31,6 +32,7 @@ class Services:
     broker: Broker
     authentication: Authentication
     rotation: KeyRotation
+    revocation: TokenRevocation
     permissions: PermissionStore
     changes: PermissionChanges
     tree: MessageTree
@@ -56,8 +58,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         tree = MessageTree(database.db, tree_limits(settings))
         rotation = KeyRotation(authentication.keys, key_announcer(broker), audit, authentication.revocations)
         await rotation.adopt_algorithm()
+        mirror = authentication.authenticator.gate.mirror
+        revocation = TokenRevocation(authentication.revocations, mirror, redis, audit)
         async with following_keys(broker, rotation, settings.signing_key_days):
-            yield Services(database, redis, broker, authentication, rotation, permissions, changes, tree, audit)
+            yield Services(
+                database, redis, broker, authentication, rotation, revocation, permissions, changes, tree, audit
+            )
 
 
 def tree_limits(settings: Settings) -> TreeLimits:

@@ -46,6 +46,8 @@ class Action(StrEnum):
     """Asking for the decisions about everybody's requests to another service: what such a service does."""
 
     SIGNING_KEY_ROTATE = "signing_key:rotate"
+    TOKEN_REVOKE = "token:revoke"  # noqa: S105 - an action
+    """Taking back anybody's tokens by rules, and seeing the rules."""
 
     AUDIT_READ = "audit:read"
     SCHEMA_INTROSPECT = "schema:introspect"

@@ -131,7 +131,7 @@ def decision_client() -> Role:
 READING: Final = ("conversation:read", "message:read", "message:read_metadata")
 ADMIN: Final = (
     *("user:*", "session:*", "sales_data:*", "report:*"),
-    *("role:read", "role:assign", "policy:read", "permission:read", "audit:read", "schema:introspect"),
+    *("role:read", "role:assign", "policy:read", "permission:read", "audit:read", "schema:introspect", "token:revoke"),
 )
 
 

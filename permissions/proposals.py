@@ -106,8 +106,8 @@ def delete_role(name: str, *, cascade: bool) -> Proposal:
 def assign(assignment: RoleAssignment) -> Proposal:
     """A role for a user. Whether it was given, and by whom, is for the caller to fill in.
 
-    Given a second time for the same time, which nobody means, ending one of the two would end nothing. For other times it
-    may be held as often as one likes.
+    Given a second time for the same time, which nobody means, ending one of the two would end nothing. For other times
+    it may be held as often as one likes.
     """
 
     async def propose(ground: Ground, at: datetime) -> list[Draft]:

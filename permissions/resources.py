@@ -24,6 +24,7 @@ ROLE: Final = "role"
 POLICY: Final = "policy"
 PERMISSION: Final = "permission"
 SIGNING_KEY: Final = "signing_key"
+TOKEN: Final = "token"  # noqa: S105 - a type of resource
 
 FIELDS: Final[Mapping[str, Fields]] = {
     CONVERSATION: Fields({"id": "_id", "owner_id": "owner_id"}),
@@ -76,6 +77,7 @@ TYPES: Final[Mapping[str, ResourceType]] = {
         resource_type(AUDIT, verbs(AUDIT), attributes=RECORDED, fields=FIELDS[AUDIT]),
         resource_type("schema", verbs("schema")),
         resource_type(SIGNING_KEY, verbs(SIGNING_KEY)),
+        resource_type(TOKEN, verbs(TOKEN)),
     )
 }
 """The types that are built in. A stored type of the name `user` may declare further attributes of accounts."""

@@ -17,9 +17,11 @@ from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Client, Principal
+from permissions.authn.tokens import AccessToken
 from permissions.changes import PermissionChanges
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
+from permissions.token_revocation import TokenRevocation
 from resolvers.live import Broker
 from resolvers.loaders import Loaders
 
@@ -54,11 +56,14 @@ class Context:
     broker: Broker
     accounts: Accounts
     rotation: KeyRotation
+    revocation: TokenRevocation
     permissions: PermissionStore
     changes: PermissionChanges
     audit: AuditLog
     judge: Callable[[Principal | None], Awaitable[Access]]
     """What somebody may do as of now, by the newest rules."""
+    token: AccessToken | None = None
+    """What proved who asks, if a token did."""
     connection_params: object = None
     """The payload of a socket's `connection_init`; Strawberry puts it here."""
     socket: bool = False

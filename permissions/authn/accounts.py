@@ -99,7 +99,7 @@ class Accounts:
 
     async def sessions_of(self, user_id: PydanticObjectId, own: str | None = None) -> list[Session]:
         """The user's living sessions, newest first; `own` is the id of the one that asks."""
-        return await self.sessions.of(user_id, own)
+        return [each for each in await self.sessions.of(user_id, own) if self.gate.hit(each) is None]
 
     async def create_user(self, new: NewUser, client: Client = NOWHERE) -> User:
         """See `registration.register`."""

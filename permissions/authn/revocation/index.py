@@ -115,6 +115,14 @@ class RuleIndex:
         """A rule that hits it; of several, a narrow one."""
         return self.narrow_hit(judged, at) or self.broad_hit(judged, at)
 
+    def made_before(self, rule: Rule) -> "RuleIndex":
+        """The rules that were made earlier than `rule`."""
+        earlier = RuleIndex()
+        for other in self._rules.values():
+            if other.id != rule.id and other.made_at <= rule.made_at:
+                earlier.add(other)
+        return earlier
+
     def drop_ended(self, at: int) -> None:
         """Forget the rules that have ended."""
         while self._ends and self._ends[0][0] <= at:

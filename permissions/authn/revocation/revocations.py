@@ -48,16 +48,16 @@ class Revocations:
     mirror: Mirror | None = None
 
     async def revoke(
-        self,
-        criteria: Criteria,
-        reason: str,
-        *,
-        wait: bool = True,
-        life: timedelta | None = None,
-        by: PydanticObjectId | None = None,
+        self, criteria: Criteria, reason: str, *, wait: bool = True, life: timedelta | None = None
     ) -> Applied:
-        """See `Revoker`. Where Redis doesn't answer the rule is made all the same, and told when it does again."""
-        rule = self.rule(criteria, reason, life, by)
+        """See `Revoker`."""
+        return await self.make(self.rule(criteria, reason, life), wait=wait)
+
+    async def make(self, rule: Rule, *, wait: bool = True) -> Applied:
+        """Put `rule` in force. Where Redis doesn't answer it is made all the same, and told when Redis does again.
+
+        Raise `AuthnUnavailableError` where it can't be written down: then it is not made, as far as one can tell.
+        """
         await store.insert(rule)
         if self.mirror is not None:
             self.mirror.take(rule)

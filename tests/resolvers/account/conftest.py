@@ -21,15 +21,17 @@ from permissions.authn.keys import KeyRing
 from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.registration import NewUser
+from permissions.authn.revocation.revocations import Revocations
 from permissions.builtin import ensure_demo_roles, ensure_policies
 from permissions.changes import PermissionChanges
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
+from permissions.token_revocation import TokenRevocation
 from resolvers.account.mutations import Mutation
 from resolvers.account.queries import Query
 from resolvers.context import Context
 from resolvers.live import MemoryBroker
-from tests.permissions.authn.conftest import CHEAP, PASSWORD, SECRET, new_worker
+from tests.permissions.authn.conftest import CHEAP, LIVES, PASSWORD, SECRET, new_worker
 
 PEOPLE = {"alice": "analyst", "bob": "analyst", "sara": "senior_analyst", "admin": "admin", "guest": "guest"}
 
@@ -54,6 +56,7 @@ class World:
     database: Database
     accounts: Accounts
     rotation: KeyRotation
+    revocation: TokenRevocation
     audit: AuditLog
     people: dict[str, User]
     schema: strawberry.Schema
@@ -74,6 +77,7 @@ class World:
             broker=MemoryBroker(),
             accounts=self.accounts,
             rotation=self.rotation,
+            revocation=self.revocation,
             permissions=self.store,
             changes=PermissionChanges(self.store),
             audit=self.audit,
@@ -91,7 +95,11 @@ async def world(database: Database, redis: Redis, audit: AuditLog) -> AsyncItera
     await keys.ensure()
     accounts = new_worker(redis, keys, passwords)
     people = {name: await _person(accounts, name, role) for name, role in PEOPLE.items()}
-    yield World(database, accounts, KeyRotation(keys), audit, people, strawberry.Schema(Query, Mutation))
+    mirror = accounts.gate.mirror
+    revocations = Revocations(mirror.ledger, LIVES, mirror)
+    revocation = TokenRevocation(revocations, mirror, redis, audit)
+    schema = strawberry.Schema(Query, Mutation)
+    yield World(database, accounts, KeyRotation(keys), revocation, audit, people, schema)
     passwords.close()
 
 

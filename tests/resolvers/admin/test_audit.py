@@ -230,6 +230,7 @@ def context(served: Served, name: str, access: Access) -> Context:
         broker=services.broker,
         accounts=services.authentication.accounts,
         rotation=services.rotation,
+        revocation=services.revocation,
         permissions=services.permissions,
         changes=services.changes,
         audit=services.audit,
