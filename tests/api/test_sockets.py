@@ -3,15 +3,26 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
+from starlette.websockets import WebSocket
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from api.graphql import AT_LEAST, Endpoint
+from api.schema import build_schema
+from permissions.changes import SYSTEM, PermissionChanges
+from permissions.store import PermissionStore
+from resolvers.ids import permissions_token
 from tests.api.clients import Person
 from tests.api.commands import SECRET, Parley
+from tests.permissions.people import role
 from tests.processes import until
+from tests.served import Served
 
 EMAIL, PASSWORD = "ann@example.org", "correct horse battery staple"
 ME = "{ me { id } }"
@@ -54,10 +65,14 @@ def ann(url: str) -> Person:
 
 
 @contextmanager
-def socket_of(person: Person) -> Iterator[Socket]:
+def socket_of(person: Person, **headers: str) -> Iterator[Socket]:
     """Signed in by its first message."""
     address = person.url.replace("http", "ws") + "/graphql"
-    with connect(address, subprotocols=["graphql-transport-ws"]) as connection:  # type: ignore[list-item]
+    with connect(
+        address,
+        subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+        additional_headers=headers,
+    ) as connection:
         connection.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {person.token}"}}))
         assert json.loads(connection.recv(timeout=20))["type"] == "connection_ack"
         yield Socket(connection)
@@ -106,3 +121,38 @@ def test_a_query_that_fans_out_leaves_the_database_to_the_others(ann: Person) ->
     answered = ann.ask(FAN_OUT, id=conversation)["conversation"]["messages"]["edges"]
     assert len(answered[1]["node"]["siblings"]) == 100
     assert httpx.get(f"{ann.url}/readyz", timeout=15, verify=False).status_code == 200
+
+
+def test_a_handshake_asks_for_rules_as_fresh_as_its_token(ann: Person) -> None:
+    """Refused as a request would be, with a status: a socket that just ends tells nobody why."""
+    for token, status, code in (
+        (permissions_token(1), None, None),
+        ("nonsense", 400, "BAD_USER_INPUT"),
+        (permissions_token(1_000_000), 503, "UNAVAILABLE"),
+    ):
+        if status is None:
+            with socket_of(ann, **{AT_LEAST: token}) as socket:
+                assert socket.ask(ME)["data"]["me"]
+            continue
+        with pytest.raises(InvalidStatus) as refused, socket_of(ann, **{AT_LEAST: token}):
+            pass
+        assert refused.value.response.status_code == status
+        body = json.loads(refused.value.response.body or b"")
+        assert [each["extensions"]["code"] for each in body["errors"]] == [code]
+
+
+async def test_a_socket_is_judged_by_rules_as_fresh_as_its_handshake_asked_for(served: Served) -> None:
+    """Though the worker has not heard of the change, which another one made."""
+    app = served.services
+    await app.permissions.world()
+    revision = await PermissionChanges(PermissionStore()).put_role(role("fresh"), SYSTEM)
+    headers = [(AT_LEAST.lower().encode(), permissions_token(revision).encode())]
+    state = {"services": app}
+    scope = {"type": "websocket", "headers": headers, "app": SimpleNamespace(state=SimpleNamespace(**state))}
+    scope["state"] = {"request_id": "test"}
+    socket = WebSocket(scope, receive=AsyncMock(), send=AsyncMock())
+
+    context = await Endpoint(build_schema(), demo=False).get_context(socket, socket)
+
+    assert "fresh" in context.access.snapshot.roles
+    assert "fresh" in (await context.for_operation()).access.snapshot.roles

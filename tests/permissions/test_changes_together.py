@@ -11,7 +11,13 @@ from models.database import Database
 from models.permission_change import PermissionChange
 from models.role import Role, RoleAssignment
 from permissions.changes import SYSTEM, PermissionChanges
-from permissions.errors import AlreadyHeldError, EscalationError, InvalidChangeError, LastSuperAdminError, PermissionsError
+from permissions.errors import (
+    AlreadyHeldError,
+    EscalationError,
+    InvalidChangeError,
+    LastSuperAdminError,
+    PermissionsError,
+)
 from permissions.store import PermissionStore
 from tests.permissions.people import by, give, given, person, role
 
