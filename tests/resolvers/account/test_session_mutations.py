@@ -1,9 +1,7 @@
 """Ending sessions: whose, by whom, and what those learn of it who may not."""
 
-from collections.abc import Callable
 from typing import Any
 
-import pytest
 from beanie import PydanticObjectId
 
 from models.database import Database
@@ -74,22 +72,14 @@ async def test_an_admin_ends_all_of_somebodys_sessions(served: Served, database:
     assert "sessions.ended" in {each.kind for each in await stored(database)}
 
 
-@pytest.mark.parametrize(
-    "named",
-    [
-        lambda owner: encode("Session", owner, new_id()),
-        lambda owner: encode("Session", PydanticObjectId(), new_id()),
-        lambda owner: encode("Session", owner, "x"),
-    ],
-)
-async def test_nobody_learns_whether_a_session_exists_that_is_not_his(
-    served: Served, named: Callable[[PydanticObjectId], str]
-) -> None:
+async def test_nobody_learns_whether_a_session_exists_that_is_not_his(served: Served) -> None:
     alice, bob = await served.as_("alice"), await served.as_("bob")
     assert alice.user is not None
-    real, invented = await bob.ask(END, id=await session_of(alice)), await bob.ask(END, id=named(alice.user.id))
-    assert real.codes == invented.codes == ["NOT_FOUND"]
-    assert real.body["errors"][0]["message"] == invented.body["errors"][0]["message"]
+    real = await bob.ask(END, id=await session_of(alice))
+    for owner, name in ((alice.user.id, new_id()), (PydanticObjectId(), new_id()), (alice.user.id, "x")):
+        invented = await bob.ask(END, id=encode("Session", owner, name))
+        assert real.codes == invented.codes == ["NOT_FOUND"]
+        assert real.body["errors"][0]["message"] == invented.body["errors"][0]["message"]
     assert await refusal(alice) is None
 
 
@@ -101,16 +91,12 @@ async def test_nobody_ends_all_sessions_of_others_without_the_right_to_it(served
     assert await refusal(alice) is None
 
 
-@pytest.mark.parametrize(
-    "document", ["mutation { endOtherSessions { count } }", "mutation { endAllSessions { count } }"]
-)
-async def test_nobody_is_asked_to_sign_in(served: Served, document: str) -> None:
-    assert (await served.nobody.ask(document)).codes == ["UNAUTHENTICATED"]
-
-
-@pytest.mark.parametrize("id", ["", "x", encode("User", PydanticObjectId()), encode("Session", "x", "y"), "\x00"])
-async def test_what_names_no_session_is_refused_in_words(served: Served, id: str) -> None:
-    assert (await (await served.as_("alice")).ask(END, id=id)).codes == ["BAD_USER_INPUT"]
+async def test_nobody_is_asked_to_sign_in_and_nonsense_is_refused_in_words(served: Served) -> None:
+    for document in ("mutation { endOtherSessions { count } }", "mutation { endAllSessions { count } }"):
+        assert (await served.nobody.ask(document)).codes == ["UNAUTHENTICATED"]
+    alice = await served.as_("alice")
+    for id in ("", "x", encode("User", PydanticObjectId()), encode("Session", "x", "y"), "\x00"):
+        assert (await alice.ask(END, id=id)).codes == ["BAD_USER_INPUT"], id
 
 
 async def test_ending_what_has_ended_is_no_error_and_no_second_record(served: Served, database: Database) -> None:
