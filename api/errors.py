@@ -61,6 +61,8 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     tree.TooLargeError: Code.PAYLOAD_TOO_LARGE,
     tree.InvalidContentError: Code.BAD_USER_INPUT,
     tree.KeyReusedError: Code.CONFLICT,
+    tree.PurgedError: Code.CONFLICT,
+    tree.TooManyRemovalsError: Code.CONFLICT,
     tree.ContentionError: Code.CONFLICT,
 }
 """The nearest class of an error's own line counts."""

@@ -47,7 +47,8 @@ class Message(BaseModel):
 
     depth: int
     role: MessageRole
-    content: str
+    content: str | None = None
+    """None once a deleted message is purged; until then it is kept, and `tree.history` shows it to nobody."""
     created_at: datetime
     author_id: PydanticObjectId | None = None
     status: MessageStatus = MessageStatus.COMPLETE
@@ -60,6 +61,10 @@ class Message(BaseModel):
     """By this an append knows its own message, when a store that was killed has forgotten that it stored it."""
     forks: int = 0
     """Branches that leave after this message. `tree.fork` raises it after the branch has its ordinal."""
+    gone: list[int] = []
+    """Ordinals of children that were removed with all below them, and purged (`tree.purge`)."""
+    removed: bool = False
+    """What is left of the first message of a purged subtree: it keeps the address taken, and nobody sees it."""
 
 
 class Bucket(Document):
@@ -82,7 +87,13 @@ class Bucket(Document):
     tail: str | None = None
     next_depth: int | None = None
     open: bool | None = None
+    cut: bool = False
+    """Of a tail: its last message is the `removed` rest of a purged subtree, and nothing may follow it."""
     lineage: dict[str, Any] | None = None
+    unindexed: bool | str | None = None
+    """Some message in it isn't in the full-text index: the write that stores a message says so (`search.outbox`)."""
+    indexed_to: int | None = None
+    """Messages below this depth are in the full-text index."""
     planting: bytes | None = None
     """Which text it was planted with, so that an unfinished planting is completed by the same one only."""
 

@@ -5,9 +5,24 @@ from datetime import datetime
 from typing import Any
 
 from beanie import Document, PydanticObjectId
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from models.clock import now
+
+
+class Removal(BaseModel):
+    """A message that was removed with all below it, until that is purged. Places are addresses, as text."""
+
+    at: str
+    parent: str | None
+    ordinal: int
+    """Which child of its parent it is."""
+    deleted_at: datetime
+    messages: int = 0
+    branches: int = 0
+    """What was taken off the conversation's figures, to be put back when it is restored."""
+    purging: bool = False
+    """It can't be restored any more: parts of it are gone."""
 
 
 class Conversation(Document):
@@ -27,6 +42,10 @@ class Conversation(Document):
     deleted: bool = False
     """A deleted one is invisible to everybody, and stored until it is purged."""
     deleted_at: datetime | None = None
+    purging: bool = False
+    """A deleted one that can't be restored any more: parts of it are gone."""
+    removed: list[Removal] = []
+    """Subtrees that are out of sight (`tree.removals`); `tree.deletion` adds and takes away, at most 200."""
     started_at: datetime
     updated_at: datetime
     message_count: int = 0
@@ -35,6 +54,8 @@ class Conversation(Document):
     branch_count: int = 1
     root_forks: int = 0
     """How many alternatives the very first message has; those of other messages stand on their parent."""
+    root_gone: list[int] = []
+    """Which of them were purged, by ordinal; for other messages this, too, stands on their parent."""
     chosen_branch: str = "main"
     """Where the owner left off; `Reader` remembers it for everybody else."""
     slot_width: int
@@ -54,12 +75,16 @@ class Conversation(Document):
 
 
 class Reader(Document):
-    """The branch on which a reader other than the owner left off. Its id is `conversation:user`."""
+    """The branch on which a reader other than the owner left off. Its id is `conversation:user`.
+
+    INVARIANT: who wrote in somebody else's conversation has one, and had it before: so all that he wrote can be found.
+    """
 
     id: str  # type: ignore[assignment]  # Beanie's ids may be of any type
     conversation_id: PydanticObjectId
     user_id: PydanticObjectId
-    chosen_branch: str
+    chosen_branch: str | None = None
+    """None before he chose any: then it is the owner's."""
 
     class Settings:
         name = "readers"

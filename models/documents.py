@@ -8,6 +8,7 @@ from models.audit import AuditBlock, AuditCheckpoint
 from models.branch import Branch
 from models.bucket import Bucket
 from models.conversation import Conversation, Reader
+from models.deletion import Deletion
 from models.permission_change import PermissionChange
 from models.policy import Policy
 from models.resource_type import ResourceType
@@ -22,6 +23,7 @@ DOCUMENTS: Final[list[type[Document]]] = [
     Branch,
     Bucket,
     Conversation,
+    Deletion,
     PermissionChange,
     Policy,
     Reader,

@@ -32,6 +32,7 @@ from models.tree.errors import (
 from models.tree.forks import Forks
 from models.tree.lineage import UNNUMBERED, Lineage, Segment
 from models.tree.locks import PlaceLocks
+from models.tree.removals import Removals
 
 FIRST: Final = Address(MAIN, 0)
 ATTEMPTS: Final = 1000
@@ -50,9 +51,10 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class _Occupied:
-    """Somebody else's message follows the parent already; `home` is the parent's branch."""
+    """Somebody else's message follows `parent` already; `home` is the parent's branch."""
 
     home: Lineage
+    parent: Address | None
 
 
 class Appender:
@@ -64,6 +66,7 @@ class Appender:
         self._conversation = conversation
         self._limits = limits
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+        self._removals = Removals(conversation, self._buckets)
         self._forks = Forks(db, self._buckets, locks)
         self._locks = locks
         self._receipts = db["append_receipts"]
@@ -71,8 +74,13 @@ class Appender:
     async def after(self, parent: Address | None, draft: Draft) -> Appended:
         """Append after `parent` (None: as a first message), on a branch of its own where something follows already."""
         draft.check(self._limits)
+        await self._require_in_sight(parent)
         outcome = await self._continue(parent.next if parent else FIRST, draft)
-        return outcome if isinstance(outcome, Appended) else await self._fork(parent, outcome.home, draft)
+        if not isinstance(outcome, Appended):
+            outcome = await self._fork(parent, outcome.home, draft)
+        if not outcome.fresh:
+            await self._require_in_sight(outcome.address)
+        return outcome
 
     async def at_end(self, branch: str, draft: Draft) -> Appended:
         """Append after the branch's last message, whichever that is when it is written.
@@ -81,20 +89,49 @@ class Appender:
         """
         draft.check(self._limits)
         async with self._locks.of(self._conversation.id, branch):
-            for attempt in range(ATTEMPTS):
-                place = await self._end(branch)
-                if draft.idempotency_key is not None:
-                    place = await self._pinned(place, draft, attempt)
-                outcome = await self._continue(place, draft)
-                if isinstance(outcome, Appended):
-                    return outcome
+            outcome = await self._at_end(branch, draft)
+        if not isinstance(outcome, Appended):  # what followed was removed, and its place stays taken
+            outcome = await self._fork(outcome.parent, outcome.home, draft)
+        if not outcome.fresh:
+            await self._require_in_sight(outcome.address)
+        return outcome
+
+    async def _at_end(self, branch: str, draft: Draft) -> "Appended | _Occupied":
+        for attempt in range(ATTEMPTS):
+            place, cut = await self._end(branch)
+            if draft.idempotency_key is not None:
+                place = await self._pinned(place, draft, attempt)
+            outcome = await self._continue(place, draft)
+            if isinstance(outcome, Appended) or cut or await self._forked_before(outcome, draft):
+                return outcome
         raise ContentionError
 
-    async def _end(self, branch: str) -> Address:
+    async def _end(self, branch: str) -> tuple[Address, bool]:
+        """Where the branch goes on, and whether something lies there that was removed."""
         tail = await self._buckets.tail(branch)
-        if tail is None and branch != MAIN:
+        if tail is None and branch == MAIN:
+            return FIRST, False
+        if tail is None or await self._removals.cut_off([tail]):
             raise BranchNotFoundError(branch)
-        return Address(branch, tail.next_depth if tail else 0)
+        end = self._removals.end(tail)
+        if end == tail.lineage.own.start and branch != MAIN:
+            raise BranchNotFoundError(branch)
+        return Address(branch, end), end < tail.next_depth
+
+    async def _forked_before(self, occupied: "_Occupied", draft: Draft) -> bool:
+        """Whether an earlier try forked there, because what has come back since was removed then."""
+        if draft.idempotency_key is None:
+            return False
+        place = Address(self._keyed(occupied.parent, draft), occupied.parent.depth + 1 if occupied.parent else 0)
+        return bool(await self._buckets.messages_at([place]))
+
+    async def _require_in_sight(self, address: Address | None) -> None:
+        """Raise `MessageNotFoundError` for a message that was removed; without removed subtrees it costs nothing."""
+        if address is None or not self._removals:
+            return
+        tail = await self._buckets.tail(address.branch)
+        if tail and (address.depth >= self._removals.end(tail) or await self._removals.cut_off([tail])):
+            raise MessageNotFoundError(str(address))
 
     async def _pinned(self, place: Address, draft: Draft, attempt: int) -> Address:
         """The place that was chosen for this attempt by whoever came first."""
@@ -118,7 +155,7 @@ class Appender:
                 raise MessageNotFoundError(str(place))
             if tail is not None and place.depth < tail.next_depth:
                 return await self._occupied(place, tail, draft, message)
-            if tail is not None and place.depth > tail.next_depth:
+            if tail is not None and (place.depth > tail.next_depth or tail.cut):
                 raise MessageNotFoundError(str(place))
             if await self._roll(place, tail, message):
                 return Appended(place, message)
@@ -131,7 +168,10 @@ class Appender:
         there = (await self._buckets.messages_at([place]))[place]
         if _is(there, message):
             return Appended(place, message)
-        return _retried(place, there, draft) if draft.is_retried_by(there) else _Occupied(tail.lineage)
+        if draft.is_retried_by(there):
+            return _retried(place, there, draft)
+        parent = Address(place.branch, place.depth - 1) if place.depth else None
+        return _Occupied(tail.lineage, parent)
 
     async def _roll(self, place: Address, tail: Tail | None, message: Record) -> bool:
         """Begin the branch's next bucket, or push after all; False where somebody was faster."""
@@ -150,7 +190,7 @@ class Appender:
         """Put `draft` on a new branch that leaves after `parent`, which lies on the branch of `home`."""
         start = parent.depth + 1 if parent else 0
         key = draft.idempotency_key
-        branch = keyed_branch(self._conversation.id, parent, draft.author_id, key) if key else random_branch()
+        branch = self._keyed(parent, draft) if key else random_branch()
         own = Segment(branch, start, UNNUMBERED)
         lineage = (await self._forks.numbered(home)).child(own) if parent else Lineage(own)
         address, message = Address(branch, start), _record(draft, start)
@@ -165,6 +205,10 @@ class Appender:
             message = there
         published = await self._forks.publish(lineage)
         return Appended(address, message, fresh=published or key is None, forked=True)
+
+    def _keyed(self, parent: Address | None, draft: Draft) -> str:
+        """The branch to which a draft with a key forks from `parent`, at each try."""
+        return keyed_branch(self._conversation.id, parent, draft.author_id, draft.idempotency_key)
 
 
 def _record(draft: Draft, depth: int) -> Record:
@@ -186,6 +230,11 @@ def _retried(address: Address, there: Mapping[str, Any], draft: Draft) -> Append
 
 
 def _same(there: Mapping[str, Any], draft: Draft) -> None:
-    """Raise `KeyReusedError` unless `draft` says what `there` says (a deleted message may have said anything)."""
+    """Raise `KeyReusedError` unless `draft` says what `there` says (a deleted message may have said anything).
+
+    `MessageNotFoundError` where only the rest of a purged subtree is there.
+    """
+    if there.get("removed"):
+        raise MessageNotFoundError("")
     if there.get("deleted_at") is None and there["content"] != draft.content:
         raise KeyReusedError

@@ -23,15 +23,22 @@ class Tail:
     next_depth: int
     open: bool
     lineage: Lineage
+    cut: bool = False
+
+    @property
+    def end(self) -> int:
+        """The depth after the last message that is more than the rest of a purged subtree."""
+        return self.next_depth - self.cut
 
     @classmethod
     def of(cls, record: Record) -> Self:
         """Read a tail bucket."""
         lineage = Lineage.of(record["branch"], record.get("lineage"))
-        return cls(record["branch"], record["first_depth"], record["next_depth"], record["open"], lineage)
+        cut = record.get("cut", False)
+        return cls(record["branch"], record["first_depth"], record["next_depth"], record["open"], lineage, cut)
 
 
-TAIL_FIELDS: Final = {"branch": 1, "first_depth": 1, "next_depth": 1, "open": 1, "lineage": 1}
+TAIL_FIELDS: Final = {"branch": 1, "first_depth": 1, "next_depth": 1, "open": 1, "lineage": 1, "cut": 1}
 BATCH: Final = 1_000
 """Documents to an answer: without it, MongoDB sends 101 and waits to be asked for the others."""
 
@@ -121,6 +128,7 @@ class Buckets:
                         "messages": {"$concatArrays": ["$messages", [{"$literal": message}]]},
                         "size": size,
                         "next_depth": depth + 1,
+                        "unindexed": True,
                         "open": {"$lt": [size, self._limits.bucket_bytes]} if self._room(depth) else False,
                     }
                 }
@@ -145,14 +153,22 @@ class Buckets:
 
     async def count_fork(self, parent: Address, ordinal: int) -> None:
         """At least `ordinal` branches leave after `parent`."""
-        await self._collection.update_many(  # a slot may have several buckets, one of them has the parent
+        await self.change(parent, {"$max": {"messages.$[m].forks": ordinal}})
+
+    async def change(self, address: Address, update: Mapping[str, Any], **condition: Any) -> bool:
+        """Do `update` to the message, which it calls `messages.$[m]`, if its fields meet `condition`.
+
+        Returns whether anything changed by that.
+        """
+        updated = await self._collection.update_many(  # a slot may have several buckets, one of them has the message
             {
                 "conversation_id": self.conversation_id,
-                "slot": slot(parent.branch, parent.depth, self.width),
+                "slot": slot(address.branch, address.depth, self.width),
             },
-            {"$max": {"messages.$[parent].forks": ordinal}},
-            array_filters=[{"parent.depth": parent.depth}],
+            update,
+            array_filters=[{"m.depth": address.depth} | {f"m.{name}": value for name, value in condition.items()}],
         )
+        return updated.modified_count > 0
 
     def record(self, branch: str, messages: Sequence[Record], lineage: Lineage, *, tail: bool) -> dict[str, Any]:
         """A bucket that holds `messages`, consecutive ones of one slot."""
@@ -166,6 +182,7 @@ class Buckets:
             "first_depth": first,
             "size": size,
             "messages": list(messages),
+            "unindexed": True,
         }
         if tail:
             is_open = self._room(last) and size < self._limits.bucket_bytes

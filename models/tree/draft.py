@@ -57,7 +57,7 @@ class Draft:
         fields = {
             "depth": depth,
             "role": self.role.value,
-            "content": self.content,
+            "content": None if self.deleted_at else self.content,
             "created_at": stored(self.created_at) if self.created_at else now(),
             "author_id": self.author_id,
             "status": None if self.status is MessageStatus.COMPLETE else self.status.value,

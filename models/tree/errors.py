@@ -6,6 +6,8 @@ TreeError
 ├── InvalidContentError    content that can't be stored
 │   └── TooLargeError      content or metadata over its cap
 ├── KeyReusedError         an idempotency key came again with another message
+├── PurgedError            it was deleted too long ago to be restored
+├── TooManyRemovalsError   too many removed subtrees wait in the conversation
 └── ContentionError        writers kept overtaking this one; try again
 """
 
@@ -60,6 +62,23 @@ class KeyReusedError(TreeError):
 
     def __str__(self) -> str:
         return "the idempotency key was used for another message"
+
+
+class PurgedError(TreeError):
+    """What it held is gone."""
+
+    def __str__(self) -> str:
+        return "it was deleted too long ago, and is gone for good"
+
+
+@dataclass
+class TooManyRemovalsError(TreeError):
+    """`limit` removed subtrees wait to be restored or purged."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"{self.limit} removed subtrees of this conversation wait to be purged; restore one, or remove later"
 
 
 class ContentionError(TreeError):

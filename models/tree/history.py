@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
@@ -16,7 +16,11 @@ from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.draft import TreeLimits
 from models.tree.errors import BranchNotFoundError
 from models.tree.lineage import Lineage, Segment, resolve
+from models.tree.removals import Removals
 from models.tree.turns import Turns, in_turn
+
+TOMBSTONE: Final = ("depth", "role", "created_at", "author_id", "edited_from", "deleted_at", "forks", "gone")
+"""The fields of a deleted message that are shown. What it said is stored until it is purged, and no reader gets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Row:
     parent: Address | None
     sibling_index: int
     sibling_count: int
+    gone: tuple[int, ...] = ()
+    """Ordinals of siblings that were removed: neither counted nor shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Path:
         return [
             name
             for segment, end in zip(self._segments, ends, strict=True)
+            if max(segment.start, self._start) < end
             for name in slots(segment.branch, max(segment.start, self._start), end, width)
         ]
 
@@ -116,6 +123,7 @@ class History:
         self._turns = turns
         self._branches = db["branches"]
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+        self._removals = Removals(conversation, self._buckets)
 
     @in_turn
     async def page(self, branch: str, window: Window) -> Page:
@@ -124,18 +132,26 @@ class History:
         Raises `BranchNotFoundError` and `CursorError`.
         """
         tail = await self._buckets.tail(branch)
-        if tail is None:
+        if tail is None or (length := self._removals.end(tail)) == tail.lineage.own.start:
             return self._empty(branch, window)
-        if any(cursor.depth >= tail.next_depth for cursor in (window.after, window.before) if cursor):
+        if any(cursor.depth >= length for cursor in (window.after, window.before) if cursor):
             raise CursorError("the cursor belongs to another branch")
-        span = window.span(tail.next_depth)
+        span = window.span(length)
         # One message more at either side: its fork count belongs to the first row, its address proves a cursor.
-        start, stop = max(span.start - 1, 0), min(span.stop + 1, tail.next_depth)
-        path = Path(await resolve(tail.lineage, start, stop, self._buckets.lineages), start, stop)
+        start, stop = max(span.start - 1, 0), min(span.stop + 1, length)
+        path = await self._path(tail, start, stop)
         path.check(window.after, window.before)
         found = await self._buckets.messages(path.slots(self._buckets.width), start, stop)
         rows = [self._row(path, depth, found) for depth in span]
-        return Page(rows, span, tail.next_depth)
+        return Page(rows, span, length)
+
+    async def _path(self, tail: Tail, start: int, stop: int) -> Path:
+        """The path's depths `start <= depth < stop`. Raises `BranchNotFoundError` where it was removed further up."""
+        spans = [range(start, stop), *self._removals.above(tail.lineage)]
+        segments = await resolve(tail.lineage, spans, self._buckets.lineages)
+        if self._removals.first(segments, tail.lineage.own.start):
+            raise BranchNotFoundError(tail.branch)
+        return Path(segments, start, stop)
 
     def _empty(self, branch: str, window: Window) -> Page:
         if branch != MAIN:
@@ -147,58 +163,93 @@ class History:
     def _row(self, path: "Path", depth: int, found: Mapping[Address, Record]) -> Row:
         address = path.at(depth)
         parent = path.at(depth - 1) if depth else None
-        forks = found[parent].get("forks", 0) if parent else self._conversation.root_forks
-        index = path.ordinal(depth)
-        return Row(address, found[address], parent, index, max(forks, index) + 1)
+        return self._placed(address, parent, path.ordinal(depth), found)
+
+    def _placed(self, address: Address, parent: Address | None, ordinal: int, found: Mapping[Address, Record]) -> Row:
+        """The row of the child `ordinal` of `parent`, counted among those of its siblings that are not removed."""
+        conversation = self._conversation
+        forks = found[parent].get("forks", 0) if parent else conversation.root_forks
+        purged = found[parent].get("gone", ()) if parent else conversation.root_gone
+        gone = tuple(sorted({*purged, *self._removals.gone(parent)}))
+        index = ordinal - sum(each < ordinal for each in gone)
+        return Row(address, _shown(found[address]), parent, index, max(forks, ordinal) + 1 - len(gone), gone)
 
     @in_turn
     async def rows(self, addresses: Collection[Address]) -> dict[Address, Row]:
         """Messages by address; those that don't exist are left out. Two calls, three where one begins a branch."""
-        wanted = set(addresses)
+        wanted = await self._in_sight(set(addresses))
         around = wanted | {Address(a.branch, a.depth - 1) for a in wanted if a.depth}
         found = await self._buckets.messages_at(around)
-        begins = {
-            a.branch: a.depth
-            for a in wanted & found.keys()
-            if Address(a.branch, a.depth - 1) not in found and a.branch != MAIN
-        }
+        wanted = {address for address in wanted & found.keys() if not found[address].get("removed")}
+        begins = {a.branch: a.depth for a in wanted if Address(a.branch, a.depth - 1) not in found and a.branch != MAIN}
         lineages = await self._buckets.first_lineages(begins) if begins else {}
         parents = [lineage.parent for lineage in lineages.values() if lineage.parent]
         found |= await self._buckets.messages_at(parents) if parents else {}
         rows: dict[Address, Row] = {}
-        for address in wanted & found.keys():
+        for address in wanted:
             lineage = lineages.get(address.branch) if begins.get(address.branch) == address.depth else None
             rows[address] = self._alone(address, lineage, found)
         return rows
 
     def _alone(self, address: Address, begun: Lineage | None, found: Mapping[Address, Record]) -> Row:
+        ordinal = max(begun.own.ordinal, 1) if begun else 0
+        if address.depth == 0:
+            return self._placed(address, None, ordinal, found)
         parent = begun.parent if begun else Address(address.branch, address.depth - 1)
-        index = max(begun.own.ordinal, 1) if begun else 0
-        if parent is None or address.depth == 0:
-            return Row(address, found[address], None, index, max(self._conversation.root_forks, index) + 1)
-        forks = found[parent].get("forks", 0)
-        return Row(address, found[address], parent, index, max(forks, index) + 1)
+        return self._placed(address, parent, ordinal, found)
+
+    async def _in_sight(self, addresses: set[Address]) -> set[Address]:
+        """Those that no removed subtree holds; one call, where there is any such, and another below many forks."""
+        if not self._removals:
+            return addresses
+        tails = await self._buckets.tails({address.branch for address in addresses})
+        cut_off = await self._removals.cut_off(tails.values())
+        ends = {name: self._removals.end(tail) for name, tail in tails.items() if name not in cut_off}
+        return {address for address in addresses if address.depth < ends.get(address.branch, 0)}
 
     @in_turn
-    async def siblings(self, parent: Address | None, depth: int, limit: int) -> list[Address]:
-        """The first `limit` messages at `depth` that follow `parent`, oldest first."""
+    async def siblings(
+        self, parent: Address | None, depth: int, limit: int, gone: Collection[int] = ()
+    ) -> list[Address]:
+        """The first `limit` messages at `depth` that follow `parent`, oldest first, without the ordinals in `gone`."""
         query = {
             "conversation_id": self._conversation.id,
             "parent_branch": parent.branch if parent else None,
             "fork_depth": depth,
-            "ordinal": {"$gte": 1, "$lt": limit},
+            "ordinal": {"$gte": 1, "$lt": limit + len(gone)},
         }
         found = self._branches.find(query, {"branch": 1, "ordinal": 1}, batch_size=BATCH)
-        forks = [branch async for branch in found]
-        forks.sort(key=lambda branch: branch["ordinal"])
-        names = [parent.branch if parent else MAIN, *(fork["branch"] for fork in forks)]
-        return [Address(name, depth) for name in names]
+        names = {fork["ordinal"]: fork["branch"] async for fork in found} | {0: parent.branch if parent else MAIN}
+        return [Address(names[ordinal], depth) for ordinal in sorted(names.keys() - set(gone))][:limit]
 
     @in_turn
     async def ends(self, branches: Collection[str]) -> dict[str, BranchEnd]:
-        """Where branches left and end, in one call; one without messages is left out."""
+        """Where branches left and end; one without messages, or of which all are removed, is left out.
+
+        One call, and where subtrees are removed below many forks another one for each such branch.
+        """
         tails = await self._buckets.tails(branches)
-        return {name: _end(tail) for name, tail in tails.items()}
+        cut_off = await self._removals.cut_off(tails.values())
+        ends = {name: self._removals.end(tail) for name, tail in tails.items() if name not in cut_off}
+        return {
+            name: BranchEnd(name, tails[name].lineage.parent, Address(name, end - 1))
+            for name, end in ends.items()
+            if end > tails[name].lineage.own.start
+        }
+
+    @in_turn
+    async def refuge(self, branch: str) -> str:
+        """`branch`, or where its reader is left where it was removed: on the branch that it left, or `main`."""
+        while branch != MAIN:
+            tail = await self._buckets.tail(branch)
+            if tail is None:
+                return MAIN
+            cut = (await self._removals.cut_off([tail])).get(branch)
+            if cut is None and self._removals.end(tail) > tail.lineage.own.start:
+                return branch
+            parent = tail.lineage.parent
+            branch = cut.branch if cut else parent.branch if parent else MAIN
+        return branch
 
     @in_turn
     async def created(self, branches: Collection[str]) -> dict[str, datetime]:
@@ -217,5 +268,8 @@ class History:
         return [(branch["_id"], branch["branch"]) async for branch in found]
 
 
-def _end(tail: Tail) -> BranchEnd:
-    return BranchEnd(tail.branch, tail.lineage.parent, Address(tail.branch, tail.next_depth - 1))
+def _shown(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What may be seen of a message: of a deleted one its place, who wrote it and when, and no word of it."""
+    if message.get("deleted_at") is None:
+        return message
+    return {name: message[name] for name in TOMBSTONE if name in message}

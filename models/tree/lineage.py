@@ -136,20 +136,23 @@ def _unpacked(kind: type[E], data: bytes) -> tuple[E, ...]:
     )
 
 
-async def resolve(lineage: Lineage, start: int, stop: int, fetch: Fetch) -> list[Segment]:
-    """The segments of the path that hold depths `start <= depth < stop`, oldest first."""
-    found = [segment for segment, _ in _overlapping(lineage.path, start, stop)]
-    pending = lineage.chunks(start, stop)
+async def resolve(lineage: Lineage, spans: Iterable[range], fetch: Fetch) -> list[Segment]:
+    """The segments of the path that hold any of the depths in `spans`, oldest first. All spans share the reads."""
+    found: set[Segment] = set()
+    pending: list[tuple[range, Reference]] = []
+    for span in spans:
+        found |= {segment for segment, _ in _overlapping(lineage.path, span.start, span.stop)}
+        pending += [(span, reference) for reference in lineage.chunks(span.start, span.stop)]
     while pending:
-        holders = await fetch([reference.chunk for reference in pending])
-        deeper: list[Reference] = []
-        for height, chunk, end in pending:
+        holders = await fetch(list({reference.chunk for _, reference in pending}))
+        deeper: list[tuple[range, Reference]] = []
+        for span, (height, chunk, end) in pending:
             holder = holders[chunk.holder]
             if height == 0:
-                found += [segment for segment, _ in _overlapping(holder.path, start, end)]
+                found |= {segment for segment, _ in _overlapping(holder.path, span.start, end)}
                 continue
-            below = _overlapping(holder.levels[height - 1], start, end)
-            deeper += [Reference(height - 1, entry, entry_end) for entry, entry_end in below]
+            below = _overlapping(holder.levels[height - 1], span.start, end)
+            deeper += [(span, Reference(height - 1, entry, entry_end)) for entry, entry_end in below]
         pending = deeper
     return sorted(found, key=lambda segment: segment.start)
 

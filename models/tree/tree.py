@@ -1,6 +1,7 @@
 """The message tree of all conversations: the one door to `append`, `history` and what keeps their figures true."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
@@ -8,12 +9,15 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address
-from models.tree.append import Appended, Appender
+from models.tree.append import ATTEMPTS, Appended, Appender
+from models.tree.deletion import Deleter
 from models.tree.draft import Draft, TreeLimits
+from models.tree.errors import ContentionError, MessageNotFoundError
 from models.tree.figures import counting
 from models.tree.history import History
 from models.tree.locks import PlaceLocks
 from models.tree.plant import Sprout, plant
+from models.tree.purge import Purge, Purged
 from models.tree.turns import Turns, in_turn
 from models.tree.watch import NOBODY, TreeWatcher
 
@@ -43,11 +47,15 @@ class MessageTree:
 
     async def append(self, conversation: Conversation, parent: Address | None, draft: Draft) -> Appended:
         """Append after `parent`; on a branch of its own where something follows already. None: as a first message."""
-        return await self._touched(conversation, draft, await self._appender(conversation).after(parent, draft))
+        chosen = await self._admitted(conversation, draft.author_id)
+        return await self._touched(conversation, draft, chosen, await self._appender(conversation).after(parent, draft))
 
     async def append_at_end(self, conversation: Conversation, branch: str, draft: Draft) -> Appended:
         """Append after the last message of `branch`."""
-        return await self._touched(conversation, draft, await self._appender(conversation).at_end(branch, draft))
+        chosen = await self._admitted(conversation, draft.author_id)
+        return await self._touched(
+            conversation, draft, chosen, await self._appender(conversation).at_end(branch, draft)
+        )
 
     async def choose(self, conversation: Conversation, user_id: PydanticObjectId, branch: str) -> None:
         """Remember that `user_id` is on `branch`."""
@@ -59,11 +67,60 @@ class MessageTree:
 
     @in_turn
     async def chosen(self, conversation: Conversation, user_id: PydanticObjectId) -> str:
-        """The branch on which `user_id` is: his own choice, or else the owner's."""
+        """The branch on which `user_id` is: his own choice, or else the owner's.
+
+        It may be removed by now; `History.refuge` then says which one is left.
+        """
         if user_id == conversation.owner_id:
             return conversation.chosen_branch
         reader = await self._db.readers.find_one({"_id": reader_id(conversation.id, user_id)})
-        return reader["chosen_branch"] if reader else conversation.chosen_branch
+        return (reader and reader["chosen_branch"]) or conversation.chosen_branch
+
+    async def delete(self, conversation: Conversation, address: Address, by: PydanticObjectId | None) -> None:
+        """Leave a tombstone of the message; again, and nothing happens. Raises `MessageNotFoundError`."""
+        await self._deleter(conversation).bury(address, by)
+        await self._watcher.changed(conversation.id, [address])
+
+    async def remove(self, conversation: Conversation, address: Address, by: PydanticObjectId | None) -> None:
+        """Take the message and all below it out of sight. Raises `MessageNotFoundError`, `TooManyRemovalsError`."""
+        for _ in range(ATTEMPTS):
+            if await self._deleter(conversation).remove(address, by):
+                break
+            found = await self._db.conversations.find_one({"_id": conversation.id})
+            if found is None:
+                raise MessageNotFoundError(str(address))
+            conversation = Conversation.model_validate(found)
+        else:
+            raise ContentionError
+        await self._watcher.subtree_changed(conversation.id, address)
+
+    async def restore(self, conversation: Conversation, address: Address) -> None:
+        """Bring back a removed subtree that begins there, or else a deleted message; or else nothing happens.
+
+        Raises `MessageNotFoundError`, and `PurgedError` where it is too late.
+        """
+        deleter = self._deleter(conversation)
+        if await deleter.recover(address):
+            await self._watcher.subtree_changed(conversation.id, address)
+        else:
+            await deleter.unbury(address)
+            await self._watcher.changed(conversation.id, [address])
+
+    async def close(
+        self, conversation: Conversation, by: PydanticObjectId | None, due_at: datetime | None = None
+    ) -> None:
+        """Take the conversation out of everybody's sight; `due_at` has it purged then, whatever the retention time."""
+        await self._deleter(conversation).close(by, due_at)
+        await self._watcher.conversation_changed(conversation.id)
+
+    async def reopen(self, conversation: Conversation) -> None:
+        """Bring a deleted conversation back. Raises `PurgedError` where it is too late."""
+        await self._deleter(conversation).reopen()
+        await self._watcher.conversation_changed(conversation.id)
+
+    async def purge(self, before: datetime) -> Purged:
+        """Make final what was deleted before that time. One at a time is enough (`models.lease`)."""
+        return await Purge(self._db, self.limits, self._watcher).run(before)
 
     def history(self, conversation: Conversation) -> History:
         """Reads `conversation`."""
@@ -75,10 +132,24 @@ class MessageTree:
         await self._watcher.conversation_changed(conversation.id)
         return planted
 
+    def _deleter(self, conversation: Conversation) -> Deleter:
+        return Deleter(self._db, conversation, self.limits, self._locks)
+
     def _appender(self, conversation: Conversation) -> Appender:
         return Appender(self._db, conversation, self.limits, self._locks)
 
-    async def _touched(self, conversation: Conversation, draft: Draft, appended: Appended) -> Appended:
+    async def _admitted(self, conversation: Conversation, author_id: PydanticObjectId | None) -> str:
+        """The branch on which the author is. Somebody other than the owner is noted before he writes: see `Reader`."""
+        if author_id is None or author_id == conversation.owner_id:
+            return conversation.chosen_branch
+        id_ = reader_id(conversation.id, author_id)
+        reader = await self._db.readers.find_one({"_id": id_})
+        if reader is None:
+            fields = {"conversation_id": conversation.id, "user_id": author_id, "chosen_branch": None}
+            await self._db.readers.update_one({"_id": id_}, {"$setOnInsert": fields}, upsert=True)
+        return (reader and reader["chosen_branch"]) or conversation.chosen_branch
+
+    async def _touched(self, conversation: Conversation, draft: Draft, chosen: str, appended: Appended) -> Appended:
         """Bring the conversation's figures up to date, and its author to the branch that he wrote on.
 
         A crash before this leaves the count short by a message that nobody was told of, until it is sent again.
@@ -87,7 +158,7 @@ class MessageTree:
         await self._watcher.changed(conversation.id, [appended.address])
         update = counting(appended.address, appended.message, forked=appended.forked, fresh=appended.fresh)
         await self._db.conversations.update_one({"_id": conversation.id}, update)
-        if draft.author_id and branch != await self.chosen(conversation, draft.author_id):
+        if draft.author_id and branch != chosen:
             await self.choose(conversation, draft.author_id, branch)
         return appended
 

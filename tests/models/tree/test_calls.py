@@ -134,9 +134,13 @@ async def test_an_append_takes_one_write_and_the_touch(listened: tuple[MessageTr
     with commands.during() as sent:
         await tree.append(conversation, Address(MAIN, 3_010), replace(owner, idempotency_key="k"))
     assert names(sent) == PUSH + TOUCH
+    another = replace(SAYS, author_id=PydanticObjectId())
     with commands.during() as sent:
-        await tree.append(conversation, Address(MAIN, 3_011), replace(SAYS, author_id=PydanticObjectId()))
-    assert names(sent) == PUSH + TOUCH + ["find readers"]
+        await tree.append(conversation, Address(MAIN, 3_011), another)
+    assert names(sent) == ["find readers", "update readers", *PUSH, *TOUCH]
+    with commands.during() as sent:
+        await tree.append(conversation, Address(MAIN, 3_012), another)
+    assert names(sent) == ["find readers", *PUSH, *TOUCH]
     with commands.during() as sent:
         await tree.append_at_end(conversation, MAIN, owner)
     assert names(sent) == ["find buckets", *PUSH, *TOUCH]

@@ -60,7 +60,9 @@ async def test_any_stretch_of_any_path_is_found(data: st.DataObject) -> None:
         for branch, path in paths.items():
             start = data.draw(st.integers(0, path[-1].start + 2))
             stop = start + data.draw(st.integers(1, 12))
-            assert await resolve(stored.by_branch[branch], start, stop, stored.fetch) == expected(path, start, stop)
+            assert await resolve(stored.by_branch[branch], [range(start, stop)], stored.fetch) == expected(
+                path, start, stop
+            )
 
 
 async def test_ten_thousand_nested_forks_stay_small_and_one_read_away() -> None:
@@ -70,7 +72,7 @@ async def test_ten_thousand_nested_forks_stay_small_and_one_read_away() -> None:
     path = [stored.by_branch[f"{n:016x}"].own if n else ROOT.own for n in range(10_001)]
     for start in (0, 1, 5_000, 9_871, 9_990):
         stored.reads = 0
-        assert await resolve(tip, start, start + 20, stored.fetch) == expected(path, start, start + 20)
+        assert await resolve(tip, [range(start, start + 20)], stored.fetch) == expected(path, start, start + 20)
         assert stored.reads <= 1
     entries = [len(each.segments) + sum(map(len, each.levels)) for each in stored.by_branch.values()]
     assert max(entries) <= 2 * module.FANOUT
@@ -82,7 +84,7 @@ async def test_each_level_costs_one_read(fanout: int) -> None:
     stored, tip = Stored(), ROOT
     for depth in range(1, fanout**4):
         tip = stored.fork(tip, depth)
-    await resolve(tip, 0, 2, stored.fetch)
+    await resolve(tip, [range(2)], stored.fetch)
     assert stored.reads == 3
     assert all(len(level) <= fanout for each in stored.by_branch.values() for level in each.levels)
 

@@ -1,0 +1,244 @@
+"""Deleting and restoring. Each is one atomic write; the note for the purge comes before it.
+
+A crash in between leaves a note of what was never deleted, which the purge throws away.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.clock import now
+from models.conversation import Conversation, Removal
+from models.database import Record
+from models.deletion import DeletionKind
+from models.tree.address import MAIN, Address
+from models.tree.buckets import Buckets
+from models.tree.draft import TreeLimits
+from models.tree.errors import MessageNotFoundError, PurgedError, TooManyRemovalsError
+from models.tree.forks import Forks
+from models.tree.lineage import UNNUMBERED
+from models.tree.locks import PlaceLocks
+from models.tree.removals import MOST, Removals
+from models.tree.subtree import COUNTED, Subtree
+
+ABSENT: Final = {"$exists": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A message as a child of its parent."""
+
+    parent: Address | None
+    ordinal: int
+
+
+class Deleter:
+    """Deletes in one conversation, as it was read, and restores."""
+
+    def __init__(
+        self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits, locks: PlaceLocks
+    ) -> None:
+        self._db = db
+        self._conversation = conversation
+        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+        self._forks = Forks(db, self._buckets, locks)
+        self._removals = Removals(conversation, self._buckets)
+
+    async def bury(self, address: Address, by: PydanticObjectId | None) -> bool:
+        """Make a tombstone of the message; False where it is one already. Raises `MessageNotFoundError`."""
+        there = await self._in_sight(address)
+        if there.get("deleted_at"):
+            return False
+        moment = now()
+        await self._note(DeletionKind.MESSAGE, moment, by, address)
+        changed = await self._buckets.change(
+            address, {"$set": {"messages.$[m].deleted_at": moment}}, deleted_at=ABSENT, removed=ABSENT
+        )
+        await self._changed(moment)
+        return changed
+
+    async def unbury(self, address: Address) -> bool:
+        """Make a message of the tombstone again; False where it is none. Raises `PurgedError`."""
+        there = await self._in_sight(address)
+        if there.get("deleted_at") is None:
+            return False
+        changed = await self._buckets.change(
+            address, {"$unset": {"messages.$[m].deleted_at": ""}}, content={"$exists": True}, removed=ABSENT
+        )
+        if not changed:
+            raise PurgedError
+        await self._forget(DeletionKind.MESSAGE, address)
+        await self._changed(now())
+        return True
+
+    async def remove(self, address: Address, by: PydanticObjectId | None) -> bool:
+        """Take the message and all below it out of sight; False where others removed something meanwhile.
+
+        The figures depend on what else is removed: then read the conversation, and try again. Raises
+        `MessageNotFoundError` and `TooManyRemovalsError`.
+        """
+        if self._removals.at(address):
+            return True
+        await self._in_sight(address)
+        if len(self._conversation.removed) >= MOST:
+            raise TooManyRemovalsError(MOST)
+        child, moment = await self._child(address), now()
+        messages, branches = await self._figures(address)
+        await self._note(DeletionKind.SUBTREE, moment, by, address)
+        removal = Removal(
+            at=str(address),
+            parent=str(child.parent) if child.parent else None,
+            ordinal=child.ordinal,
+            deleted_at=moment,
+            messages=messages,
+            branches=branches,
+        )
+        return await self._marked(removal)
+
+    async def recover(self, address: Address) -> bool:
+        """Bring a removed subtree back; False where it was not removed. Raises `PurgedError`.
+
+        `MessageNotFoundError` for what lies below another one: that has to come back first.
+        """
+        removal = self._removals.at(address)
+        if removal is None:
+            return False
+        tail = await self._buckets.tail(address.branch)
+        if tail is None or self._removals.end(tail) < address.depth or await self._removals.cut_off([tail]):
+            raise MessageNotFoundError(str(address))
+        if not await self._unmarked(removal):
+            raise PurgedError
+        await self._forget(DeletionKind.SUBTREE, address)
+        return True
+
+    async def close(self, by: PydanticObjectId | None, due_at: datetime | None = None) -> bool:
+        """Take the whole conversation out of everybody's sight; False where it is."""
+        moment = now()
+        await self._note(DeletionKind.CONVERSATION, moment, by, due_at=due_at)
+        fields = {"deleted": True, "deleted_at": moment}
+        closed = {name: {"$cond": ["$deleted", f"${name}", value]} for name, value in fields.items()}
+        return await self._changed(moment, [{"$set": closed}])
+
+    async def reopen(self) -> bool:
+        """Bring a deleted conversation back; False where it isn't deleted. Raises `PurgedError`."""
+        kept: Record = {"$or": [{"$ifNull": ["$purging", False]}, {"$not": ["$deleted"]}]}
+        fields = {"deleted": False, "deleted_at": None}
+        opened = {name: {"$cond": [kept, f"${name}", {"$literal": value}]} for name, value in fields.items()}
+        if await self._changed(None, [{"$set": opened}]):
+            await self._forget(DeletionKind.CONVERSATION)
+            return True
+        found = await self._db.conversations.find_one({"_id": self._conversation.id}, {"deleted": 1})
+        if found is None or found["deleted"]:
+            raise PurgedError
+        return False
+
+    async def _in_sight(self, address: Address) -> Mapping[str, Any]:
+        """The stored message, if it is there for anybody to see."""
+        there = (await self._buckets.messages_at([address])).get(address)
+        tail = await self._buckets.tail(address.branch) if there else None
+        if there is None or tail is None or there.get("removed") or address.depth >= self._removals.end(tail):
+            raise MessageNotFoundError(str(address))
+        if await self._removals.cut_off([tail]):
+            raise MessageNotFoundError(str(address))
+        return there
+
+    async def _child(self, address: Address) -> Child:
+        tail = await self._buckets.tail(address.branch)
+        if tail is None:
+            raise MessageNotFoundError(str(address))
+        if address.branch != MAIN and address.depth == tail.lineage.own.start:
+            first = (await self._buckets.first_lineages({address.branch: address.depth}))[address.branch]
+            lineage = await self._forks.numbered(first) if first.own.ordinal == UNNUMBERED else first
+            return Child(lineage.parent, lineage.own.ordinal)
+        return Child(Address(address.branch, address.depth - 1) if address.depth else None, 0)
+
+    async def _figures(self, address: Address) -> tuple[int, int]:
+        """Messages and branches to take off the conversation's figures now; those of a vast subtree go when it does."""
+        subtree = await Subtree.read(self._db, self._buckets, address, COUNTED)
+        return subtree.figures(self._conversation.removed) if subtree else (0, 0)
+
+    async def _marked(self, removal: Removal) -> bool:
+        """Note the removal, and take its messages off the figures, in one write; False where others came first."""
+        seen = [each.at for each in self._conversation.removed]
+        others: Record = {"$ne": [_places(), {"$literal": seen}]}
+        added: Record = {"$concatArrays": [_removed(), [{"$literal": removal.model_dump()}]]}
+        return await self._changed(
+            removal.deleted_at,
+            [
+                {
+                    "$set": {
+                        "removed": {"$cond": [others, _removed(), added]},
+                        "message_count": _less("message_count", others, removal.messages),
+                        "branch_count": _less("branch_count", others, removal.branches),
+                    }
+                }
+            ],
+        )
+
+    async def _unmarked(self, removal: Removal) -> bool:
+        """Forget the removal, and count its messages again; False where it is being purged."""
+        this: Record = {
+            "$and": [{"$eq": ["$$each.at", removal.at]}, {"$not": [{"$ifNull": ["$$each.purging", False]}]}]
+        }
+        others: Record = {"$filter": {"input": _removed(), "as": "each", "cond": {"$not": [this]}}}
+        none: Record = {"$eq": [{"$size": others}, {"$size": _removed()}]}
+        return await self._changed(
+            None,
+            [
+                {
+                    "$set": {
+                        "removed": others,
+                        "message_count": _less("message_count", none, -removal.messages),
+                        "branch_count": _less("branch_count", none, -removal.branches),
+                    }
+                }
+            ],
+        )
+
+    async def _changed(self, moment: datetime | None, update: list[Record] | None = None) -> bool:
+        """Update the conversation; whether that changed it. Without an update, note only when it changed."""
+        stages = update or [{"$set": {"updated_at": {"$max": ["$updated_at", moment]}}}]
+        updated = await self._db.conversations.update_one({"_id": self._conversation.id}, stages)
+        return updated.modified_count > 0
+
+    async def _note(
+        self,
+        kind: DeletionKind,
+        moment: datetime,
+        by: PydanticObjectId | None,
+        address: Address | None = None,
+        due_at: datetime | None = None,
+    ) -> None:
+        fields: Record = {
+            "kind": kind.value,
+            "conversation_id": self._conversation.id,
+            "address": str(address) if address else None,
+            "deleted_at": moment,
+            "by": by,
+            "due_at": due_at,
+            "excess": None,
+            "inside": None,
+        }
+        await self._db.deletions.update_one({"_id": self._id(kind, address)}, {"$set": fields}, upsert=True)
+
+    async def _forget(self, kind: DeletionKind, address: Address | None = None) -> None:
+        await self._db.deletions.delete_one({"_id": self._id(kind, address)})
+
+    def _id(self, kind: DeletionKind, address: Address | None) -> str:
+        return f"{kind}:{self._conversation.id}:{address or ''}"
+
+
+def _removed() -> Record:
+    return {"$ifNull": ["$removed", []]}
+
+
+def _places() -> Record:
+    return {"$map": {"input": _removed(), "as": "each", "in": "$$each.at"}}
+
+
+def _less(figure: str, unless: Record, number: int) -> Record:
+    return {"$cond": [unless, f"${figure}", {"$subtract": [f"${figure}", number]}]}
