@@ -65,7 +65,7 @@ Witness = Callable[[Sequence[PermissionChange], Origin], Awaitable[None]]
 """Is told of what was changed, before whoever changed it is."""
 
 
-async def _unseen(changes: Sequence[PermissionChange], origin: Origin) -> None:
+async def unseen(changes: Sequence[PermissionChange], origin: Origin) -> None:
     """The history alone has it."""
 
 
@@ -79,7 +79,7 @@ class PermissionChanges:
         self,
         store: PermissionStore,
         announce: Callable[[int], Awaitable[None]] = _silently,
-        witness: Witness = _unseen,
+        witness: Witness = unseen,
     ) -> None:
         self._store: Final = store
         self._announce: Final = announce
