@@ -33,8 +33,8 @@ def parley(tmp_path: Path, stores: EmbeddedStores) -> Parley:
     return parley
 
 
-async def _written(parley: Parley) -> None:
-    """As a server writes them."""
+async def _written(parley: Parley, together: int = 0) -> None:
+    """As a server writes them: three blocks, and `together` records in as few blocks as it takes."""
     named = parley.variables
     settings = Settings(
         mongodb_uri=SecretStr(named["MONGODB_URI"]),
@@ -46,6 +46,7 @@ async def _written(parley: Parley) -> None:
         await migrate(services.database.db)
         for number in range(3):
             await services.audit.write("test", SYSTEM, Target("thing", str(number)))
+        await asyncio.gather(*(services.audit.write("test", SYSTEM, Target("more", str(n))) for n in range(together)))
 
 
 @pytest.fixture
@@ -71,6 +72,28 @@ def test_each_touch_is_told_with_status_1(parley: Parley, blocks: Blocks) -> Non
         1,
         ["record 1.0: was edited", "block 2: is missing", "2 records in 2 blocks: 2 findings"],
     )
+
+
+def test_it_says_which_record_was_edited_deleted_inserted_and_moved(parley: Parley, blocks: Blocks) -> None:
+    asyncio.run(_written(parley))
+    asyncio.run(_written(parley, together=9))
+    records = {block["_id"]: block["records"] for block in blocks.find({})}
+    many = next(number for number, held in records.items() if len(held) > 1)
+    last = len(records[many]) - 1
+    blocks.update_one({"_id": 2}, {"$set": {"records.0.by": "somebody else"}})
+    blocks.update_one({"_id": 4}, {"$set": {"records": []}})
+    blocks.update_one({"_id": 5}, {"$push": {"records": records[1][0]}})
+    blocks.update_one({"_id": many}, {"$set": {"records": [records[many][last], *records[many][:last]]}})
+
+    status, lines = verified(parley)
+
+    assert status == 1
+    assert lines[:-1] == [
+        "record 2.0: was edited",
+        "record 4.0: is missing",
+        "record 5.0: was inserted",
+        *(f"record {many}.{place}: was moved" for place in range(last)),
+    ]
 
 
 def test_an_end_that_was_cut_off_is_told_and_so_is_a_head_that_is_gone(parley: Parley, blocks: Blocks) -> None:
