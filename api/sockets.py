@@ -30,6 +30,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             guard.cancel()
             await asyncio.gather(guard, return_exceptions=True)
 
+    async def handle_message(self, message: Message) -> None:
+        """Nothing is begun any more once it is cut off."""
+        if self.context.cutoff.cut is None:
+            await super().handle_message(message)
+
     async def send_message(self, message: Message) -> None:
         """Nothing goes out any more once it is cut off, but why."""
         if self.context.cutoff.cut is None or self._tells(message):

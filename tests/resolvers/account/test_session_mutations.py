@@ -95,8 +95,8 @@ async def test_nobody_is_asked_to_sign_in_and_nonsense_is_refused_in_words(serve
     for document in ("mutation { endOtherSessions { count } }", "mutation { endAllSessions { count } }"):
         assert (await served.nobody.ask(document)).codes == ["UNAUTHENTICATED"]
     alice = await served.as_("alice")
-    for id in ("", "x", encode("User", PydanticObjectId()), encode("Session", "x", "y"), "\x00"):
-        assert (await alice.ask(END, id=id)).codes == ["BAD_USER_INPUT"], id
+    for named in ("", "x", encode("User", PydanticObjectId()), encode("Session", "x", "y"), "\x00"):
+        assert (await alice.ask(END, id=named)).codes == ["BAD_USER_INPUT"], named
 
 
 async def test_ending_what_has_ended_is_no_error_and_no_second_record(served: Served, database: Database) -> None:
