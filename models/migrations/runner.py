@@ -15,6 +15,7 @@ from models.migrations import (
     m0004_conditions_as_text,
     m0005_signing_keys,
     m0006_revocation_rules,
+    m0007_search,
     m0008_deletions,
 )
 
@@ -34,6 +35,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0004_conditions_as_text", m0004_conditions_as_text.apply),
     Migration("0005_signing_keys", m0005_signing_keys.apply),
     Migration("0006_revocation_rules", m0006_revocation_rules.apply),
+    Migration("0007_search", m0007_search.apply),
     Migration("0008_deletions", m0008_deletions.apply),
 )
 

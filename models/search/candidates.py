@@ -1,0 +1,103 @@
+"""Candidates: the documents of a segment that hold every needle, with their scores; all in arrays, nothing read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers: TypeAlias = NDArray[np.int64]
+
+NONE: Final[Numbers] = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Documents in order, each with a strength."""
+
+    docs: Numbers
+    strengths: Numbers
+
+    def within(self, ranges: "Ranges") -> "Found":
+        """Those in `ranges`."""
+        inside = ranges.hold(self.docs)
+        return Found(self.docs[inside], self.strengths[inside])
+
+    def without(self, docs: Numbers) -> "Found":
+        """Those that are none of `docs`."""
+        kept = ~np.isin(self.docs, docs, assume_unique=True)
+        return Found(self.docs[kept], self.strengths[kept])
+
+
+NOTHING: Final = Found(NONE, NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Stretches of document numbers, in order and apart: `edges` are start, stop, start, stop …"""
+
+    edges: Numbers
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[int, int]]) -> "Ranges":
+        """Of (start, stop) in any order; empty ones are left out, and what overlaps is joined."""
+        edges: list[int] = []
+        for start, stop in sorted(pair for pair in pairs if pair[0] < pair[1]):
+            if edges and start <= edges[-1]:
+                edges[-1] = max(edges[-1], stop)
+            else:
+                edges += [start, stop]
+        return cls(np.array(edges, np.int64))
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """(start, stop) of each."""
+        flat = self.edges.tolist()
+        return list(zip(flat[::2], flat[1::2], strict=True))
+
+    def hold(self, docs: Numbers) -> NDArray[np.bool_]:
+        """Which of `docs` lie in them."""
+        inside: NDArray[np.bool_] = np.searchsorted(self.edges, docs, "right") % 2 == 1
+        return inside
+
+
+def united(parts: Sequence[Found], *, sorted_: bool = True) -> Found:
+    """Documents that are in any part, with their greatest strength; `sorted_`: each part is in order."""
+    parts = [part for part in parts if len(part.docs)]
+    if not parts or (len(parts) == 1 and sorted_):
+        return parts[0] if parts else NOTHING
+    docs = np.concatenate([part.docs for part in parts])
+    strengths = np.concatenate([part.strengths for part in parts])
+    if sorted_ and bool(np.all(docs[1:] > docs[:-1])):  # pieces of one term
+        return Found(docs, strengths)
+    order = np.argsort(docs, kind="stable")
+    docs, strengths = docs[order], strengths[order]
+    starts = np.flatnonzero(np.append(True, docs[1:] != docs[:-1]))
+    return Found(docs[starts], np.maximum.reduceat(strengths, starts))
+
+
+def common(parts: Sequence[Found], weights: Sequence[int]) -> Found:
+    """Documents that are in every part; their strengths add up, each part's times its weight."""
+    order = sorted(range(len(parts)), key=lambda number: len(parts[number].docs))
+    docs = parts[order[0]].docs
+    total = parts[order[0]].strengths * weights[order[0]]
+    for number in order[1:]:
+        part = parts[number]
+        if not len(docs) or not len(part.docs):
+            return NOTHING
+        places = np.minimum(np.searchsorted(part.docs, docs), len(part.docs) - 1)
+        both = part.docs[places] == docs
+        docs, total = docs[both], total[both] + part.strengths[places[both]] * weights[number]
+    return Found(docs, total)
+
+
+def best(found: Found, size: int) -> Found:
+    """The `size` strongest, strongest first; of equal ones the last document first."""
+    if len(found.docs) > size:
+        edge = np.partition(found.strengths, len(found.docs) - size)[len(found.docs) - size]
+        above, level = np.flatnonzero(found.strengths > edge), np.flatnonzero(found.strengths == edge)
+        kept = np.concatenate([above, level[len(level) - (size - len(above)) :]])
+        found = Found(found.docs[kept], found.strengths[kept])
+    order = np.lexsort((-found.docs, -found.strengths))
+    return Found(found.docs[order], found.strengths[order])

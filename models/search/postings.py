@@ -1,0 +1,144 @@
+"""Postings: which documents of a segment hold a term, and how strongly; packed into pages of bounded size.
+
+A page holds consecutive (term, documents) entries, columns side by side: counts, lengths of the terms, gaps between
+documents in a byte each (255: the gap is among the exceptions), exceptions, impacts, the terms. A frequent term goes
+on over many pages, each of which begins with a whole document number, so any stretch of them is read by itself.
+"""
+
+import struct
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Docs: TypeAlias = NDArray[np.int64]
+Impacts: TypeAlias = NDArray[np.uint8]
+
+PAGE_BYTES: Final = 32 * 1024
+PIECE: Final = 8_000
+"""Most documents of one term in one page."""
+ESCAPE: Final = 255
+_HEAD: Final = struct.Struct("<IIII")  # entries, documents, exceptions, bytes of terms
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """`terms` in order; the first has the first `counts[0]` documents, and so on; each term's documents in order."""
+
+    terms: Sequence[bytes]
+    counts: NDArray[np.int64]
+    docs: Docs
+    impacts: Impacts
+
+
+class Mark(NamedTuple):
+    """Where a page begins."""
+
+    term: bytes
+    doc: int
+
+
+def paged(postings: Postings) -> Iterator[tuple[Mark, bytes]]:
+    """The pages of `postings`, and where each begins."""
+    batch: list[tuple[bytes, int]] = []
+    first = position = size = 0
+    for term, count in _pieces(postings):
+        batch.append((term, count))
+        position += count
+        size += len(term) + 3 + 4 * min(count, 4) + 2 * count
+        if size >= PAGE_BYTES:
+            yield _page(postings, batch, first, position)
+            batch, first, size = [], position, 0
+    if batch:
+        yield _page(postings, batch, first, position)
+
+
+def _pieces(postings: Postings) -> Iterator[tuple[bytes, int]]:
+    for term, count in zip(postings.terms, postings.counts.tolist(), strict=True):
+        for start in range(0, count, PIECE):
+            yield term, min(PIECE, count - start)
+
+
+def _page(postings: Postings, batch: Sequence[tuple[bytes, int]], first: int, stop: int) -> tuple[Mark, bytes]:
+    terms = [term for term, _ in batch]
+    counts = np.array([count for _, count in batch], np.int64)
+    docs = postings.docs[first:stop]
+    starts = np.cumsum(counts) - counts
+    gaps = np.diff(docs, prepend=0)
+    gaps[starts] = docs[starts]
+    far = gaps >= ESCAPE
+    exceptions = gaps[far].astype("<u4")
+    gaps[far] = ESCAPE
+    blob = b"".join(terms)
+    parts = [
+        _HEAD.pack(len(terms), len(docs), len(exceptions), len(blob)),
+        counts.astype("<u2").tobytes(),
+        bytes(map(len, terms)),
+        gaps.astype(np.uint8).tobytes(),
+        exceptions.tobytes(),
+        postings.impacts[first:stop].tobytes(),
+        blob,
+    ]
+    return Mark(terms[0], int(docs[0])), b"".join(parts)
+
+
+class Page:
+    """A page as it is read: nothing is unpacked before it is asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        entries, docs, exceptions, blob = _HEAD.unpack_from(data)
+        at = _HEAD.size
+        self._counts = np.frombuffer(data, "<u2", entries, at).astype(np.int64)
+        at += 2 * entries
+        self._lengths = np.frombuffer(data, np.uint8, entries, at).astype(np.int64)
+        at += entries
+        self._gaps = np.frombuffer(data, np.uint8, docs, at)
+        at += docs
+        self._exceptions = np.frombuffer(data, "<u4", exceptions, at)
+        at += 4 * exceptions
+        self._impacts = np.frombuffer(data, np.uint8, docs, at)
+        self._blob = data[at + docs : at + docs + blob]
+        self.size = len(data)
+
+    @cached_property
+    def terms(self) -> list[bytes]:
+        """In order; none twice, as a term's pieces lie in pages of their own or at a page's edge."""
+        ends = np.cumsum(self._lengths).tolist()
+        return [self._blob[end - length : end] for end, length in zip(ends, self._lengths.tolist(), strict=True)]
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        return np.cumsum(self._counts) - self._counts
+
+    def between(self, low: bytes, high: bytes) -> tuple[Docs, Impacts] | None:
+        """The documents of the terms from `low` to `high`, which is included; a term's documents in order."""
+        first, last = bisect_left(self.terms, low), bisect_right(self.terms, high)
+        if first == last:
+            return None
+        start, stop = int(self._starts[first]), int(self._starts[last - 1] + self._counts[last - 1])
+        return self._docs(start, stop, first, last), self._impacts[start:stop]
+
+    def all(self) -> Postings:
+        """Everything in it."""
+        return Postings(self.terms, self._counts, self._docs(0, len(self._gaps), 0, len(self.terms)), self._impacts)
+
+    def _docs(self, start: int, stop: int, low: int, high: int) -> Docs:
+        raw = self._gaps[start:stop]
+        far = raw == ESCAPE
+        gaps = raw.astype(np.int64)
+        skipped = int(np.count_nonzero(self._gaps[:start] == ESCAPE))
+        gaps[far] = self._exceptions[skipped : skipped + int(np.count_nonzero(far))]
+        sums = np.cumsum(gaps)
+        starts = self._starts[low:high] - start
+        base = sums[starts] - gaps[starts]
+        return sums - np.repeat(base, self._counts[low:high])
+
+
+def touched(marks: Sequence[Mark], low: bytes, high: bytes, start: int, stop: int) -> range:
+    """Which pages, given where each begins, may hold documents `start <= doc < stop` of terms `low` to `high`."""
+    first = max(bisect_right(marks, Mark(low, start)) - 1, 0)
+    return range(first, bisect_left(marks, Mark(high, stop)))

@@ -1,0 +1,95 @@
+"""Whose messages a search may look at, and which of them it wants."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+
+from models.bucket import MessageRole
+from models.conversation import Conversation
+from models.conversation_list import Scope
+from models.database import Record
+from models.search.documents import EVERYTHING, Stretch
+from models.search.entries import of_author, of_model, of_role, of_week
+
+Span = tuple[bytes, bytes]
+"""Terms from the first to the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """What is wanted besides the query; None doesn't matter. `conversation` is one that the caller may read."""
+
+    conversation: Conversation | None = None
+    role: MessageRole | None = None
+    author_id: PydanticObjectId | None = None
+    llm_model: str | None = None
+    tags_any: Sequence[str] | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+    @property
+    def spans(self) -> list[Span]:
+        """Of each a message has a term, if it passes; a time may be up to a week off."""
+        terms = [
+            *([of_role(self.role)] if self.role else ()),
+            *([of_author(self.author_id)] if self.author_id else ()),
+            *([of_model(self.llm_model)] if self.llm_model is not None else ()),
+        ]
+        spans = [(term, term) for term in terms]
+        if self.after or self.before:
+            low = of_week(self.after) if self.after else b"\x01w"
+            spans.append((low, of_week(self.before) if self.before else b"\x01x"))
+        return spans
+
+    def passes(self, message: Mapping[str, Any]) -> bool:
+        """Whether a stored message passes."""
+        created, model = message["created_at"], (message.get("metadata") or {}).get("llm_model")
+        return (
+            (self.role is None or message["role"] == self.role.value)
+            and (self.author_id is None or message.get("author_id") == self.author_id)
+            and (self.llm_model is None or model == self.llm_model)
+            and (self.after is None or created > self.after)
+            and (self.before is None or created < self.before)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a caller may read, as filters on conversations: each sequence holds alternatives, an empty one is nothing.
+
+    A message is in reach if its conversation matches one of each. `models` is needed too where it is asked for the
+    model: it would otherwise tell what the caller may not see.
+    """
+
+    user_id: PydanticObjectId
+    conversations: Sequence[Scope]
+    messages: Sequence[Mapping[str, Any]]
+    models: Sequence[Mapping[str, Any]]
+
+    def __bool__(self) -> bool:
+        return bool(self.conversations and self.messages)
+
+    def stretches(self, wanted: MessageFilter) -> list[Stretch]:
+        """Stretches of messages that hold all that is in reach and wanted."""
+        if there := wanted.conversation:
+            return [Stretch.of(there.owner_id.binary + there.id.binary)]
+        owners = {scope.equal.get("owner_id") for scope in self.conversations}
+        known = [owner for owner in owners if isinstance(owner, ObjectId)]
+        return [Stretch.of(owner.binary) for owner in sorted(known)] if len(known) == len(owners) else [EVERYTHING]
+
+    def match(self, wanted: MessageFilter) -> Record:
+        """What a conversation must match, for MongoDB."""
+        parts: list[Record] = [
+            {"deleted": False},
+            {"$or": [dict(scope.where) for scope in self.conversations]},
+            {"$or": [dict(each) for each in self.messages]},
+        ]
+        if wanted.llm_model is not None:
+            parts.append({"$or": [dict(each) for each in self.models]} if self.models else {"_id": None})
+        if wanted.tags_any is not None:
+            parts.append({"tags": {"$in": list(wanted.tags_any)}})
+        return {"$and": parts}

@@ -1,0 +1,142 @@
+"""Searching: postings give candidates, the database says whose they are, the messages themselves say the rest.
+
+What a caller may not read takes part in nothing: not in weights, not in pages, not in cursors. Work is bounded: a
+request looks at so many pages of postings and so many candidates; it then answers with what it found, and where to go
+on.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.conversation import Conversation
+from models.database import Record
+from models.search.entries import STRONGEST
+from models.search.manifest import read_manifest
+from models.search.matching import marks
+from models.search.merging import MissingPageError
+from models.search.query import Query
+from models.search.ranking import PRECISION, Candidate, Place, Ranking
+from models.search.reach import MessageFilter, Reach
+from models.search.reader import Reader
+from models.search.snippets import Snippet, snippet
+from models.tree import Address, MessageTree, Row
+
+CANDIDATES: Final = 1_000
+"""Looked at in one request; the page may be short then, and its cursor goes on."""
+FIRST_ROUND: Final = 32
+FULL: Final = PRECISION * STRONGEST
+"""A score of 1."""
+TRIES: Final = 5
+"""How often a search begins again because segments were merged under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """Up to `size` messages after `after`."""
+
+    query: Query
+    wanted: MessageFilter
+    size: int
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A message that was found, and why."""
+
+    conversation: Conversation
+    row: Row
+    snippet: Snippet
+    score: float
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """`more`: something may follow after `end`. `complete`: nothing was left out for being too much to look at."""
+
+    hits: Sequence[Hit]
+    more: bool
+    end: Place | None
+    complete: bool = True
+
+
+class MessageSearch:
+    """One a worker."""
+
+    def __init__(self, db: AsyncDatabase[Record], tree: MessageTree) -> None:
+        self._db = db
+        self._tree = tree
+        self._reader = Reader(db)
+
+    async def find(self, reach: Reach, request: SearchRequest) -> SearchPage:
+        """Messages in `reach` that match, best first."""
+        if not reach or not request.size:
+            return SearchPage([], more=False, end=None)
+        for _ in range(TRIES):
+            with suppress(MissingPageError):
+                return await self._find(reach, request)
+        return await self._find(reach, request)
+
+    async def _find(self, reach: Reach, request: SearchRequest) -> SearchPage:
+        segments = await self._reader.segments(await read_manifest(self._db))
+        ranking = await Ranking.of(self._reader, segments, reach, request.query, request.wanted)
+        weights = request.after.weights if request.after else ranking.weights
+        hits: dict[bytes, Hit] = {}
+        place, looked, size, more = request.after, 0, max(FIRST_ROUND, request.size + 1), True
+        while more and looked < CANDIDATES:
+            candidates, more = await ranking.next(weights, place, size)
+            found = await self._verified(candidates, reach, request)
+            for candidate in candidates:
+                there = found.get(candidate.key)
+                if there and len(hits) == request.size:
+                    return SearchPage(list(hits.values()), more=True, end=place, complete=ranking.complete)
+                place = Place(weights, *candidate)
+                if there:
+                    hits[candidate.key] = Hit(*there, candidate.score / FULL, place)
+            looked += len(candidates)
+            size = min(2 * size, CANDIDATES)
+        return SearchPage(list(hits.values()), more=more, end=place, complete=ranking.complete)
+
+    async def _verified(
+        self, candidates: Sequence[Candidate], reach: Reach, request: SearchRequest
+    ) -> dict[bytes, tuple[Conversation, Row, Snippet]]:
+        """Those that are what they are taken for, by key: in reach, there, and matching."""
+        conversations = await self._reachable({each.message.conversation_id for each in candidates}, reach, request)
+        wanted: dict[PydanticObjectId, dict[Address, bytes]] = {}
+        for candidate in candidates:
+            owner_id, conversation_id, address = candidate.message
+            if conversation_id in conversations and conversations[conversation_id].owner_id == owner_id:
+                wanted.setdefault(conversation_id, {})[address] = candidate.key
+        read = [self._tree.history(conversations[id_]).rows(places) for id_, places in wanted.items()]
+        found: dict[bytes, tuple[Conversation, Row, Snippet]] = {}
+        for (id_, places), rows in zip(wanted.items(), await asyncio.gather(*read), strict=True):
+            for address, row in rows.items():
+                if there := _matching(row, request):
+                    found[places[address]] = (conversations[id_], row, there)
+        return found
+
+    async def _reachable(
+        self, ids: Collection[PydanticObjectId], reach: Reach, request: SearchRequest
+    ) -> dict[PydanticObjectId, Conversation]:
+        """Those of the conversations that are in reach; the database decides."""
+        if not ids:
+            return {}
+        stages = [{"$match": {"_id": {"$in": list(ids)}}}, {"$match": reach.match(request.wanted)}]
+        cursor = await self._db.conversations.aggregate(stages, batchSize=CANDIDATES)
+        return {record["_id"]: Conversation.model_validate(record) async for record in cursor}
+
+
+def _matching(row: Row, request: SearchRequest) -> Snippet | None:
+    """What to show of the message, if it is wanted."""
+    text = row.message.get("content")
+    if not text or row.message.get("deleted_at") or not request.wanted.passes(row.message):
+        return None
+    found = marks(request.query, text)
+    return snippet(text, found) if found else None
