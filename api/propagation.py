@@ -13,7 +13,7 @@ import structlog
 
 from api.background import running
 from permissions.store import PermissionStore
-from resolvers.live import Broker, BrokerUnavailableError
+from resolvers.live import Broker, BrokerUnavailableError, RedisBroker
 
 CHANNEL: Final = "permissions"
 AGAIN_SECONDS: Final = 1.0
@@ -31,6 +31,13 @@ def announcer(broker: Broker) -> Callable[[int], Awaitable[None]]:
             _log.warning("permissions.not_announced", revision=revision)
 
     return announce
+
+
+@asynccontextmanager
+async def telling(redis_url: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Within the block a command, which is no worker itself, tells the workers; without Redis they find out later."""
+    async with RedisBroker(redis_url) as broker:
+        yield announcer(broker)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from beanie import PydanticObjectId
 
+from api.authzen.bodies import BadRequestError
 from api.authzen.facts import SUBJECT, Gatherer
 from api.authzen.pages import Page, PageRequest, Place, bad_place
 from api.authzen.questions import Act, Entity
@@ -19,13 +20,14 @@ from permissions.actions import resource_type
 from permissions.engine.facts import Subject
 from permissions.engine.filters import equalities, is_listable
 from permissions.questions.holders import holders
-from permissions.questions.known import known_actions
+from permissions.questions.known import known_actions, known_types
 from permissions.questions.question import Question
 from permissions.resources import CONVERSATION, USER, conversation_resource, user_resource
 from resolvers.errors import BadInputError
 from resolvers.ids import as_object_id, encode
 
 NOTHING: Final = Page(())
+LISTED: Final = (CONVERSATION, USER)
 ORDER: Final = ConversationOrder.STARTED_DESC
 """A conversation keeps its place in it."""
 LATEST_MS: Final = 253_402_300_799_999
@@ -57,7 +59,16 @@ class Searches:
     async def resources(
         self, who: Entity, act: Act, sought: Entity, context: Mapping[str, Any], page: PageRequest
     ) -> Page:
-        """The stored conversations, or accounts, to which `who` may do `act`. Other services keep theirs themselves."""
+        """The stored conversations, or accounts, to which `who` may do `act`.
+
+        Raises `BadRequestError` for a type that is known and not listed here, most of all one of another service: "none"
+        would be a lie. A type that nobody knows has none.
+        """
+        if sought.type not in LISTED and sought.type in known_types(self.access.snapshot):
+            raise BadRequestError(
+                f"resources of type `{sought.type}` are not listed here: ask the service that keeps them which there "
+                "are, and put them to the evaluations endpoint"
+            )
         subject, action = await self.gatherer.subject(who), self.gatherer.action(act, sought.type)
         if subject is None or action is None or resource_type(action) != sought.type:
             return NOTHING

@@ -12,11 +12,12 @@ from pymongo.errors import PyMongoError
 from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, embedded, reachable, with_endpoints
+from api.propagation import telling
 from api.settings import Settings
 from models import migrations
 from models.embedded import EmbeddedError, running
 from models.user import User, email_key
-from permissions.changes import SYSTEM, Changer, PermissionChanges
+from permissions.changes import SYSTEM, Changer, PermissionChanges, unseen
 from permissions.errors import PermissionsError
 from permissions.policy_files.differences import differences
 from permissions.policy_files.errors import PolicyFileError
@@ -142,9 +143,9 @@ async def _apply(settings: Settings, file: Path, parsed: PolicyFile, by: str, ye
         if not yes:
             typer.confirm("Apply?", abort=True)
         changer = await _changer(by)
-        async with audit_log(settings, database) as log:
-            store = PermissionStore()
-            door = PermissionChanges(store, witness=log.changed) if log else PermissionChanges(store)
+        redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+        async with telling(redis_url) as announce, audit_log(settings, database) as log:
+            door = PermissionChanges(PermissionStore(), announce, log.changed if log else unseen)
             try:
                 reason = f"parley policy apply {file.name}"[:200]
                 revision = await door.put(parsed.documents, changer, reason, tests=parsed.tests)

@@ -1,5 +1,6 @@
 """`parley policy check` and `parley policy apply`, as processes."""
 
+import asyncio
 import secrets
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from api.propagation import CHANNEL
 from models.embedded import EmbeddedStores
+from resolvers.live import Event, RedisBroker
 from tests.api.commands import SECRET, Parley
 
 SALES = (Path(__file__).parents[1] / "permissions/policy_files/sales.yaml").read_text()
@@ -131,6 +134,15 @@ def test_what_is_applied_stands_in_the_audit_log_where_its_key_is_known(parley: 
     keyed = Parley(parley.directory, {**parley.variables, "SECRET_KEY": SECRET})
     assert keyed("policy", "apply", "sales.yaml", "--yes").status == 0
     assert "5 records in 1 blocks: nothing is wrong" in keyed("audit", "verify").out
+
+
+async def test_the_workers_are_told_at_once(parley: Parley, stores: EmbeddedStores) -> None:
+    async with RedisBroker(stores.redis_url) as broker, broker.subscribe(CHANNEL) as news, asyncio.timeout(60):
+        outcome = await asyncio.to_thread(parley, "policy", "apply", "sales.yaml", "--yes")
+
+        told = await anext(news)
+        assert isinstance(told, Event)
+        assert outcome.out.endswith(f"applied, revision {told.payload.decode()}\n")
 
 
 def test_a_file_may_stand_on_roles_that_are_stored(parley: Parley) -> None:
