@@ -83,6 +83,7 @@ class Access:
         self._decisions: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._known: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._foreseen: Final[dict[str, Decision]] = {}
+        self._listed: Final[set[str]] = set()
         self._takings = Takings()
         self._effort = 0
 
@@ -177,6 +178,7 @@ class Access:
         """
         if self._subject is None:
             return ()
+        self._note_list(self._subject, action, type_)
         return self._snapshot.scopes(self._subject, action, type_, self._env)
 
     def permitted(self, *resources: Resource) -> list[Action]:
@@ -192,6 +194,16 @@ class Access:
         if self._subject is None:
             return self._nobody(action, resource)
         return self._snapshot.decide(self._subject, action, resource, self._env)
+
+    def _note_list(self, subject: Subject, action: str, type_: str) -> None:
+        """What shadow policies would change about a list is logged once a request, and not for each thing in it."""
+        if action in self._listed:
+            return
+        self._listed.add(action)
+        found = self._snapshot.foresee_list(subject, action, type_, self._env)
+        guarded = self._foreseen.get(action)
+        if found is not None and not (guarded and guarded.shadow == found.shadow):
+            self._taken(found, ahead=True)
 
     def _taken(self, decision: Decision, *, ahead: bool = False) -> Decision:
         if self._subject is not None:

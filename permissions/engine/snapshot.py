@@ -1,11 +1,11 @@
 """All roles and policies of a moment, compiled: what decides."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from permissions.engine.conflicts import STRATEGIES, ConflictStrategy
+from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
 from permissions.engine.decision import Decision
 from permissions.engine.errors import UnlistableError
 from permissions.engine.facts import Env, Facts, Resource, Subject
@@ -30,6 +30,7 @@ class Ahead(NamedTuple):
     known: Facts
     possible: tuple[Possible, ...]
     scopes: tuple[Mapping[str, Any], ...]
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,24 @@ class Snapshot:
         deciding = [each.rule for each in ahead.possible if each.outcome in counting and each.rule.effect is effect]
         found, by = verdict(deciding)
         reasons = tuple(each.reason for each in ahead.possible)
-        return Decision(subject.id, action, ahead.known.resource, found, by, reasons, env.time, self.revision)
+        decision = Decision(subject.id, action, ahead.known.resource, found, by, reasons, env.time, self.revision)
+        if ahead.plan.shadows:
+            decision.shadow = self._turning(ahead, strategy, bool)
+        return decision
+
+    def foresee_list(self, subject: Subject, action: str, resource_type: str, env: Env) -> Decision | None:
+        """The same, where shadow policies would change the filter of a list; None where none would.
+
+        A list is not judged one by one. Other resources would be listed if there are any that differ in that: `shadow`
+        tells of the filter, not of what is stored.
+        """
+        ahead = self._foresee(subject, action, resource_type, env, None)
+        shadow = self._turning(ahead, None, _said) if ahead.plan.shadows else ()
+        if not shadow:
+            return None
+        decision = self.foresee(subject, action, resource_type, env)
+        decision.shadow = shadow
+        return decision
 
     def strategy(self, resource_type: str) -> ConflictStrategy:
         """How conflicts about that type of resource end."""
@@ -190,9 +208,22 @@ class Snapshot:
         known = Facts(subject, plan.roles, Resource(resource_type), env)
         fields = self.conventions.fields.get(resource_type, Fields())
         possible = tuple(rule.foresee(known, fields) for rule in plan.rules)
-        filters = STRATEGIES[strategy or self.strategy(resource_type)].filters(possible, plan.voters)
-        scopes = tuple(alternatives(filters))
-        return Ahead(known, possible, ({},) if {} in scopes else scopes)
+        return Ahead(known, possible, _scopes(possible, plan.voters, strategy or self.strategy(resource_type)), plan)
+
+    def _turning(
+        self, ahead: Ahead, strategy: ConflictStrategy | None, told: Callable[[Sequence[Mapping[str, Any]]], object]
+    ) -> tuple[str, ...]:
+        """The shadow policies that would change what `told` says of the scopes, each by itself."""
+        type_ = ahead.known.resource.type
+        fields, chosen = self.conventions.fields.get(type_, Fields()), strategy or self.strategy(type_)
+        shadows = {rule: rule.foresee(ahead.known, fields) for rule in ahead.plan.shadows}
+
+        def turned(rule: Rule) -> bool:
+            voters = [voter | {rule} for voter in ahead.plan.voters]
+            scopes = _scopes([*ahead.possible, shadows[rule]], voters, chosen)
+            return told(scopes) != told(ahead.scopes)
+
+        return _turners([rule for rule, each in shadows.items() if each.hit is not None], turned)
 
     def plan(self, held: tuple[str, ...], action: str) -> Plan:
         """What there is to ask of those who hold these roles."""
@@ -234,10 +265,26 @@ def _turning(
     decision: Decision, facts: Facts, plan: Plan, matched: Sequence[Rule], strategy: ConflictStrategy
 ) -> tuple[str, ...]:
     """The shadow policies that would turn the decision round, each by itself."""
-    found = []
-    for rule in plan.shadows:
-        if rule.judge(facts).counts:
-            deciding = STRATEGIES[strategy].decide([*matched, rule], [voter | {rule} for voter in plan.voters])
-            turned = verdict(deciding).effect is not decision.effect
-            found += [rule.origin.policy or rule.id] if turned else []
-    return tuple(found)
+
+    def turned(rule: Rule) -> bool:
+        deciding = STRATEGIES[strategy].decide([*matched, rule], [voter | {rule} for voter in plan.voters])
+        return verdict(deciding).effect is not decision.effect
+
+    return _turners([rule for rule in plan.shadows if rule.judge(facts).counts], turned)
+
+
+def _turners(rules: Iterable[Rule], turned: Callable[[Rule], bool]) -> tuple[str, ...]:
+    """INVARIANT: what several would turn round together, one of them would alone, by every strategy."""
+    return tuple(rule.origin.policy or rule.id for rule in rules if turned(rule))
+
+
+def _scopes(
+    possible: Sequence[Possible], voters: Sequence[Voter], strategy: ConflictStrategy
+) -> tuple[Mapping[str, Any], ...]:
+    scopes = tuple(alternatives(STRATEGIES[strategy].filters(possible, voters)))
+    return ({},) if {} in scopes else scopes
+
+
+def _said(scopes: Iterable[Mapping[str, Any]]) -> set[str]:
+    """By their texts: `1` and `True` are one value in Python, and two in MongoDB."""
+    return set(map(repr, scopes))
