@@ -20,7 +20,7 @@ from resolvers.account import password_mutations, session_events, session_mutati
 from resolvers.account import queries as account_queries
 from resolvers.admin import account_mutations as admin_account_mutations
 from resolvers.admin import audit, keys, promotions, questions, revocations, rule_mutations, rule_queries
-from resolvers.chat import events, subscriptions
+from resolvers.chat import deletions, events, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
 
@@ -49,6 +49,7 @@ def build_schema() -> Schema:
             audit.Query,
             revocations.Query,
             chat_queries.Query,
+            deletions.Query,
             node_queries.Query,
         ),
         mutation=_merged(
@@ -62,6 +63,7 @@ def build_schema() -> Schema:
             keys.Mutation,
             revocations.Mutation,
             chat_mutations.Mutation,
+            deletions.Mutation,
         ),
         subscription=_merged("Subscription", subscriptions.Subscription, session_subscription.Subscription),
         types=[*events.EVENTS, *session_events.SESSION_EVENTS],

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
@@ -11,6 +12,7 @@ from api.authentication import Authentication, open_authentication
 from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
 from api.propagation import announcer, following
+from api.purging import purging
 from api.settings import Settings
 from models.database import Database
 from models.tree import MessageTree, TreeLimits
@@ -55,15 +57,24 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         open_authentication(settings, redis, AuditWitness(audit)) as authentication,
     ):
         changes = PermissionChanges(permissions, announcer(broker), audit.changed)
-        tree = MessageTree(database.db, tree_limits(settings))
+        tree = message_tree(settings, database)
         rotation = KeyRotation(authentication.keys, key_announcer(broker), audit, authentication.revocations)
         await rotation.adopt_algorithm()
         mirror = authentication.authenticator.gate.mirror
         revocation = TokenRevocation(authentication.revocations, mirror, redis, audit)
-        async with following_keys(broker, rotation, settings.signing_key_days):
+        retention = timedelta(days=settings.retention_days)
+        async with (
+            following_keys(broker, rotation, settings.signing_key_days),
+            purging(database.db, tree, retention),
+        ):
             yield Services(
                 database, redis, broker, authentication, rotation, revocation, permissions, changes, tree, audit
             )
+
+
+def message_tree(settings: Settings, database: Database) -> MessageTree:
+    """The message tree, with whoever is told where it changes: servers and commands use the same."""
+    return MessageTree(database.db, tree_limits(settings))
 
 
 def tree_limits(settings: Settings) -> TreeLimits:

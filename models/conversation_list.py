@@ -104,6 +104,8 @@ class ListRequest:
     after: Place | None = None
     before: Place | None = None
     backwards: bool = False
+    deleted: bool = False
+    """Whether deleted ones are listed instead of all others."""
 
     @property
     def direction(self) -> int:
@@ -135,7 +137,7 @@ def _pipeline(scope: Scope, wanted: ConversationFilter, request: ListRequest) ->
     equal = dict(scope.equal) | ({"owner_id": wanted.owner_id} if wanted.owner_id is not None else {})
     field, direction = request.order.field, request.direction
     indexed: dict[str, Any] = {name: equal[name] for name in INDEXED if name in equal}
-    indexed = dict(list(indexed.items())[:1]) | {"deleted": False}
+    indexed = dict(list(indexed.items())[:1]) | {"deleted": request.deleted}
     bounds, beyond = _bounds(field, request)
     if bounds:
         indexed[field] = bounds

@@ -26,6 +26,8 @@ class Place(NamedTuple):
     parent: Address | None
     depth: int
     limit: int
+    gone: tuple[int, ...] = ()
+    """Ordinals that were removed."""
 
 
 Read = Callable[[Conversation, Sequence[K]], Awaitable[Mapping[K, V]]]
@@ -71,7 +73,7 @@ class Loaders:
         conversation = await self.conversations.load(place.conversation_id)
         if conversation is None:
             return []
-        return await self._tree.history(conversation).siblings(place.parent, place.depth, place.limit)
+        return await self._tree.history(conversation).siblings(place.parent, place.depth, place.limit, place.gone)
 
     async def _ends(self, keys: list[InConversation[str]]) -> list[BranchEnd | None]:
         return await self._each(keys, lambda conversation, some: self._tree.history(conversation).ends(some))

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from api.cli import audit, importing, policies, serve, service_accounts, settings, signing_keys, store, users
+from api.cli import audit, importing, policies, purge, serve, service_accounts, settings, signing_keys, store, users
 from api.cli.problems import explain
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("settings")(settings.settings)
 app.command("migrate")(store.migrate)
+app.command("purge")(purge.purge)
 app.command("schema")(store.schema)
 app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")

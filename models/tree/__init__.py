@@ -5,6 +5,7 @@ from models.tree.append import Appended
 from models.tree.draft import Draft, TreeLimits
 from models.tree.history import BranchEnd, CursorError, History, Page, Row, Window
 from models.tree.plant import Sprout
+from models.tree.purge import Purged
 from models.tree.tree import MessageTree
 from models.tree.watch import TreeWatcher
 
@@ -18,6 +19,7 @@ __all__ = [
     "History",
     "MessageTree",
     "Page",
+    "Purged",
     "Row",
     "Sprout",
     "TreeLimits",

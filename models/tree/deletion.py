@@ -119,7 +119,7 @@ class Deleter:
         """Take the whole conversation out of everybody's sight; False where it is."""
         moment = now()
         await self._note(DeletionKind.CONVERSATION, moment, by, due_at=due_at)
-        fields = {"deleted": True, "deleted_at": moment}
+        fields = {"deleted": True, "deleted_at": moment, "updated_at": moment}
         closed = {name: {"$cond": ["$deleted", f"${name}", value]} for name, value in fields.items()}
         return await self._changed(moment, [{"$set": closed}])
 

@@ -79,6 +79,7 @@ class Purge:
         buckets = self._buckets(conversation)
         changed = await buckets.change(address, {"$unset": gone}, deleted_at={"$lt": before})
         await self._watcher.changed(conversation.id, [address])
+        await self._watcher.purged(conversation.id, [address])
         return changed
 
     async def _subtree(self, conversation: Conversation, note: Deletion, before: datetime) -> bool:

@@ -22,6 +22,9 @@ class TreeWatcher(Protocol):
     async def subtree_changed(self, conversation_id: PydanticObjectId, root: Address) -> None:
         """`root` and all below it vanished, or are back. There may be millions: hide them by `History.rows`."""
 
+    async def purged(self, conversation_id: PydanticObjectId, addresses: Sequence[Address]) -> None:
+        """What these messages said is gone for good. Told again after a crash, and before the last trace goes."""
+
     async def purging(self, conversation_id: PydanticObjectId, branch: str, start: int) -> None:
         """The messages of `branch` from depth `start` on are about to go for good; nobody sees them any more."""
 
@@ -39,6 +42,9 @@ class Nobody:
         """See `TreeWatcher`."""
 
     async def subtree_changed(self, conversation_id: PydanticObjectId, root: Address) -> None:
+        """See `TreeWatcher`."""
+
+    async def purged(self, conversation_id: PydanticObjectId, addresses: Sequence[Address]) -> None:
         """See `TreeWatcher`."""
 
     async def purging(self, conversation_id: PydanticObjectId, branch: str, start: int) -> None:

@@ -8,7 +8,9 @@ from beanie import PydanticObjectId
 from strawberry.scalars import JSON
 
 from models.conversation import Conversation as StoredConversation
-from models.tree import Address, CursorError, Window
+from models.conversation import Removal
+from models.tree import Address, CursorError, Page, Window
+from models.tree.errors import BranchNotFoundError
 from permissions.actions import Action
 from permissions.engine.facts import Resource
 from permissions.resources import conversation_resource, message_resource
@@ -33,7 +35,9 @@ class Conversation(Node):
     archived: bool
     started_at: datetime
     updated_at: datetime
-    message_count: int = strawberry.field(description="In all branches together.")
+    message_count: int = strawberry.field(
+        description="In all branches together; deleted ones that keep their place count, removed subtrees don't."
+    )
     branch_count: int
 
     @classmethod
@@ -63,7 +67,9 @@ class Conversation(Node):
 
     @strawberry.field(description="The branch on which you left off.")
     async def chosen_branch(self, info: Info) -> Branch | None:
-        return await load_branch(info, self.stored, await chosen_branch(info, self.stored))
+        name = await chosen_branch(info, self.stored)
+        (branch,) = await load_branches(info, self.stored, [name])
+        return branch or await load_branch(info, self.stored, await self._refuge(info, name))
 
     @strawberry.field(
         description="The path from the first message to the last of `branch`, a page of it: the first 20 where "
@@ -82,7 +88,7 @@ class Conversation(Node):
         window = self._window(page_arguments(first, after, last, before))
         name = self._branch_name(branch) if branch else await chosen_branch(info, self.stored)
         try:
-            page = await info.context.tree.history(self.stored).page(name, window)
+            page = await self._page(info, name, window, named=branch is not None)
         except CursorError as error:
             raise BadInputError("after" if after else "before", f"is no cursor of this branch: {error}") from None
         edges = [Edge(cursor=self._cursor(row.address), node=Message.of(self.stored, row)) for row in page.rows]
@@ -102,10 +108,31 @@ class Conversation(Node):
         ]
         return connection(edges, has_next=len(listed) > arguments.size, has_previous=after is not None)
 
+    @strawberry.field(
+        description="Subtrees that were deleted, and can be restored: 200 at most. Needs `message:delete`."
+    )
+    def deleted_subtrees(self, info: Info) -> list["DeletedSubtree"]:
+        info.context.access.require(Action.MESSAGE_DELETE, message_resource(self.stored))
+        return [DeletedSubtree.of(self.stored, each) for each in self.stored.removed if not each.purging]
+
     @strawberry.field(description="The actions that you may take on it.")
     def viewer_permissions(self, info: Info) -> list[str]:
         allowed = info.context.access.permitted(self.permission_resource(), message_resource(self.stored))
         return [action.value for action in allowed if action is not Action.CONVERSATION_CREATE]
+
+    async def _page(self, info: Info, name: str, window: Window, *, named: bool) -> Page:
+        """A page of the branch, or of what is left of it where nobody named it."""
+        history = info.context.tree.history(self.stored)
+        try:
+            return await history.page(name, window)
+        except BranchNotFoundError:
+            if named:
+                raise
+            return await history.page(await self._refuge(info, name), window)
+
+    async def _refuge(self, info: Info, name: str) -> str:
+        """Where a reader is left whose branch was removed."""
+        return await info.context.tree.history(self.stored).refuge(name)
 
     def _window(self, arguments: PageArguments) -> Window:
         return Window(
@@ -132,6 +159,27 @@ class Conversation(Node):
         if conversation_id != self.stored.id:
             raise BadInputError("branch", "belongs to another conversation")
         return name
+
+
+@strawberry.type(description="A message that was deleted with everything below it.")
+class DeletedSubtree:
+    """Where it was."""
+
+    message_id: strawberry.ID = strawberry.field(description="To restore it by.")
+    depth: int
+    deleted_at: datetime
+    message_count: int = strawberry.field(description="How many messages it took along; 0 for too many to count.")
+
+    @classmethod
+    def of(cls, conversation: StoredConversation, stored: Removal) -> Self:
+        """A stored mark, as the schema shows it."""
+        address = Address.parse(stored.at)
+        return cls(
+            message_id=strawberry.ID(message_id(conversation.id, address)),
+            depth=address.depth,
+            deleted_at=stored.deleted_at,
+            message_count=stored.messages,
+        )
 
 
 async def chosen_branch(info: Info, stored: StoredConversation) -> str:

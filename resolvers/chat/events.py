@@ -32,6 +32,20 @@ class MessageAdded(ConversationEvent):
     message: Message
 
 
+@strawberry.type(description="A message is another than it was: it was restored.")
+class MessageChanged(ConversationEvent):
+    """As it is now."""
+
+    message: Message
+
+
+@strawberry.type(description="A message was deleted, alone or with everything below it: read what is left.")
+class MessageDeleted(ConversationEvent):
+    """Which."""
+
+    message_id: strawberry.ID
+
+
 @strawberry.type
 class ConversationChanged(ConversationEvent):
     """Title, tags, attributes or the like."""
@@ -54,7 +68,7 @@ class ResyncRequired(ConversationEvent):
     reason: str
 
 
-EVENTS: Final = [MessageAdded, ConversationChanged, AccessRevoked, ResyncRequired]
+EVENTS: Final = [MessageAdded, MessageChanged, MessageDeleted, ConversationChanged, AccessRevoked, ResyncRequired]
 
 
 def channel(conversation_id: PydanticObjectId) -> str:
@@ -65,6 +79,16 @@ def channel(conversation_id: PydanticObjectId) -> str:
 async def announce_message(broker: Broker, conversation_id: PydanticObjectId, address: Address, *, again: bool) -> None:
     """A message was stored at `address`; `again`: by an earlier try, which may have died before it announced it."""
     await _announce(broker, conversation_id, {"message": str(address)}, again=again)
+
+
+async def announce_deletion(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
+    """The message at `address` was deleted, alone or with its subtree."""
+    await _announce(broker, conversation_id, {"deleted": str(address)})
+
+
+async def announce_restoration(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
+    """The message at `address` is back."""
+    await _announce(broker, conversation_id, {"changed": str(address)})
 
 
 async def announce_change(broker: Broker, conversation_id: PydanticObjectId) -> None:

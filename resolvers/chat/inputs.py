@@ -57,13 +57,6 @@ class UpdateConversationInput:
 
 
 @strawberry.input
-class DeleteConversationInput:
-    """Which."""
-
-    conversation_id: strawberry.ID
-
-
-@strawberry.input
 class AppendMessageInput:
     """A message after `parentId`, or after the last one of the branch on which you left off.
 

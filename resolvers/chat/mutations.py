@@ -7,6 +7,7 @@ from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation as StoredConversation
 from models.tree import Appended, Draft
+from models.tree.errors import BranchNotFoundError
 from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
@@ -16,7 +17,7 @@ from resolvers.chat.reach import named, reached
 from resolvers.chat.tree import Message, load_branch, load_message
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError, NotFoundError
-from resolvers.ids import branch_name, encode, message_address
+from resolvers.ids import branch_name, message_address
 
 
 @strawberry.type
@@ -31,13 +32,6 @@ class MessagePayload:
     """The message as it is now."""
 
     message: Message
-
-
-@strawberry.type
-class DeleteConversationPayload:
-    """What is gone."""
-
-    conversation_id: strawberry.ID
 
 
 @strawberry.type
@@ -70,13 +64,6 @@ class Mutation:
             await announce_change(context.broker, conversation.id)
         return ConversationPayload(conversation=Conversation.of(conversation))
 
-    @strawberry.mutation(permission_classes=[may(Action.CONVERSATION_DELETE)])
-    async def delete_conversation(self, info: Info, input: inputs.DeleteConversationInput) -> DeleteConversationPayload:
-        conversation = await named(info.context, input.conversation_id, Action.CONVERSATION_DELETE)
-        await conversation.change({"deleted": True, "deleted_at": now()})
-        await announce_change(info.context.broker, conversation.id)
-        return DeleteConversationPayload(conversation_id=strawberry.ID(encode("Conversation", conversation.id)))
-
     @strawberry.mutation(
         permission_classes=[may(Action.MESSAGE_APPEND)],
         description="Append a message. Where something follows `parentId` already, a new branch begins.",
@@ -92,8 +79,7 @@ class Mutation:
             idempotency_key=input.idempotency_key,
         )
         if input.parent_id is None:
-            branch = await chosen_branch(info, conversation)
-            appended = await context.tree.append_at_end(conversation, branch, draft)
+            appended = await _at_end(info, conversation, draft)
         else:
             home, parent = message_address(input.parent_id, "parentId")
             if home != conversation.id:
@@ -131,7 +117,16 @@ class Mutation:
         conversation = await reached(context, conversation_id, Action.CONVERSATION_READ)
         await load_branch(info, conversation, name)
         await context.tree.choose(conversation, caller(context), name)
-        return ConversationPayload(conversation=Conversation.of(await _again(context, conversation.id)))
+        return ConversationPayload(conversation=Conversation.of(await again(context, conversation.id)))
+
+
+async def _at_end(info: Info, conversation: StoredConversation, draft: Draft) -> Appended:
+    """Append where the caller left off, or where he was left when that was removed."""
+    tree, branch = info.context.tree, await chosen_branch(info, conversation)
+    try:
+        return await tree.append_at_end(conversation, branch, draft)
+    except BranchNotFoundError:
+        return await tree.append_at_end(conversation, await tree.history(conversation).refuge(branch), draft)
 
 
 def caller(context: Context) -> PydanticObjectId:
@@ -145,14 +140,14 @@ async def _told(info: Info, conversation: StoredConversation, appended: Appended
     """The message as it is now; its subscribers hear of it, unless an earlier try told them."""
     context = info.context
     await announce_message(context.broker, conversation.id, appended.address, again=not appended.fresh)
-    current = await _again(context, conversation.id)
+    current = await again(context, conversation.id)
     message = await load_message(info, current, appended.address)
     if message is None:
         raise NotFoundError("Message")
     return MessagePayload(message=message)
 
 
-async def _again(context: Context, conversation_id: PydanticObjectId) -> StoredConversation:
+async def again(context: Context, conversation_id: PydanticObjectId) -> StoredConversation:
     """The conversation, read after a change."""
     context.loaders.forget(conversation_id)
     conversation = await context.loaders.conversations.load(conversation_id)

@@ -1,11 +1,16 @@
 """Questions about conversations."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import strawberry
 
+from models.conversation import Conversation as StoredConversation
 from models.conversation_list import (
     ConversationOrder,
+    ListPage,
     ListRequest,
     Place,
     Scope,
@@ -15,6 +20,7 @@ from models.conversation_list import (
 from permissions.actions import Action
 from permissions.engine.filters import equalities
 from permissions.guards import SignedIn
+from permissions.resources import conversation_resource
 from resolvers.chat import inputs
 from resolvers.chat.conversation import Conversation
 from resolvers.chat.reach import readable
@@ -22,6 +28,8 @@ from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, encode, object_id
 from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
+
+T = TypeVar("T")
 
 strawberry.enum(ConversationOrder, description="By which time, and which way.")
 
@@ -57,21 +65,37 @@ class Query:
         wanted = (filter or inputs.ConversationFilter()).stored()
         page = await list_conversations(info.context.db.db, scopes(info.context), wanted, request)
         info.context.loaders.prime(page.conversations)
-        edges = [
-            Edge(cursor=_cursor(order, place(stored, order)), node=Conversation.of(stored))
-            for stored in page.conversations
-        ]
-        before_is_more, after_is_more = after is not None, before is not None
-        return connection(
-            edges,
-            has_next=after_is_more if request.backwards else page.more,
-            has_previous=page.more if request.backwards else before_is_more,
-        )
+        return _shown(page, request, Conversation.of)
 
 
-def scopes(context: Context) -> list[Scope]:
-    """The conversations that the caller may read, as the database can tell them."""
-    allowed = context.access.scopes(Action.CONVERSATION_READ, "conversation")
+async def deleted_ones(
+    context: Context, arguments: PageArguments, show: Callable[[StoredConversation], T]
+) -> Connection[T]:
+    """Deleted conversations that the caller may delete, the latest first."""
+    request = replace(_request(ConversationOrder.UPDATED_DESC, arguments), deleted=True)
+    reach = scopes(context, Action.CONVERSATION_DELETE)
+    page = await list_conversations(context.db.db, reach, inputs.ConversationFilter().stored(), request)
+    about = {each.id: conversation_resource(each) for each in page.conversations}
+    readable = [
+        each for each in page.conversations if context.access.consider(Action.CONVERSATION_READ, about[each.id])
+    ]
+    return _shown(ListPage(readable, page.more), request, show)
+
+
+def _shown(page: ListPage, request: ListRequest, show: Callable[[StoredConversation], T]) -> Connection[T]:
+    order = request.order
+    edges = [Edge(cursor=_cursor(order, place(stored, order)), node=show(stored)) for stored in page.conversations]
+    before_is_more, after_is_more = request.after is not None, request.before is not None
+    return connection(
+        edges,
+        has_next=after_is_more if request.backwards else page.more,
+        has_previous=page.more if request.backwards else before_is_more,
+    )
+
+
+def scopes(context: Context, action: Action = Action.CONVERSATION_READ) -> list[Scope]:
+    """The conversations to which the caller may do `action`, as the database can tell them."""
+    allowed = context.access.scopes(action, "conversation")
     return [Scope(equalities(scope), scope) for scope in allowed]
 
 

@@ -33,6 +33,16 @@ async def reached(context: Context, conversation_id: PydanticObjectId, action: A
     return conversation
 
 
+async def restorable(context: Context, conversation_id: PydanticObjectId) -> Conversation:
+    """A conversation that the caller may delete, deleted or not; the errors are those of `reached`."""
+    conversation = await context.loaders.conversations.load(conversation_id)
+    about = conversation_resource(conversation) if conversation else None
+    if conversation is None or about is None or not context.access.decide(Action.CONVERSATION_READ, about):
+        raise NotFoundError("Conversation")
+    context.access.require(Action.CONVERSATION_DELETE, about)
+    return conversation
+
+
 async def named(context: Context, conversation_id: str, action: Action) -> Conversation:
     """The same by global id, as an argument `conversationId`."""
     return await reached(context, object_id(conversation_id, "Conversation", "conversationId"), action)

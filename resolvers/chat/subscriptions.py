@@ -6,6 +6,7 @@ import orjson
 import strawberry
 from beanie import PydanticObjectId
 
+from models.conversation import Conversation as StoredConversation
 from models.tree import Address
 from permissions.actions import Action
 from permissions.guards import SignedIn
@@ -16,6 +17,8 @@ from resolvers.chat.events import (
     ConversationChanged,
     ConversationEvent,
     MessageAdded,
+    MessageChanged,
+    MessageDeleted,
     ResyncRequired,
     channel,
 )
@@ -23,7 +26,7 @@ from resolvers.chat.reach import readable
 from resolvers.chat.tree import load_message
 from resolvers.context import Info
 from resolvers.errors import NotFoundError
-from resolvers.ids import object_id
+from resolvers.ids import message_id, object_id
 from resolvers.live import Event, Resync
 
 
@@ -64,10 +67,20 @@ async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Res
         )
     if isinstance(item, Resync):
         return ResyncRequired(cursor=item.cursor, reason=item.reason)
+    return await _read(info, stored, item)
+
+
+async def _read(info: Info, stored: StoredConversation, item: Event) -> ConversationEvent:
+    """The event as the schema shows it; what it tells of is as it is now."""
     note = orjson.loads(item.payload)
-    if "message" not in note:
+    if "deleted" in note:
+        deleted = strawberry.ID(message_id(stored.id, Address.parse(note["deleted"])))
+        return MessageDeleted(cursor=item.cursor, message_id=deleted)
+    if "message" not in note and "changed" not in note:
         return ConversationChanged(cursor=item.cursor, conversation=Conversation.of(stored))
-    message = await load_message(info, stored, Address.parse(note["message"]))
+    message = await load_message(info, stored, Address.parse(note.get("message") or note["changed"]))
     if message is None:
         return ResyncRequired(cursor=item.cursor, reason="the message is gone")
+    if "changed" in note:
+        return MessageChanged(cursor=item.cursor, message=message)
     return MessageAdded(cursor=item.cursor, message=message)

@@ -60,7 +60,8 @@ class Message(Node):
     status: MessageStatus
     depth: int = strawberry.field(description="0 for a first message.")
     sibling_count: int = strawberry.field(
-        description="Alternatives at this place, this one included: the 3 of “2 / 3”."
+        description="Alternatives at this place, this one included: the 3 of “2 / 3”. Deleted ones that keep their "
+        "place count, removed subtrees don't."
     )
     sibling_index: int = strawberry.field(description="Which of them this is, from 0, oldest first.")
     deleted_at: datetime | None
@@ -75,7 +76,7 @@ class Message(Node):
             conversation=conversation,
             row=row,
             role=MessageRole(stored["role"]),
-            content=None if deleted_at else stored["content"],
+            content=stored.get("content"),
             created_at=stored["created_at"],
             status=MessageStatus(stored.get("status", MessageStatus.COMPLETE)),
             depth=row.address.depth,
@@ -108,7 +109,7 @@ class Message(Node):
             raise BadInputError("first", f"must be 1 to {MAX_PAGE}")
         if self.sibling_count == 1:
             return [self]
-        place = Place(self.conversation.id, self.row.parent, self.depth, first)
+        place = Place(self.conversation.id, self.row.parent, self.depth, first, self.row.gone)
         addresses = await info.context.loaders.siblings.load(place)
         rows = await info.context.loaders.rows.load_many([(self.conversation.id, each) for each in addresses])
         return [Message.of(self.conversation, row) for row in rows if row]

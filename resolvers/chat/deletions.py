@@ -1,0 +1,174 @@
+"""Deleting messages and conversations, and bringing them back while that is possible."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+import strawberry
+
+from models.conversation import Conversation as StoredConversation
+from permissions.actions import Action
+from permissions.audit.events import Target
+from permissions.guards import SignedIn, may
+from permissions.resources import CONVERSATION, MESSAGE
+from resolvers.chat.conversation import Conversation
+from resolvers.chat.events import announce_change, announce_deletion, announce_restoration
+from resolvers.chat.mutations import ConversationPayload, MessagePayload, again, caller
+from resolvers.chat.queries import deleted_ones
+from resolvers.chat.reach import named, reached, restorable
+from resolvers.chat.tree import load_message
+from resolvers.context import Context, Info
+from resolvers.errors import NotFoundError
+from resolvers.ids import encode, message_address, object_id
+from resolvers.pagination import Connection, page_arguments
+
+
+@strawberry.enum(
+    description="TOMBSTONE: it keeps its place and all that follows it, and says nothing any more. "
+    "SUBTREE: it vanishes with everything below it, on all branches."
+)
+class DeleteMode(StrEnum):
+    """What becomes of a deleted message."""
+
+    TOMBSTONE = "tombstone"
+    SUBTREE = "subtree"
+
+
+@strawberry.input
+class DeleteMessageInput:
+    """Which, and how."""
+
+    message_id: strawberry.ID
+    mode: DeleteMode | None = DeleteMode.TOMBSTONE
+
+
+@strawberry.input
+class RestoreMessageInput:
+    """A tombstone, or the first message of a removed subtree."""
+
+    message_id: strawberry.ID
+
+
+@strawberry.input
+class DeleteConversationInput:
+    """Which."""
+
+    conversation_id: strawberry.ID
+
+
+@strawberry.input
+class RestoreConversationInput:
+    """Which."""
+
+    conversation_id: strawberry.ID
+
+
+@strawberry.type
+class DeleteMessagePayload:
+    """What is deleted, and what is left."""
+
+    message_id: strawberry.ID
+    conversation: Conversation
+
+
+@strawberry.type
+class DeleteConversationPayload:
+    """What is gone."""
+
+    conversation_id: strawberry.ID
+
+
+@strawberry.type(description="A conversation that was deleted, and can be restored until it is purged.")
+class DeletedConversation:
+    """No more of it than is needed to find it again."""
+
+    id: strawberry.ID
+    title: str | None
+    deleted_at: datetime | None
+    message_count: int
+
+    @classmethod
+    def of(cls, stored: StoredConversation) -> Self:
+        """A stored conversation, as the schema shows it."""
+        id_ = strawberry.ID(encode("Conversation", stored.id))
+        return cls(id=id_, title=stored.title, deleted_at=stored.deleted_at, message_count=stored.message_count)
+
+
+@strawberry.type
+class Query:
+    """Of what is deleted."""
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="Deleted conversations that you may restore, the latest first.",
+    )
+    async def deleted_conversations(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> Connection[DeletedConversation]:
+        return await deleted_ones(info.context, page_arguments(first, after), DeletedConversation.of)
+
+
+@strawberry.type
+class Mutation:
+    """Of what is deleted."""
+
+    @strawberry.mutation(
+        permission_classes=[may(Action.MESSAGE_DELETE)],
+        description="Delete a message. It can be restored until it is purged, 30 days later where nothing else is set; "
+        "meanwhile nobody can read it.",
+    )
+    async def delete_message(self, info: Info, input: DeleteMessageInput) -> DeleteMessagePayload:
+        context = info.context
+        conversation_id, address = message_address(input.message_id, "messageId")
+        conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
+        mode = input.mode or DeleteMode.TOMBSTONE
+        delete = context.tree.remove if mode is DeleteMode.SUBTREE else context.tree.delete
+        await delete(conversation, address, caller(context))
+        await context.audit.write(f"message.deleted.{mode}", context.origin, Target(MESSAGE, input.message_id))
+        await announce_deletion(context.broker, conversation.id, address)
+        current = await again(context, conversation.id)
+        return DeleteMessagePayload(message_id=input.message_id, conversation=Conversation.of(current))
+
+    @strawberry.mutation(
+        permission_classes=[may(Action.MESSAGE_DELETE)],
+        description="Bring back a deleted message, with everything below it if that went with it.",
+    )
+    async def restore_message(self, info: Info, input: RestoreMessageInput) -> MessagePayload:
+        context = info.context
+        conversation_id, address = message_address(input.message_id, "messageId")
+        conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
+        await context.tree.restore(conversation, address)
+        await context.audit.write("message.restored", context.origin, Target(MESSAGE, input.message_id))
+        await announce_restoration(context.broker, conversation.id, address)
+        message = await load_message(info, await again(context, conversation.id), address)
+        if message is None:
+            raise NotFoundError("Message")
+        return MessagePayload(message=message)
+
+    @strawberry.mutation(
+        permission_classes=[may(Action.CONVERSATION_DELETE)],
+        description="Delete a conversation. It can be restored until it is purged; meanwhile nobody can read it.",
+    )
+    async def delete_conversation(self, info: Info, input: DeleteConversationInput) -> DeleteConversationPayload:
+        context = info.context
+        conversation = await named(context, input.conversation_id, Action.CONVERSATION_DELETE)
+        await context.tree.close(conversation, caller(context))
+        await _told(context, "conversation.deleted", conversation)
+        return DeleteConversationPayload(conversation_id=input.conversation_id)
+
+    @strawberry.mutation(
+        permission_classes=[may(Action.CONVERSATION_DELETE)], description="Bring back a deleted conversation."
+    )
+    async def restore_conversation(self, info: Info, input: RestoreConversationInput) -> ConversationPayload:
+        context = info.context
+        conversation_id = object_id(input.conversation_id, "Conversation", "conversationId")
+        conversation = await restorable(context, conversation_id)
+        await context.tree.reopen(conversation)
+        await _told(context, "conversation.restored", conversation)
+        return ConversationPayload(conversation=Conversation.of(await again(context, conversation.id)))
+
+
+async def _told(context: Context, kind: str, conversation: StoredConversation) -> None:
+    """Written down, and told to whoever is subscribed."""
+    await context.audit.write(kind, context.origin, Target(CONVERSATION, conversation.id))
+    await announce_change(context.broker, conversation.id)

@@ -1,0 +1,127 @@
+"""Deleting and restoring as clients see it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from resolvers.chat.events import channel
+from resolvers.ids import object_id
+from resolvers.live import Event
+from tests.resolvers.chat.documents import PAGE, append, chat, contents, nodes
+from tests.served import Caller, Served
+
+DELETE = """mutation ($id: ID!, $mode: DeleteMode) { deleteMessage(input: {messageId: $id, mode: $mode}) {
+  messageId conversation { messageCount branchCount deletedSubtrees { messageId messageCount } } } }"""
+RESTORE = """mutation ($id: ID!) { restoreMessage(input: {messageId: $id}) {
+  message { content deletedAt siblingCount } } }"""
+CLOSE = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
+REOPEN = "mutation ($id: ID!) { restoreConversation(input: {conversationId: $id}) { conversation { id title } } }"
+TRASH = """query ($first: Int, $after: String) { deletedConversations(first: $first, after: $after) {
+  edges { node { id title deletedAt messageCount } } pageInfo { hasNextPage endCursor } } }"""
+MESSAGE = """query ($id: ID!) { node(id: $id) { ... on Message {
+  content deletedAt metadata { llmModel } siblingCount author { displayName } children: siblings { id } } } }"""
+CONVERSATION = "query ($id: ID!) { conversation(id: $id) { id } }"
+AUDIT = """query ($kind: String) { auditEvents(filter: {kind: $kind}) { edges { node {
+  kind resourceId actor { displayName } before after } } } }"""
+
+
+async def message(caller: Caller, id_: str) -> Any:
+    return (await caller.ask(MESSAGE, id=id_)).data["node"]
+
+
+async def test_a_tombstone_says_nothing_to_anybody_and_can_be_restored(served: Served) -> None:
+    alice, root = await served.as_("alice"), await served.as_("root")
+    conversation, messages = await chat(alice, 3)
+    spoken = await append(alice, conversation, "secret", metadata={"llmModel": "m"})
+    await append(alice, conversation, "after")
+    deleted = (await alice.ask(DELETE, id=spoken["id"])).data["deleteMessage"]
+    assert deleted["conversation"]["messageCount"] == 5
+    for caller in (alice, root):
+        shown = await message(caller, spoken["id"])
+        assert shown["deletedAt"]
+        assert (shown["content"], shown["metadata"]) == (None, None)
+        assert contents(await caller.ask(PAGE, id=conversation)) == ["m0", "m1", "m2", None, "after"]
+    restored = (await alice.ask(RESTORE, id=spoken["id"])).data["restoreMessage"]["message"]
+    assert (restored["content"], restored["deletedAt"]) == ("secret", None)
+    assert (await message(alice, spoken["id"]))["metadata"] == {"llmModel": "m"}
+    assert messages
+
+
+async def test_a_removed_subtree_is_as_if_it_had_never_been_until_it_is_restored(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation, messages = await chat(alice, 4)
+    fork = await append(alice, conversation, "fork", parentId=messages[1]["id"])
+    under = await append(alice, conversation, "under it", parentId=fork["id"])
+    gone = (await alice.ask(DELETE, id=fork["id"], mode="SUBTREE")).data["deleteMessage"]["conversation"]
+    assert gone == {
+        "messageCount": 4,
+        "branchCount": 1,
+        "deletedSubtrees": [{"messageId": fork["id"], "messageCount": 2}],
+    }
+    assert [await message(alice, each["id"]) for each in (fork, under)] == [None, None]
+    # She was on it: she is left on the branch that it had left.
+    assert contents(await alice.ask(PAGE, id=conversation)) == ["m0", "m1", "m2", "m3"]
+    assert (await alice.ask(PAGE, id=conversation, branch=fork["branch"]["id"])).codes == ["NOT_FOUND"]
+    assert (await append(alice, conversation, "m4"))["depth"] == 4
+    with pytest.raises(AssertionError, match="NOT_FOUND"):
+        await append(alice, conversation, "below it", parentId=under["id"])
+    again = (await alice.ask(DELETE, id=fork["id"], mode="SUBTREE")).data["deleteMessage"]["conversation"]
+    assert again["messageCount"] == 5
+    restored = (await alice.ask(RESTORE, id=fork["id"])).data["restoreMessage"]["message"]
+    assert restored == {"content": "fork", "deletedAt": None, "siblingCount": 2}
+    assert (await message(alice, under["id"]))["content"] == "under it"
+
+
+async def test_who_may_only_read_can_neither_delete_nor_restore(served: Served) -> None:
+    alice, sara, guest = [await served.as_(name) for name in ("alice", "sara", "guest")]
+    attributes = {"region": "EMEA", "clearance_required": 1}
+    conversation, messages = await chat(alice, 2, attributes=attributes)
+    for caller, code in ((sara, "FORBIDDEN"), (guest, "NOT_FOUND")):
+        for document in (DELETE, RESTORE):
+            assert (await caller.ask(document, id=messages[1]["id"])).codes == [code]
+        assert (await caller.ask(CLOSE, id=conversation)).codes == [code]
+    await alice.ask(CLOSE, id=conversation)
+    for caller, code in ((sara, "FORBIDDEN"), (guest, "NOT_FOUND"), (served.nobody, "UNAUTHENTICATED")):
+        assert (await caller.ask(REOPEN, id=conversation)).codes == [code]
+    assert nodes((await sara.ask(TRASH)).data["deletedConversations"]) == []
+    assert (await served.nobody.ask(TRASH)).codes == ["UNAUTHENTICATED"]
+
+
+async def test_a_deleted_conversation_lies_in_the_trash_without_its_messages(served: Served) -> None:
+    alice = await served.as_("alice")
+    ids = [(await chat(alice, 1, title=f"t{number}"))[0] for number in range(3)]
+    for id_ in ids:
+        await alice.ask(CLOSE, id=id_)
+    first = (await alice.ask(TRASH, first=2)).data["deletedConversations"]
+    assert [each["title"] for each in nodes(first)] == ["t2", "t1"]
+    rest = (await alice.ask(TRASH, after=first["pageInfo"]["endCursor"])).data["deletedConversations"]
+    assert [each["title"] for each in nodes(rest)] == ["t0"]
+    assert (await alice.ask(CONVERSATION, id=ids[0])).data == {"conversation": None}
+    assert (await alice.ask(REOPEN, id=ids[0])).data["restoreConversation"]["conversation"]["title"] == "t0"
+    assert contents(await alice.ask(PAGE, id=ids[0])) == ["m0"]
+
+
+async def test_deletions_are_told_live_and_written_down_without_a_word_of_the_message(served: Served) -> None:
+    alice, admin = await served.as_("alice"), await served.as_("admin")
+    conversation, messages = await chat(alice, 2)
+    stored_id = object_id(conversation, "Conversation")
+    broker = served.services.broker
+    async with broker.subscribe(channel(stored_id)) as news, asyncio.timeout(10):
+        await alice.ask(DELETE, id=messages[1]["id"])
+        await alice.ask(RESTORE, id=messages[1]["id"])
+        await alice.ask(CLOSE, id=conversation)
+        told = [await anext(news) for _ in range(3)]
+    assert [item.payload for item in told if isinstance(item, Event)] == [
+        b'{"deleted":"main.1"}',
+        b'{"changed":"main.1"}',
+        b'{"conversation":true}',
+    ]
+    for kind, about in (
+        ("message.deleted.tombstone", messages[1]["id"]),
+        ("message.restored", messages[1]["id"]),
+        ("conversation.deleted", str(stored_id)),
+    ):
+        (event,) = nodes((await admin.ask(AUDIT, kind=kind)).data["auditEvents"])
+        assert event["resourceId"] == about
+        assert (event["before"], event["after"]) == (None, None)
