@@ -31,6 +31,8 @@ AGAIN_SECONDS: Final = 0.2
 RECONCILE_SECONDS: Final = 60.0
 """How often rules are looked for that are in MongoDB only: whoever made them died before he could tell."""
 MARGIN: Final = timedelta(seconds=120)
+MOST_LOSSES: Final = 5
+"""A Redis that forgets quicker than it is told is of no use."""
 
 
 class Mirror:
@@ -77,10 +79,13 @@ class Mirror:
                 await self._catch_up()
 
     async def _catch_up(self) -> None:
-        asked, reading_on, more = self._clock(), False, True
+        asked, reading_on, more, losses = self._clock(), False, True, 0
         while more:
             news = await self.ledger.news(self.name, self._mark, reading_on=reading_on)
             if news.lost:
+                losses += 1
+                if losses > MOST_LOSSES:
+                    raise AuthnUnavailableError("Redis")
                 if self._mark.epoch:
                     _log.warning("revocations.redis_lost_data")
                 await self.fill(ended=news.mark.epoch)

@@ -20,7 +20,7 @@ local function put(rule, expires, id)
   redis.call('ZADD', KEYS[2], version, rule)
   redis.call('ZADD', KEYS[3], expires, rule)
   redis.call('ZADD', KEYS[4], version, version .. ':' .. id)
-  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1001)
+  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1002)
   return version
 end
 """
@@ -43,7 +43,7 @@ FILL: Final = (
 -- ARGV: channel, then of each rule itself, its end and its id. Answers how many were missing.
 local missing = 0
 for i = 2, #ARGV, 3 do
-  if not redis.call('ZSCORE', KEYS[2], ARGV[i]) then
+  if not (redis.call('ZSCORE', KEYS[2], ARGV[i]) and redis.call('ZSCORE', KEYS[3], ARGV[i])) then
     put(ARGV[i], ARGV[i + 1], ARGV[i + 2])
     missing = missing + 1
   end
@@ -59,8 +59,13 @@ SEAL: Final = (
 -- ARGV: channel, the epoch that has ended ('' for none), the new one. Answers the epoch that is in force now.
 local epoch = redis.call('HGET', KEYS[1], 'epoch') or ''
 if epoch ~= ARGV[2] then return epoch end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'born', now)
-redis.call('HSETNX', KEYS[1], 'version', 0)
+-- Numbers go on after whatever is left. In each key stands a mark: without it, the key was lost by itself.
+local top = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+local version = math.max(tonumber(top[2] or 0), tonumber(redis.call('HGET', KEYS[1], 'version') or 0)) + 1
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'born', now, 'version', version)
+redis.call('ZADD', KEYS[2], 0, '*')
+redis.call('ZADD', KEYS[3], '+inf', '*')
+redis.call('ZADD', KEYS[4], '+inf', '*', version, version .. ':' .. ARGV[3])
 redis.call('PUBLISH', ARGV[1], 'sealed')
 return ARGV[3]
 """
@@ -86,6 +91,9 @@ if #ended > 0 then
 end
 local state = redis.call('HMGET', KEYS[1], 'epoch', 'version')
 if not state[1] then return {'lost', '', 0} end
+for i = 2, 4 do
+  if not redis.call('ZSCORE', KEYS[i], '*') then return {'lost', state[1], 0} end
+end
 local version, mine = tonumber(state[2]), tonumber(ARGV[3])
 local stands = 'ok'
 if state[1] ~= ARGV[2] or (mine < version - 900 and ARGV[7] == '0') then
