@@ -79,7 +79,9 @@ async def open_authentication(
     gate = SessionGate(
         mirror, stale_seconds=settings.revocation_stale_seconds, when_stale=WhenStale(settings.revocation_when_stale)
     )
-    passwords = Passwords(settings.password_hashers, waiting=settings.password_waiting)
+    passwords = Passwords(
+        settings.password_hashers, waiting=settings.password_waiting, patience=settings.password_wait_seconds
+    )
     attempts = _attempts(settings, redis)
     accounts = Accounts(
         passwords,

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     password_waiting: int = Field(
         50, ge=1, le=10_000, description="checks for each of these that may wait; more are told to come back"
     )
+    password_wait_seconds: float = Field(
+        10.0, ge=0.1, le=60, description="longest that one may be expected to wait; others are told to come back"
+    )
     login_seconds: int = Field(900, ge=10, le=86_400, description="in so long are wrong logins counted")
     login_failures: int = Field(10, ge=1, le=100_000, description="of an account from one address")
     login_failures_account: int = Field(
@@ -77,6 +80,10 @@ class Settings(BaseSettings):
         30, ge=0, le=3650, description="how long what was deleted can be restored; then it is gone for good"
     )
     metadata_bytes: int = Field(16 * 1024, ge=0, le=256 * 1024, description="largest metadata of a message, JSON")
+
+    search_seconds: float = Field(
+        0.25, ge=0, le=60, description="new messages are looked for so often, to be found; 0: not by this worker"
+    )
 
     audit_days: int = Field(365, ge=0, description="how long audit records are kept; 0 is for ever")
     decision_log: Literal["off", "sampled", "all"] = Field(

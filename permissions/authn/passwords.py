@@ -1,7 +1,9 @@
 """Passwords: what may be chosen, how it is kept, how it is checked without stopping the event loop."""
 
 import asyncio
+import math
 import secrets
+import time
 import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
@@ -22,6 +24,12 @@ MAX_BYTES: Final = 1024
 READABLE: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 WAITING_PER_HASHER: Final = 50
 """Checks that may wait for a thread. More are told to come back: a flood must not queue for minutes."""
+PATIENCE_SECONDS: Final = 10.0
+"""How long a check may be expected to wait for a thread."""
+GUESSED_SECONDS: Final = 0.2
+"""What one takes, before any was done."""
+WEIGHT: Final = 0.1
+"""Of the last check in what one takes."""
 
 
 @cache
@@ -53,12 +61,24 @@ class Passwords:
     """Argon2id in a pool of `hashers` threads. `close` it."""
 
     def __init__(
-        self, hashers: int, hasher: PasswordHasher | None = None, *, waiting: int = WAITING_PER_HASHER
+        self,
+        hashers: int,
+        hasher: PasswordHasher | None = None,
+        *,
+        waiting: int = WAITING_PER_HASHER,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """`waiting` checks for each hasher have room, those under way among them."""
+        """`waiting` checks for each hasher have room, those under way among them; none waits longer than `patience`.
+
+        Both count, because how long a check takes depends on what else the machine does.
+        """
         self._hasher = hasher or PasswordHasher()
         self._pool = ThreadPoolExecutor(hashers, thread_name_prefix="password")
-        self._room = hashers * waiting
+        self._hashers = hashers
+        self._most = hashers * waiting
+        self._patience = patience
+        self._inside = 0
+        self._seconds = GUESSED_SECONDS
         self._nobody = _unmatchable(self._hasher)
 
     async def hash(self, password: str) -> str:
@@ -93,13 +113,22 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._room <= 0:
-            raise TooManyAttemptsError(retry_after=5)
-        self._room -= 1
+        wait = max(0, self._inside + 1 - self._hashers) * self._seconds / self._hashers
+        if self._inside >= self._most or wait > self._patience:
+            raise TooManyAttemptsError(retry_after=max(1, math.ceil(wait)))
+        self._inside += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            done, seconds = await asyncio.get_running_loop().run_in_executor(self._pool, _timed, work)
         finally:
-            self._room += 1
+            self._inside -= 1
+        self._seconds += (seconds - self._seconds) * WEIGHT
+        return done
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What it gives, and the seconds that it took."""
+    begun = time.perf_counter()
+    return work(), time.perf_counter() - begun
 
 
 def _canonical(password: str) -> bytes | None:

@@ -77,6 +77,15 @@ def test_the_work_for_nobody_has_the_cost_of_a_real_check(passwords: Passwords) 
     assert extract_parameters(passwords._nobody) == extract_parameters(CHEAP.hash(PASSWORD))
 
 
+async def test_nobody_waits_longer_than_patience_lasts() -> None:
+    passwords = Passwords(2, CHEAP, patience=0)
+    results = await asyncio.gather(*(passwords.verify(PASSWORD, None) for _ in range(6)), return_exceptions=True)
+    passwords.close()
+    assert results.count(False) == 2, "for whom a thread was idle"
+    refused = [result for result in results if isinstance(result, TooManyAttemptsError)]
+    assert [error.retry_after for error in refused] == [1] * 4
+
+
 async def test_a_flood_is_told_to_come_back(passwords: Passwords) -> None:
     results = await asyncio.gather(
         *(passwords.verify(PASSWORD, None) for _ in range(WAITING_PER_HASHER + 20)), return_exceptions=True
