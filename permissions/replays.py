@@ -11,6 +11,7 @@ from models.audit import AuditRecord
 from models.policy import Policy
 from permissions.audit.replay import replay
 from permissions.engine.decision import Decision
+from permissions.engine.errors import UnlistableError
 from permissions.engine.snapshot import Snapshot
 from permissions.questions.question import Question
 from permissions.questions.steps import Step
@@ -19,11 +20,21 @@ from permissions.state import record_of
 
 @dataclass(frozen=True, slots=True)
 class LoggedFlip:
-    """A logged decision that would be another. `before` is by the rules of now, for the facts as they were."""
+    """A logged decision that would be another. `before` is by the rules of now, for the facts as they were.
+
+    `of_list` tells of a list whose filter would be another, though there may still be something to list.
+    """
 
     record: AuditRecord
     before: Decision
     after: Decision
+    of_list: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The same for what flips alike: the action, which way, and by which rules."""
+        told = [self.record.action, _told(self.before), _told(self.after), self.of_list]
+        return orjson.dumps(told, default=str).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ def replayed(snapshot: Snapshot, steps: Sequence[Step], records: Iterable[AuditR
         before, after = _answer(snapshot, found.question, found.ahead), _answer(changed, asked, found.ahead)
         if before.effect is not after.effect:
             flips.append(LoggedFlip(record, before, after))
+        elif found.ahead and record.shadow and _filter(snapshot, found.question) != _filter(changed, asked):
+            flips.append(LoggedFlip(record, before, after, of_list=True))
     return Replayed(considered, left_out, flips)
 
 
@@ -64,9 +77,25 @@ def _answer(snapshot: Snapshot, question: Question, ahead: bool) -> Decision:
     return snapshot.foresee(question.subject, question.action, type_, question.env, question.strategy)
 
 
+def _filter(snapshot: Snapshot, question: Question) -> frozenset[str]:
+    """What would be listed, as a text. Only lists that a shadow policy would change are in the log."""
+    type_ = question.resource.type
+    try:
+        scopes = snapshot.scopes(question.subject, question.action, type_, question.env, question.strategy)
+    except UnlistableError:
+        return frozenset()
+    return frozenset(map(repr, scopes))
+
+
+def unseen(shown: Replayed, later: Replayed) -> list[LoggedFlip]:
+    """What flips `later` in a way of which nothing was `shown`: more of the same is no news."""
+    known = {each.kind for each in shown.flips}
+    return [each for each in later.flips if each.kind not in known]
+
+
 def fingerprint(policy: Policy, replayed: Replayed) -> str:
     """The same for the same policy and the same flips, with the rules that decide on both sides."""
-    flips = [[each.record.decision, _told(each.before), _told(each.after)] for each in replayed.flips]
+    flips = [[each.record.decision, _told(each.before), _told(each.after), each.of_list] for each in replayed.flips]
     content = [record_of(policy), replayed.considered, replayed.left_out, flips]
     return sha256(orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 

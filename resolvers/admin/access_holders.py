@@ -14,7 +14,7 @@ from permissions.questions.holders import Holder, holders
 from permissions.questions.question import Question
 from permissions.resources import PERMISSION
 from resolvers.account.types import User
-from resolvers.admin.asking import LONG, asked_time, past, require_action, rules
+from resolvers.admin.asking import LONG, past, require_action, rules
 from resolvers.admin.decisions import ResourceInput
 from resolvers.admin.effective import steps
 from resolvers.admin.targets import target
@@ -39,18 +39,18 @@ class AccessHolder:
 
 
 async def who_has_access(
-    context: Context, action: str, about: ResourceInput, at: datetime | None, first: int | None, after: str | None
+    context: Context, action: str, about: ResourceInput, env: Env, first: int | None, after: str | None
 ) -> Connection[AccessHolder]:
     """A page. Raises `NotFoundError` for what the asker may not know of."""
     size, last = page_arguments(first, after).size, object_id(after, "AccessHolder", "after") if after else None
     context.access.spend(LONG)
-    time = asked_time(context, at)
+    time = env.time
     snapshot = await rules(context, time)
     require_action(snapshot, action, "action")
     found = await target(context, about, action, snapshot, "resource")
     if not found.known:
         raise NotFoundError(about.type)
-    asked = Question(Subject(""), action, found.resource, Env(time))
+    asked = Question(Subject(""), action, found.resource, env)
     page = await holders(snapshot, _subjects(context, time, last), asked, size)
     users = await context.loaders.users.load_many([_id(each.subject) for each in page.holders])
     edges = [

@@ -128,6 +128,14 @@ def sight(context: Context, person: Person) -> Sight:
     access = context.access
     return Sight(
         user=bool(access.consider(Action.USER_READ, user_resource(person.user))),
+def circumstances(environment: object, field: str = "environment") -> Mapping[str, Any]:
+    """What conditions read of them. Raises `BadInputError`: the moment is told by `at`."""
+    given = free_form(environment, field)
+    if "time" in given:
+        raise BadInputError(f"{field}.time", "is `at` here")
+    return given
+
+
         roles=bool(access.consider(Action.ROLE_READ, Resource("role"))),
         policies=bool(access.consider(Action.POLICY_READ, Resource("policy"))),
     )

@@ -47,7 +47,9 @@ class AuditEvent:
     resource_id: strawberry.ID | None
     effect: Effect | None
     decided_by: list[str] = strawberry.field(description="The rules that decided.")
-    shadow: list[str] = strawberry.field(description="Shadow policies each of which would have turned it round.")
+    shadow: list[str] = strawberry.field(
+        description="Shadow policies each of which would have turned it round; of a list, changed its filter."
+    )
     decision_id: strawberry.ID | None
     strategy: str | None
     revision: str | None = strawberry.field(description="That of the rules.")

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 import strawberry
+from strawberry.scalars import JSON
 
 from permissions.actions import Action, resource_type
 from permissions.engine.conflicts import ConflictStrategy
@@ -13,12 +14,13 @@ from permissions.questions.effective import effective
 from permissions.questions.known import known_actions, known_types
 from resolvers.account.types import User
 from resolvers.admin.access_holders import AccessHolder, who_has_access
-from resolvers.admin.asking import asked, asked_time, at_length, rules, somebody
+from resolvers.admin.asking import asked, asked_time, at_length, circumstances, rules, somebody
 from resolvers.admin.changes import ChangeInput
 from resolvers.admin.decisions import Decision, PermissionQuestion, ResourceInput
 from resolvers.admin.effective import EffectivePermission, EffectivePermissions
 from resolvers.admin.explanations import Explanation
 from resolvers.admin.logged import logged
+from resolvers.admin.replays import LoggedRange
 from resolvers.admin.simulations import Simulation, simulation
 from resolvers.context import Info
 from resolvers.errors import BadInputError
@@ -39,7 +41,8 @@ class Query:
         permission_classes=[SignedIn],
         description="All that an account may do, flattened: every known action with its effect, the condition, and "
         f"every path by which it came, {MOST_ACTIONS} actions a page at most. Without `userId` the caller's own. "
-        f"`at` may lie in the past, where the roles and rules of then count. {OTHERS}",
+        f"`at` may lie in the past, where the roles and rules of then count. What hangs on circumstances is "
+        f"conditional, but for those that `environment` names. {OTHERS}",
     )
     async def effective_permissions(
         self,
@@ -50,8 +53,10 @@ class Query:
         resource_type: str | None = None,
         first: int | None = None,
         after: str | None = None,
+        environment: JSON | None = None,
     ) -> EffectivePermissions:
         time = asked_time(info.context, at)
+        env = Env(time, circumstances(environment))
         person = await somebody(info.context, user_id, time, "userId")
         snapshot = await rules(info.context, time)
         actions = _actions(known_actions(snapshot), resource_type, known_types(snapshot))
@@ -59,9 +64,7 @@ class Query:
         # With thousands of roles it takes a while.
         found = await at_length(
             info.context,
-            lambda: [
-                EffectivePermission.of(each) for each in effective(snapshot, person.subject, page, Env(time), strategy)
-            ],
+            lambda: [EffectivePermission.of(each) for each in effective(snapshot, person.subject, page, env, strategy)],
         )
         return EffectivePermissions(
             user=User.of(person.user), at=time, strategy=strategy, permissions=found, page_info=info_of_page
@@ -100,8 +103,8 @@ class Query:
     @strawberry.field(
         permission_classes=[may(Action.PERMISSION_READ)],
         description="Who may do this to that, in no particular order, with the paths by which they may. It is asked "
-        "without circumstances: what hangs on `env.ip` and the like is not allowed. A page may be short, even empty, "
-        "and have a next one.",
+        "under the circumstances that `environment` names; what hangs on others (`env.ip` and the like) is not "
+        "allowed. Where very many may not, a page may be short, even empty, and have a next one.",
     )
     async def who_has_access(
         self,
@@ -111,16 +114,27 @@ class Query:
         at: datetime | None = None,
         first: int | None = None,
         after: str | None = None,
+        environment: JSON | None = None,
     ) -> Connection[AccessHolder]:
-        return await who_has_access(info.context, action, resource, at, first, after)
+        env = Env(asked_time(info.context, at), circumstances(environment))
+        return await who_has_access(info.context, action, resource, env, first, after)
 
     @strawberry.field(
         permission_classes=[may(Action.PERMISSION_READ)],
-        description=f"Which of these answers, {MOST_QUESTIONS} at most, a change would flip. Nothing is changed.",
+        description=f"Which answers a change would flip: those to these questions, {MOST_QUESTIONS} at most, and "
+        "those in the log (`overLog`, which needs `audit:read`), as `replay` tells them. Nothing is changed.",
     )
-    async def simulate(self, info: Info, change: ChangeInput, questions: list[PermissionQuestion]) -> Simulation:
-        _bounded(questions, "questions")
-        return await simulation(info.context, change, questions)
+    async def simulate(
+        self,
+        info: Info,
+        change: ChangeInput,
+        questions: list[PermissionQuestion] | None = None,
+        over_log: LoggedRange | None = None,
+    ) -> Simulation:
+        if questions is None and over_log is None:
+            raise BadInputError("questions", "or `overLog` is needed")
+        _bounded(questions or [], "questions")
+        return await simulation(info.context, change, questions or [], over_log)
 
 
 def _bounded(questions: list[PermissionQuestion], field: str) -> None:

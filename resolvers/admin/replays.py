@@ -17,7 +17,7 @@ from permissions.engine.errors import RulesError
 from permissions.engine.rules import Effect
 from permissions.errors import ConflictingError, UnknownError
 from permissions.questions.steps import PutPolicy, Step
-from permissions.replays import LoggedFlip, Replayed, fingerprint, replayed
+from permissions.replays import LoggedFlip, Replayed, fingerprint, replayed, unseen
 from permissions.resources import AUDIT, policy_resource
 from permissions.state import engine_policy
 from resolvers.admin.asking import at_length
@@ -56,6 +56,10 @@ class ReplayedFlip:
     logged: Effect = strawberry.field(description="What was decided then; rules may have changed since.")
     before: Decision = strawberry.field(description="By the rules of now.")
     after: Decision = strawberry.field(description="By the rules of now, with the change.")
+    of_list: bool = strawberry.field(
+        description="Whether it is a list that would be made by another filter. Whether that shows anything else "
+        "depends on what is stored: nobody has looked."
+    )
 
     @classmethod
     def of(cls, flip: LoggedFlip) -> Self:
@@ -67,6 +71,7 @@ class ReplayedFlip:
             logged=Effect(flip.record.effect or Effect.DENY),
             before=Decision.of(flip.before),
             after=Decision.of(flip.after),
+            of_list=flip.of_list,
         )
 
 
@@ -75,7 +80,9 @@ class Replay:
     """The flips alone, newest first."""
 
     considered: int
-    left_out: int = strawberry.field(description="Decisions whose facts were too large to be kept.")
+    left_out: int = strawberry.field(
+        description="Decisions whose facts were not kept: too large, or about who or what is not known."
+    )
     complete: bool = strawberry.field(description="Whether there were no more in that time than were looked at.")
     flipped: int = strawberry.field(description="How many flips there are.")
     flips: list[ReplayedFlip] = strawberry.field(description=f"The newest {SHOWN:,} of them.")
@@ -161,12 +168,19 @@ async def promotion(context: Context, name: str, since: datetime | None) -> Poli
 
 
 async def promotable(context: Context, input: PromotePolicyInput) -> Policy:
-    """The policy as the list was made for, if that list is still what it was. Raises `ConflictingError`."""
+    """The policy as the list was made for, if that list is still what it was. Raises `ConflictingError`.
+
+    What was decided since may flip too, but only in ways that are on the list: else nobody could promote where much is
+    decided, and nobody would have seen what he promotes.
+    """
     policy = await _shadow(context, input.name, Action.POLICY_WRITE)
     window = _window(input.digest)
     found, _ = await replay(context, [PutPolicy(engine_policy(policy))], window)
     if _digest(window, policy, found) != input.digest:
         raise ConflictingError("the policy, the rules or the log have changed since: look at `policyPromotion` again")
+    since, _ = await replay(context, [PutPolicy(engine_policy(policy))], Window(window.until, now(), MOST))
+    if unseen(found, since):
+        raise ConflictingError("what was decided since flips in ways not shown: look at `policyPromotion` again")
     return policy
 
 

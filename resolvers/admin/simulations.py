@@ -4,11 +4,13 @@ from typing import Self
 
 import strawberry
 
+from permissions.actions import Action
 from permissions.engine.errors import RulesError
 from permissions.questions.simulation import Flip, simulate
 from resolvers.admin.asking import asked, at_length
 from resolvers.admin.changes import ChangeInput, steps_of
 from resolvers.admin.decisions import Decision, PermissionQuestion
+from resolvers.admin.replays import LoggedRange, Replay, Window, replay, shown
 from resolvers.context import Context
 from resolvers.errors import BadInputError, NotFoundError
 
@@ -39,10 +41,15 @@ class Simulation:
 
     asked: int
     flips: list[FlippedDecision]
+    over_log: Replay | None = strawberry.field(description="What it would have done to logged decisions, if asked.")
 
 
-async def simulation(context: Context, change: ChangeInput, questions: list[PermissionQuestion]) -> Simulation:
-    """Try `change` on `questions`. Raises `BadInputError` and `NotFoundError`."""
+async def simulation(
+    context: Context, change: ChangeInput, questions: list[PermissionQuestion], over_log: LoggedRange | None
+) -> Simulation:
+    """Try `change` on `questions`, and on the log. Raises `BadInputError`, `NotFoundError` and `DeniedError`."""
+    if over_log is not None:
+        context.access.require_foreseen(Action.AUDIT_READ)
     snapshot = context.access.snapshot
     types = (await context.permissions.ground()).state.known_types
     steps = steps_of(change, snapshot, types)
@@ -55,4 +62,5 @@ async def simulation(context: Context, change: ChangeInput, questions: list[Perm
         flips = await at_length(context, lambda: list(simulate(snapshot, steps, [each.question for each in found])))
     except RulesError as error:
         raise BadInputError("change", str(error)) from error
-    return Simulation(asked=len(found), flips=[FlippedDecision.of(each) for each in flips])
+    logged = None if over_log is None else shown(*await replay(context, steps, Window.of(over_log)))
+    return Simulation(asked=len(found), flips=[FlippedDecision.of(each) for each in flips], over_log=logged)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from beanie import PydanticObjectId
@@ -93,21 +93,19 @@ class Asker:
 
     def _context(self, *, socket: bool = False) -> Context:
         services = self.served.services
-        return Unlogged(
-            principal=Principal(PydanticObjectId(str(self.subject.id)), new_id()),
-            access=self._access(),
-            client=Client(),
-            db=services.database,
-            tree=services.tree,
-            broker=self.broker,
-            accounts=services.authentication.accounts,
-            rotation=services.rotation,
-            permissions=services.permissions,
-            changes=services.changes,
-            audit=services.audit,
-            judge=self._judge,
-            socket=socket,
-        )
+        given: dict[str, Any] = {
+            "principal": Principal(PydanticObjectId(str(self.subject.id)), new_id()),
+            "access": self._access(),
+            "client": Client(),
+            "db": services.database,
+            "broker": self.broker,
+            "accounts": services.authentication.accounts,
+            "judge": self._judge,
+            "socket": socket,
+        }
+        # The rest as it is served: resolvers may come to need more of it.
+        names = {each.name for each in fields(Context) if each.init and each.name not in given}
+        return Unlogged(**given, **{name: getattr(services, name) for name in names if hasattr(services, name)})
 
     async def _judge(self, _: Principal | None) -> Access:
         return self.beginning.pop() if self.beginning else self._access()

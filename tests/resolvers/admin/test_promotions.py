@@ -7,6 +7,7 @@ import pytest
 
 from models.clock import now
 from models.database import Record
+from resolvers.ids import encode
 from tests.resolvers.chat.documents import chat
 from tests.served import Answer, Caller, Served
 
@@ -203,3 +204,80 @@ async def test_a_policy_is_put_with_tests_that_refuse_what_fails_them(scene: Sce
     (error,) = refused.body["errors"]
     assert error["message"].startswith("policy `mercy`: test `her own region`: wanted allow, but it is denied")
     assert (error["extensions"]["field"], len(error["extensions"]["failing"])) == ("tests", 1)
+
+
+SIMULATE = """query ($change: ChangeInput!, $questions: [PermissionQuestion!], $log: LoggedRange) {
+  simulate(change: $change, questions: $questions, overLog: $log) {
+    asked flips { question after { allowed } }
+    overLog { considered flipped flips { decisionId logged after { allowed } } } } }"""
+
+
+async def test_a_change_is_simulated_on_questions_and_on_the_log(scene: Scene) -> None:
+    decision = await scene.refused()
+    draft = {"putPolicy": {name: MERCY[name] for name in ("name", "effect", "actions", "when")}}
+    resource = {"type": "conversation", "id": scene.conversation}
+    sara = scene.sara.user
+    assert sara
+    question = {"action": "conversation:delete", "resource": resource, "userId": encode("User", sara.id)}
+    chosen = {"asked": 1, "flips": [{"question": 0, "after": {"allowed": True}}]}
+    logged = {"decisionId": decision, "logged": "DENY", "after": {"allowed": True}}
+    over = {"considered": 1, "flipped": 1, "flips": [logged]}
+
+    async def simulated(**asked: Any) -> Any:
+        return (await scene.root.ask(SIMULATE, change=draft, **asked)).data["simulate"]
+
+    assert await simulated(questions=[question]) == {**chosen, "overLog": None}
+    assert await simulated(log={}) == {"asked": 0, "flips": [], "overLog": over}
+    assert await simulated(questions=[question], log={"first": 10}) == {**chosen, "overLog": over}
+    assert (await scene.root.ask(SIMULATE, change=draft)).codes == ["BAD_USER_INPUT"]
+    assert (await scene.root.ask(SIMULATE, change=draft, log={"first": 0})).codes == ["BAD_USER_INPUT"]
+
+
+async def test_who_may_not_read_the_log_does_not_learn_of_it_by_simulating(scene: Scene) -> None:
+    role = {"name": "asker", "grants": [{"action": "permission:read"}]}
+    created = "mutation ($input: RoleInput!) { createRole(input: $input) { role { name } } }"
+    assert (await scene.root.ask(created, input=role)).data
+    assert scene.sara.user
+    given = {"userId": encode("User", scene.sara.user.id), "role": "asker"}
+    assert (
+        await scene.root.ask("mutation ($i: AssignRoleInput!) { assignRole(input: $i) { permissionsToken } }", i=given)
+    ).data
+    scene.served.services.permissions.forget()
+    draft = {"putPolicy": {name: MERCY[name] for name in ("name", "effect", "actions", "when")}}
+    assert (await scene.sara.ask(SIMULATE, change=draft, questions=[])).data["simulate"]["overLog"] is None
+    assert (await scene.sara.ask(SIMULATE, change=draft, log={})).codes == ["FORBIDDEN"]
+
+
+async def test_what_flips_like_what_was_shown_does_not_hinder_a_promotion(scene: Scene) -> None:
+    await scene.shadow(MERCY)
+    await scene.refused()
+    shown = await scene.promotion()
+    await scene.refused()
+    assert (await scene.promote(shown["digest"])).data["promotePolicy"]["policy"]["mode"] == "ENFORCE"
+
+
+async def test_what_flips_otherwise_than_what_was_shown_hinders_a_promotion(scene: Scene) -> None:
+    await scene.shadow(MERCY)
+    shown = await scene.promotion()
+    assert shown["replay"]["flips"] == []
+    await scene.refused()
+    assert (await scene.promote(shown["digest"])).codes == ["CONFLICT"]
+    assert (await scene.promote((await scene.promotion())["digest"])).data
+
+
+async def test_a_list_that_a_shadow_policy_would_change_is_noted_once_and_shown_before_promotion(scene: Scene) -> None:
+    hide = {**FREEZE, "name": "hide", "unless": "resource.region == 'Mars'"}
+    await scene.shadow(hide)
+    for _ in range(2):
+        assert (await scene.sara.ask("{ conversations(first: 5) { edges { node { id } } } }")).data["conversations"][
+            "edges"
+        ]
+    await scene.served.services.audit.flush()
+    nodes = [edge["node"] for edge in (await scene.root.ask(LOG)).data["decisionLog"]["edges"]]
+    assert [(node["action"], node["effect"], node["shadow"]) for node in nodes] == [
+        ("conversation:read", "ALLOW", ["hide"])
+    ] * 2
+    document = PROMOTION.replace("decisionId action", "ofList action")
+    found = (await scene.root.ask(document, name="hide")).data["policyPromotion"]
+    assert [(flip["action"], flip["ofList"]) for flip in found["replay"]["flips"]] == [("conversation:read", True)] * 2
+    assert (await scene.promote(found["digest"], "hide")).data

@@ -298,3 +298,37 @@ async def test_a_condition_is_simulated_as_it_is_written(served: Served) -> None
     told = await admin.ask(SIMULATE, change={"addGrant": {"role": "analyst", "grant": grant}}, questions=[asked, far])
 
     assert [each["question"] for each in told.data["simulate"]["flips"]] == [0]
+
+
+async def test_circumstances_are_named_where_everybody_or_everything_is_asked_about(served: Served) -> None:
+    admin, root = await served.as_("admin"), await served.as_("root")
+    policy = {
+        "name": "office",
+        "effect": "DENY",
+        "actions": ["report:create"],
+        "unless": "cidr('10.0.0.0/8').containsIP(env.ip)",
+    }
+    put = "mutation ($input: PolicyInput!) { putPolicy(input: $input) { permissionsToken } }"
+    assert (await root.ask(put, input=policy)).data
+    who = """query ($environment: JSON) { whoHasAccess(action: "report:create", resource: {type: "report"},
+      environment: $environment) { edges { node { user { displayName } } } } }"""
+    what = """query ($user: ID, $environment: JSON) { effectivePermissions(userId: $user, resourceType: "report",
+      environment: $environment) { permissions { action effect } } }"""
+
+    async def holders(**asked: Any) -> set[str]:
+        edges = (await admin.ask(who, **asked)).data["whoHasAccess"]["edges"]
+        return {edge["node"]["user"]["displayName"] for edge in edges}
+
+    async def effect(**asked: Any) -> str:
+        found = (await admin.ask(what, user=gid(served.people["alice"]), **asked)).data["effectivePermissions"]
+        (told,) = (each["effect"] for each in found["permissions"] if each["action"] == "report:create")
+        return str(told)
+
+    assert "Alice" in await holders(environment={"ip": "10.1.2.3"})
+    assert await holders(environment={"ip": "192.0.2.1"}) == await holders() == set()
+    assert await effect() == "CONDITIONAL"
+    assert await effect(environment={"ip": "10.1.2.3"}) == "ALLOW"
+    assert await effect(environment={"ip": "192.0.2.1"}) == "DENY"
+    for document in (who, what):
+        for wrong in ({"time": "2026-03-02T12:00:00Z"}, 5, ["ip"], {"a": "x" * 20_000}):
+            assert (await admin.ask(document, environment=wrong)).codes == ["BAD_USER_INPUT"]
