@@ -42,7 +42,8 @@ class Device:
 
     def session(self) -> str:
         """The id of its session."""
-        return next(each["id"] for each in self.person.ask(SESSIONS)["me"]["sessions"] if each["current"])
+        listed = self.person.ask(SESSIONS)["me"]["sessions"]
+        return str(next(each["id"] for each in listed if each["current"]))
 
     def refusal(self) -> dict[str, Any] | None:
         """Why a request of its is refused; each goes to whichever worker takes it."""

@@ -19,7 +19,7 @@ SESSIONS_OF = "query ($id: ID!) { node(id: $id) { ... on User { sessions { id cu
 async def session_of(caller: Caller) -> str:
     """The id of the session that asks."""
     listed = (await caller.ask(SESSIONS)).data["me"]["sessions"]
-    return next(each["id"] for each in listed if each["current"])
+    return str(next(each["id"] for each in listed if each["current"]))
 
 
 def gid(caller: Caller) -> str:
