@@ -56,8 +56,11 @@ class KeyRotation:
         now on, on every worker within a second. Sessions go on: a refresh token gives new ones. Of several rotations at
         the same instant one makes the key.
         """
+        asked = now()
         await self.ring.load()
-        return await self._rotate(by, revoke_now)
+        newest = self.ring.newest
+        meanwhile = newest is not None and newest.created_at > asked
+        return await self._rotate(by, revoke_now, instead=meanwhile)
 
     async def rotate_if_due(self, longest: timedelta) -> Rotated | None:
         """Do so where the key has signed for so long. None if it need not be, or another worker did it."""
@@ -75,11 +78,14 @@ class KeyRotation:
         rotated = await self._rotate(SYSTEM, False, f"{self.ring.algorithm} is set")
         return rotated if rotated.made else None
 
-    async def _rotate(self, by: Origin, revoke_now: bool, reason: str | None = None) -> Rotated:
+    async def _rotate(
+        self, by: Origin, revoke_now: bool, reason: str | None = None, *, instead: bool = False
+    ) -> Rotated:
+        """With `instead`, the newest key is the one that was to be made."""
         before, dead = self.ring.newest, self._revoked()
         if before is None:
             raise KeyRingError("there is no signing key to rotate: start `parley serve` once")
-        made = await self.ring.rotate(before.number, revoke=revoke_now)
+        made = await self.ring.rotate(before.number - instead, revoke=revoke_now)
         await self._announce()
         after, revoked = self.ring.newest or before, tuple(self._revoked() - dead)
         if self._log is not None and (made or revoke_now or by is not SYSTEM):
