@@ -31,6 +31,8 @@ class Taken:
     strategy: ConflictStrategy
     ahead: bool = False
     """Whether it was taken before any resource was known."""
+    known: bool = True
+    """Whether there was somebody, and something, to decide about: if not, it can't be asked again."""
 
 
 @dataclass(slots=True)

@@ -23,11 +23,14 @@ class Turns:
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="question")
         self._askers: Final[WeakValueDictionary[Id, asyncio.Lock]] = WeakValueDictionary()
 
+    def of(self, asker: Id) -> asyncio.Lock:
+        """To be held while one of his questions is gathered: a thousand at once would keep the others waiting."""
+        return self._askers.setdefault(asker, asyncio.Lock())
+
     async def take(self, asker: Id, work: Callable[[], Answer]) -> Answer:
         """What `work` gives. Raises `BusyError`; work that has begun goes on to its end, and its answer is lost."""
-        own = self._askers.setdefault(asker, asyncio.Lock())
         try:
-            async with asyncio.timeout(self._patience), own:
+            async with asyncio.timeout(self._patience), self.of(asker):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except TimeoutError:
             raise BusyError from None

@@ -7,10 +7,10 @@ from typing import Any, Final
 from api.authzen.bodies import BadRequestError
 from api.authzen.facts import Facts, Gatherer
 from api.authzen.questions import Batch, Evaluation, Semantic
-from permissions.access import Access, Takings
+from permissions.access import Access, Taken, Takings
 from permissions.actions import Action
 from permissions.engine.decision import Decision
-from permissions.engine.facts import Resource
+from permissions.engine.facts import Resource, Subject
 from permissions.resources import PERMISSION
 
 Answer = dict[str, Any]
@@ -50,11 +50,18 @@ class Desk:
         """The decision; it is logged. What there isn't is denied as it would be to nobody, and looks the same."""
         subject, action, resource = facts.subject, facts.action, facts.resource
         if subject is None or action is None or resource is None:
-            return Access(self._access.snapshot, None, facts.env).consider(action or "", resource or Resource(""))
+            return self._unknown(Access(self._access.snapshot, None, facts.env), action, resource)
         # Each its own: a batch may tell different properties of one resource.
         access = Access(self._access.snapshot, subject, facts.env)
         decision = access.decide(action, resource)
         self.takings.take(access.takings())
+        return decision
+
+    def _unknown(self, nobody: Access, action: str | None, resource: Resource | None) -> Decision:
+        """Logged as any denial is, so that it takes as long: how long it takes must not tell who is there."""
+        decision = nobody.consider(action or "", resource or Resource(""))
+        strategy = nobody.snapshot.strategy(decision.resource.type)
+        self.takings.add(Taken(decision, Subject(""), nobody.env, strategy, known=False))
         return decision
 
     def _told(self, decision: Decision) -> Answer:

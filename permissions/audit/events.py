@@ -96,7 +96,7 @@ def decided(taken: Taken, origin: Origin, at: datetime) -> Record:
         strategy=str(taken.strategy),
         revision=str(decision.revision),
         reason=_text(decision.reason, MAX_REASON),
-        facts=_facts(taken),
+        facts=_facts(taken) if taken.known else None,
     )
 
 

@@ -13,10 +13,11 @@ NAMED: Final = ("region", "department", *LEVELS)
 
 
 def sentence(record: AuditRecord, who: str | None) -> str:
-    """What happened; `who` is the name of the one who did it, None for nobody or the system."""
+    """What happened; `who` is the name of the one who did it, None for the system, or nobody known."""
     facts = decoded(record.facts) if record.facts else {}
     roles = ", ".join(map(str, facts.get("roles", ())))
-    subject = f"{who or 'the system'}{_aside([roles, *_named(facts.get('user', {}))])}"
+    nobody = "nobody known" if record.kind == DECISION else "the system"
+    subject = f"{who or nobody}{_aside([roles, *_named(facts.get('user', {}))])}"
     target = f"{_target(record)}{_aside(_named(facts.get('resource', {})))}"
     return " ".join(filter(None, [subject, _deed(record), target, f"at {record.at:%I:%M %p}".replace("at 0", "at ")]))
 

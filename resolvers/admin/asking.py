@@ -69,6 +69,11 @@ class Person:
 async def asked(context: Context, input: PermissionQuestion, field: str = "input") -> Asked:
     """The question in `input`. Raises `BadInputError`, `DeniedError`, and `NotFoundError` for what is hidden."""
     context.access.spend(QUESTION)
+    async with context.permissions.turns.of(_caller(context).id):
+        return await _gathered(context, input, field)
+
+
+async def _gathered(context: Context, input: PermissionQuestion, field: str) -> Asked:
     given = free_form(input.environment, f"{field}.environment")
     at = _time(given.get("time"), f"{field}.environment.time")
     person = await somebody(context, input.user_id, at, f"{field}.userId")

@@ -82,6 +82,26 @@ async def test_what_is_unknown_is_denied_and_no_error(
     assert unknown["context"]["reason_user"] == denied["context"]["reason_user"]
 
 
+async def test_what_is_unknown_is_logged_as_any_denial_is_and_so_takes_as_long(served: Served, pdp: Pdp) -> None:
+    asked = [
+        question("nobody@demo.example", "write", "sales_data", "1"),
+        question("john@demo.example", "fly", "sales_data", "1"),
+        question("john@demo.example", "read", "conversation", encode("Conversation", "0" * 24)),
+        question("john@demo.example", "write", "sales_data", "1"),
+    ]
+    decisions = [(await pdp.ask("evaluation", each))["context"]["id"] for each in asked]
+
+    records = [await served.services.audit.find_decision(each) for each in decisions]
+
+    assert [record and record.effect for record in records] == ["deny"] * 4
+    assert [bool(record and record.facts) for record in records] == [False, False, False, True]
+    assert "nobody@" not in repr(records), "an address that somebody tried is nobody's business"
+    root, document = await served.as_("root"), "query ($id: ID!) { explainDecision(decisionId: $id) { words } }"
+    assert (await root.ask(document, id=decisions[0])).codes == ["BAD_USER_INPUT"]
+    log = (await root.ask("{ decisionLog(first: 3) { edges { node { summary facts actor { id } } } } }")).data
+    assert log["decisionLog"]["edges"][-1]["node"]["summary"].startswith("nobody known was denied")
+
+
 async def test_a_deleted_conversation_and_a_disabled_account_are_as_if_they_were_not(served: Served, pdp: Pdp) -> None:
     about = await conversation(served.people["alice"])
     await Conversation.get_pymongo_collection().update_many({}, {"$set": {"deleted": True}})
