@@ -21,7 +21,13 @@ from api.schema import Schema
 from api.services import Services
 from api.sockets import SocketHandler
 from permissions.access import Access
-from permissions.authn.errors import AuthnUnavailableError, UnauthenticatedError
+from permissions.authn.cutoff import Cut
+from permissions.authn.errors import (
+    AuthnUnavailableError,
+    TokenExpiredError,
+    TokenRevokedError,
+    UnauthenticatedError,
+)
 from permissions.authn.principal import Client, Principal
 from permissions.authn.tokens import AccessToken
 from permissions.errors import NotFreshError
@@ -127,6 +133,10 @@ class Endpoint(GraphQL[Context, None]):
             await context.prove(given)
         try:
             context.access.require_signed_in()
+        except (TokenExpiredError, TokenRevokedError) as error:
+            # It was ours once: its client is told what to do, as if it had come to its end on an open socket.
+            context.cutoff.end(Cut(error.reason if isinstance(error, TokenRevokedError) else None))
+            return {}
         except UnauthenticatedError as error:
             raise ConnectionRejectionError(extensions_of(error)) from error
         if isinstance(context, ServedContext):
@@ -158,6 +168,8 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         client=client,
         db=services.database,
         tree=services.tree,
+        search=services.search,
+        cursors=services.cursors,
         broker=services.broker,
         accounts=services.authentication.accounts,
         rotation=services.rotation,

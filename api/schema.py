@@ -23,6 +23,7 @@ from resolvers.admin import audit, keys, promotions, questions, revocations, rul
 from resolvers.chat import deletions, events, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
+from resolvers.chat import search as chat_search
 
 MAX_TOKENS: Final = 2_000
 """Longest document, in tokens."""
@@ -49,6 +50,7 @@ def build_schema() -> Schema:
             audit.Query,
             revocations.Query,
             chat_queries.Query,
+            chat_search.Query,
             deletions.Query,
             node_queries.Query,
         ),

@@ -13,8 +13,11 @@ from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
 from api.propagation import announcer, following
 from api.purging import purging
+from api.search import cursor_seal, keeping_index
 from api.settings import Settings
 from models.database import Database
+from models.search.removals import IndexWatcher
+from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
 from permissions.audit.log import AuditLog
 from permissions.audit.witness import AuditWitness
@@ -23,6 +26,7 @@ from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
 from resolvers.live import Broker, RedisBroker
+from resolvers.sealing import CursorSeal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Services:
     changes: PermissionChanges
     tree: MessageTree
     audit: AuditLog
+    search: MessageSearch
+    cursors: CursorSeal
 
 
 @asynccontextmanager
@@ -66,15 +72,28 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         async with (
             following_keys(broker, rotation, settings.signing_key_days),
             purging(database.db, tree, retention),
+            keeping_index(database, settings.search_seconds),
         ):
+            search = MessageSearch(database.db, tree)
             yield Services(
-                database, redis, broker, authentication, rotation, revocation, permissions, changes, tree, audit
+                database,
+                redis,
+                broker,
+                authentication,
+                rotation,
+                revocation,
+                permissions,
+                changes,
+                tree,
+                audit,
+                search,
+                cursor_seal(settings),
             )
 
 
 def message_tree(settings: Settings, database: Database) -> MessageTree:
     """The message tree, with whoever is told where it changes: servers and commands use the same."""
-    return MessageTree(database.db, tree_limits(settings))
+    return MessageTree(database.db, tree_limits(settings), IndexWatcher(database.db))
 
 
 def tree_limits(settings: Settings) -> TreeLimits:

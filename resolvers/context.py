@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import strawberry
 
 from models.database import Database
+from models.search.search import MessageSearch
 from models.tree import MessageTree
 from permissions.access import Access, Takings
 from permissions.administration import Administration
@@ -24,6 +25,7 @@ from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
 from resolvers.live import Broker
 from resolvers.loaders import Loaders
+from resolvers.sealing import CursorSeal
 
 
 class Browser(Protocol):
@@ -53,6 +55,8 @@ class Context:
     client: Client
     db: Database
     tree: MessageTree
+    search: MessageSearch
+    cursors: CursorSeal
     broker: Broker
     accounts: Accounts
     rotation: KeyRotation

@@ -18,6 +18,7 @@ from models.clock import now
 from models.database import Database
 from models.embedded import EmbeddedStores
 from models.role import RoleAssignment
+from models.search.indexer import Indexer
 from models.user import User, email_key
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
@@ -81,6 +82,11 @@ class Served:
         return Caller(self.http, user, accounts.tokens.issue(session))
 
     @property
+    def indexer(self) -> Indexer:
+        """Indexes when it is told to."""
+        return Indexer(self.services.database.db)
+
+    @property
     def nobody(self) -> Caller:
         """Who isn't signed in."""
         return Caller(self.http)
@@ -95,6 +101,7 @@ async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> As
         database=database.db.name,
         secret_key=SecretStr(SECRET),
         log_level="error",
+        search_seconds=0,  # tests index when they want to
         decision_log="off",  # what is written beside a request would be counted among its calls
     )
     await ensure_policies()

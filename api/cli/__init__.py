@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from api.cli import audit, importing, policies, purge, serve, service_accounts, settings, signing_keys, store, users
+from api.cli import (
+    audit,
+    importing,
+    policies,
+    purge,
+    search,
+    serve,
+    service_accounts,
+    settings,
+    signing_keys,
+    store,
+    users,
+)
 from api.cli.problems import explain
 
 app = typer.Typer(
@@ -21,6 +33,7 @@ app.command("schema")(store.schema)
 app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")
 app.add_typer(policies.app, name="policy")
+app.add_typer(search.app, name="search")
 app.add_typer(audit.app, name="audit")
 app.add_typer(service_accounts.app, name="service")
 app.add_typer(signing_keys.app, name="keys")

@@ -40,7 +40,7 @@ class IndexWatcher(Nobody):
 
     async def _owner(self, conversation_id: PydanticObjectId) -> PydanticObjectId | None:
         found = await self._db.conversations.find_one({"_id": conversation_id}, {"owner_id": 1})
-        return found and found["owner_id"]
+        return found["owner_id"] if found else None
 
     async def _note(self, stretches: Sequence[Stretch]) -> None:
         if stretches:

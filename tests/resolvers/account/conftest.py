@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from models.clock import now
 from models.database import Database
 from models.role import RoleAssignment
+from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
 from models.user import User
 from permissions.audit.log import AuditLog
@@ -31,6 +32,7 @@ from resolvers.account.mutations import Mutation
 from resolvers.account.queries import Query
 from resolvers.context import Context
 from resolvers.live import MemoryBroker
+from resolvers.sealing import CursorSeal
 from tests.permissions.authn.conftest import CHEAP, LIVES, PASSWORD, SECRET, new_worker
 
 PEOPLE = {"alice": "analyst", "bob": "analyst", "sara": "senior_analyst", "admin": "admin", "guest": "guest"}
@@ -67,13 +69,16 @@ class World:
         refusal = who if isinstance(who, UnauthenticatedError) else None
         who = None if isinstance(who, UnauthenticatedError) else who
         principal = Principal(self.people[who].id, new_id()) if isinstance(who, str) else who
+        tree = MessageTree(self.database.db, TreeLimits())
         context = Context(
             principal=principal,
             access=await self.store.access(principal, refusal=refusal),
             judge=self.store.access,
             client=Client("192.0.2.7", "Firefox on Debian"),
             db=self.database,
-            tree=MessageTree(self.database.db, TreeLimits()),
+            tree=tree,
+            search=MessageSearch(self.database.db, tree),
+            cursors=CursorSeal(bytes(32)),
             broker=MemoryBroker(),
             accounts=self.accounts,
             rotation=self.rotation,
