@@ -128,11 +128,6 @@ def asked_time(context: Context, at: datetime | None) -> datetime:
     return moment(at, "at") or context.access.env.time
 
 
-def sight(context: Context, person: Person) -> Sight:
-    """What the asker may know about that person and about the rules; the resource he asked about he knows."""
-    access = context.access
-    return Sight(
-        user=bool(access.consider(Action.USER_READ, user_resource(person.user))),
 def circumstances(environment: object, field: str = "environment") -> Mapping[str, Any]:
     """What conditions read of them. Raises `BadInputError`: the moment is told by `at`."""
     given = free_form(environment, field)
@@ -141,6 +136,11 @@ def circumstances(environment: object, field: str = "environment") -> Mapping[st
     return given
 
 
+def sight(context: Context, person: Person) -> Sight:
+    """What the asker may know about that person and about the rules; the resource he asked about he knows."""
+    access = context.access
+    return Sight(
+        user=bool(access.consider(Action.USER_READ, user_resource(person.user))),
         roles=bool(access.consider(Action.ROLE_READ, Resource("role"))),
         policies=bool(access.consider(Action.POLICY_READ, Resource("policy"))),
     )
