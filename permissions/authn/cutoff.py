@@ -34,7 +34,7 @@ class Cutoff:
         self.release()
         self._held.enter_context(mirror.listeners.listening(token.judged, self._revoked))
         left = max(0.0, token.expires_at - time.time())
-        timer = asyncio.get_running_loop().call_later(left, self._end, Cut(None))
+        timer = asyncio.get_running_loop().call_later(left, self.end, Cut(None))
         self._held.callback(timer.cancel)
         # It may have been taken back between being judged and this.
         if (rule := mirror.find(token.judged)) is not None:
@@ -63,9 +63,10 @@ class Cutoff:
                 self.telling.discard(task)
 
     def _revoked(self, rule: Rule) -> None:
-        self._end(Cut(rule.reason))
+        self.end(Cut(rule.reason))
 
-    def _end(self, cut: Cut) -> None:
+    def end(self, cut: Cut) -> None:
+        """It is over; the first reason counts."""
         if self.cut is None:
             self.cut = cut
             self._event.set()

@@ -69,8 +69,8 @@ class Mutation:
         if over is None:
             raise NotFoundError("Session")
         if over.ended:
-            target = Target(SESSION, ending.session_id)
-            await context.audit.write("session.ended", context.origin, target, reason=reason)
+            target, whose = Target(SESSION, ending.session_id), {"user_id": ending.user_id}
+            await context.audit.write("session.ended", context.origin, target, before=whose, reason=reason)
         await announce_ended(context.broker, ending.user_id, over.ended, reason)
         return EndSessionPayload(session_id=input.session_id, applied=over.applied)
 

@@ -179,6 +179,25 @@ def test_a_device_hears_of_others_that_sign_in_and_are_ended(url: str) -> None:
     phone.person.ask("mutation { endAllSessions { count } }")
 
 
+def test_a_stolen_refresh_token_cuts_its_session_off_and_the_other_devices_hear_of_it(url: str) -> None:
+    phone, laptop = Device.login(url, "phone"), Device.login(url, "laptop")
+    session = laptop.session()
+    laptop.person.ask(REFRESH, token=laptop.refresh_token)
+    with socket_of(phone) as watching, socket_of(laptop) as robbed:
+        subscribe(watching, "events", EVENTS)
+        settled(watching)
+        sent = {"query": REFRESH, "variables": {"token": laptop.refresh_token}}
+        thief = httpx.post(f"{url}/graphql", json=sent, headers={"User-Agent": "another program"}, verify=False).json()
+        assert thief["errors"][0]["extensions"] == {"code": "TOKEN_REVOKED", "reason": "refresh_token_reused"}
+        told = event(watching)
+        assert (told["sessionId"], told["reason"], told["current"]) == (session, "refresh_token_reused", False)
+        with pytest.raises(ConnectionClosed) as closed:
+            robbed.recv(timeout=20)
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4403, "refresh_token_reused")
+    phone.person.ask("mutation { endAllSessions { count } }")
+
+
 def test_ending_all_spares_none_and_ending_the_others_spares_one(url: str) -> None:
     devices = [Device.login(url, name) for name in ("phone", "laptop", "desk")]
     assert devices[0].person.ask(END_OTHERS)["endOtherSessions"] == {"count": 2, "applied": True}

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from permissions.authn.principal import Client, Principal, new_id
+from permissions.authn.records import Session
 from permissions.authn.refresh import digest
 from permissions.authn.tokens import Tokens
 from tests.served import Served
@@ -32,32 +33,70 @@ async def listening(served: Served) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def opened(address: str, token: str) -> AsyncIterator[ClientConnection]:
+async def greeted(address: str, token: str) -> AsyncIterator[ClientConnection]:
+    """A socket whose first message is on its way."""
     async with connect(address, subprotocols=["graphql-transport-ws"]) as client:  # type: ignore[list-item]
         proof = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
         await client.send(json.dumps(proof))
+        yield client
+
+
+@asynccontextmanager
+async def opened(address: str, token: str) -> AsyncIterator[ClientConnection]:
+    """A socket that was let in."""
+    async with greeted(address, token) as client:
         assert json.loads(await client.recv())["type"] == "connection_ack"
         yield client
 
 
-async def test_a_socket_is_closed_when_its_token_expires_and_not_before(served: Served) -> None:
-    authentication = served.services.authentication
-    accounts, user = authentication.accounts, served.people["alice"]
-    principal = Principal(user.id, new_id())
+async def session_of(served: Served) -> Session:
+    """One of Alice's."""
+    accounts = served.services.authentication.accounts
+    principal = Principal(served.people["alice"].id, new_id())
     refresh = digest(accounts.refresh_tokens.issue(principal))
-    session = await accounts.sessions.open(principal, refresh, "test", Client())
-    short = Tokens(authentication.keys, issuer="parley", audience="parley", lifetime=2).issue(session)
+    return await accounts.sessions.open(principal, refresh, "test", Client())
+
+
+def short_token(served: Served, session: Session, seconds: int) -> str:
+    tokens = Tokens(served.services.authentication.keys, issuer="parley", audience="parley", lifetime=seconds)
+    return tokens.issue(session)
+
+
+async def closing_of(client: ClientConnection) -> tuple[int, str]:
+    """Code and reason with which the server closes it, and no message before."""
+    with pytest.raises(ConnectionClosed) as closed:
+        await asyncio.wait_for(client.recv(), 10)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+async def test_a_socket_is_closed_when_its_token_expires_and_not_before(served: Served) -> None:
+    accounts, session = served.services.authentication.accounts, await session_of(served)
+    short = short_token(served, session, 2)
     expires = (await accounts.tokens.verify(short)).expires_at
-    async with listening(served) as address, opened(address, short) as client:
-        await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": EVENTS}}))
-        with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(client.recv(), 10)
-        assert closed.value.rcvd is not None
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "token has expired")
-        assert 0 <= time.time() - expires < 5
+    async with listening(served) as address:
+        async with opened(address, short) as client:
+            await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": EVENTS}}))
+            assert await closing_of(client) == (4401, "token has expired")
+            assert 0 <= time.time() - expires < 5
+        async with greeted(address, short) as client:
+            assert await closing_of(client) == (4401, "token has expired")
         async with opened(address, accounts.tokens.issue(session)) as again:
             await again.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": "{ me { id } }"}}))
             assert json.loads(await again.recv())["payload"]["data"]["me"]
+
+
+async def test_a_socket_with_a_token_that_was_taken_back_is_told_why_and_nothing_else(served: Served) -> None:
+    accounts, session = served.services.authentication.accounts, await session_of(served)
+    token = accounts.tokens.issue(session)
+    async with listening(served) as address:
+        async with greeted(address, token) as client:
+            assert json.loads(await client.recv())["type"] == "connection_ack"
+        await accounts.endings.one(session.principal, "ended_by_admin")
+        async with greeted(address, token) as client:
+            query = {"id": "1", "type": "subscribe", "payload": {"query": "{ me { id } }"}}
+            await client.send(json.dumps(query))
+            assert await closing_of(client) == (4403, "ended_by_admin")
 
 
 EVENTS = "subscription { sessionEvents { at } }"
