@@ -124,6 +124,8 @@ def _server(served: Served, stores: EmbeddedStores, folder: Path, **more: Any) -
         login_failures=100_000,
         login_failures_account=100_000,
         login_failures_address=1_000_000,
+        password_waiting=1_000,
+        password_wait_seconds=60,
         **more,
     )
     with serving("api.worker", environment(settings), folder / "server.log") as server:

@@ -97,6 +97,13 @@ EFFECTIVE: Final = """query ($id: ID!, $at: DateTime) { effectivePermissions(use
 EVENTS: Final = """query ($first: Int, $after: String, $filter: AuditFilter) {
   auditEvents(first: $first, after: $after, filter: $filter) {
     edges { node { at decisionId } } pageInfo { endCursor } } }"""
+CREATE_USER: Final = """mutation { createUser(input: {email: "new@demo.example", displayName: "New"}) {
+  user { id } } }"""
+RESET_PASSWORD: Final = "mutation ($id: ID!) { resetPassword(input: {userId: $id}) { oneTimePassword } }"
+DISABLE_USER: Final = "mutation ($id: ID!) { disableUser(input: {userId: $id}) { applied } }"
+ENABLE_USER: Final = "mutation ($id: ID!) { enableUser(input: {userId: $id}) { applied } }"
+CHANGE_PASSWORD: Final = """mutation ($current: String!) { changePassword(input: {email: "new@demo.example",
+  currentPassword: $current, newPassword: "another password, long enough"}) { endedSessions } }"""
 LOGIN: Final = """mutation { login(input: {email: "nobody@demo.example", password: "x"}) { expiresIn } }"""
 
 
@@ -184,6 +191,17 @@ async def asked_about(world: World) -> None:
         await world.ask(world.admin, EFFECTIVE, id=world.alice_id, at=at)
 
 
+async def administered(world: World) -> None:
+    """Accounts made, closed, opened and renewed; a password changed."""
+    root = await world.served.as_("root")
+    made = (await world.ask(root, CREATE_USER))["createUser"]
+    whom = {"id": made["user"]["id"]}
+    for document in (RESET_PASSWORD, DISABLE_USER, ENABLE_USER):
+        await world.ask(root, document, **whom)
+    handed = (await world.ask(root, RESET_PASSWORD, **whom))["resetPassword"]["oneTimePassword"]
+    await world.ask(world.served.nobody, CHANGE_PASSWORD, current=handed)
+
+
 async def audited(world: World) -> None:
     """The log in every way in which it is searched, walked, checked and cut."""
     await world.served.services.audit.write("test", Origin(), Target("user", world.alice_id))
@@ -239,6 +257,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "audit log": audited,
     "permissions": managed,
     "questions about permissions": asked_about,
+    "accounts": administered,
     "login": lambda world: world.served.nobody.ask(LOGIN),
     "rename": lambda world: world.ask(world.alice, RENAME, id=world.chat),
     "delete": lambda world: world.ask(world.alice, DELETE, id=world.chat),
