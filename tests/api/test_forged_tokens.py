@@ -13,7 +13,7 @@ from tests.permissions.authn.forgery import Forger
 from tests.served import SECRET, Served
 
 WHO = '{"query": "{ conversations(first: 1) { edges { cursor } } }"}'
-JSON = ("content-type", "application/json")
+JSON = (b"content-type", b"application/json")
 
 
 async def forger_of(served: Served, algorithm: str) -> Forger:
@@ -35,7 +35,7 @@ async def test_every_attack_gets_the_same_code_and_little_work(
     with database_calls() as calls:
         for name, attack in table.items():
             bearer = b"Bearer " + attack(forger).encode(errors="surrogatepass")
-            answer = await served.http.post("/graphql", content=WHO, headers=[JSON, ("authorization", bearer)])
+            answer = await served.http.post("/graphql", content=WHO, headers=[JSON, (b"authorization", bearer)])
             with subtests.test(name):
                 assert answer.status_code < 500
                 codes = [error["extensions"]["code"] for error in answer.json()["errors"]]
