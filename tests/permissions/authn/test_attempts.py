@@ -38,7 +38,7 @@ async def test_whoever_is_right_leaves_nothing_behind(attempts: Attempts, redis:
     for _ in range(50):
         assert await guess(attempts, "alice", IP, right=True) is None
     (left,) = await redis.keys("parley:attempts:*")
-    assert left.endswith(b":known"), "but where he was"
+    assert str(left).endswith(":known'"), "but where he was"
 
 
 async def test_what_fails_for_another_reason_is_no_guess(attempts: Attempts) -> None:
@@ -130,4 +130,4 @@ async def test_keys_that_a_script_uses_together_lie_in_one_slot(narrow: Attempts
     tagged = {key.decode() async for key in redis.scan_iter("parley:attempts:{*")}
     assert {key.rpartition(":")[2] for key in tagged} == {"everywhere", "known"}
     assert len({key.partition("{")[2].partition("}")[0] for key in tagged}) == 1
-    assert all("alice" not in key.decode() for key in await redis.keys("*"))
+    assert "alice" not in str(await redis.keys("*"))
