@@ -2,50 +2,70 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
 
 from api.background import running
 from models.clock import now
 from models.database import Record
 from models.lease import lease
 from models.tree import MessageTree, Purged
+from permissions.erasure import Eraser
+from permissions.errors import ChangeError
 
 _log: Final = structlog.get_logger(__name__)
 
 SECONDS: Final = 600.0
 """How often old deletions are looked for."""
+ERASING_SECONDS: Final = 30.0
+"""How often erasures that are not done are looked for."""
 GRACE: Final = timedelta(minutes=1)
 """Nothing is purged earlier, whatever is set: a write that began before the deletion must have ended."""
 
 
 @asynccontextmanager
-async def purging(db: AsyncDatabase[Record], tree: MessageTree, retention: timedelta) -> AsyncIterator[None]:
-    """Purge, for the length of the block, what was deleted longer ago than `retention`."""
-    async with running(_for_ever(db, tree, retention)):
+async def purging(
+    db: AsyncDatabase[Record], tree: MessageTree, eraser: Eraser, retention: timedelta
+) -> AsyncIterator[None]:
+    """Purge, for the length of the block, what was deleted longer ago than `retention`; go on with erasures."""
+    async with (
+        running(_for_ever(partial(purge, db, tree, retention), SECONDS)),
+        running(_for_ever(partial(erase, db, eraser), ERASING_SECONDS)),
+    ):
         yield
 
 
 async def purge(db: AsyncDatabase[Record], tree: MessageTree, retention: timedelta) -> Purged | None:
     """Purge now; None where another worker is at it."""
     async with lease(db, "purge") as held:
-        return await tree.purge(now() - max(retention, GRACE)) if held else None
+        if not held:
+            return None
+        purged = await tree.purge(now() - max(retention, GRACE))
+    if purged.any:
+        _log.info("purged", messages=purged.messages, subtrees=purged.subtrees, conversations=purged.conversations)
+    return purged
 
 
-async def _for_ever(db: AsyncDatabase[Record], tree: MessageTree, retention: timedelta) -> None:
+async def erase(db: AsyncDatabase[Record], eraser: Eraser) -> None:
+    """Go on with the erasures that are not done, unless another worker does."""
+    async with lease(db, "erase") as held:
+        if held and (done := await eraser.resume()):
+            _log.info("accounts erased", number=done)
+
+
+async def _for_ever(work: Callable[[], Awaitable[object]], seconds: float) -> None:
     """Workers start together: each waits its own time, so that one of them does the work."""
     while True:
-        await asyncio.sleep(random.uniform(0.1, 1) * SECONDS)  # noqa: S311 - nobody gains by guessing it
+        await asyncio.sleep(random.uniform(0.1, 1) * seconds)  # noqa: S311 - nobody gains by guessing it
         try:
-            purged = await purge(db, tree, retention)
-        except PyMongoError as error:
-            _log.warning("old deletions not purged", kind=type(error).__name__)
-        else:
-            if purged and purged.any:
-                _log.info("purged", messages=purged.messages, subtrees=purged.subtrees, all=purged.conversations)
+            await work()
+        except (PyMongoError, ChangeError, RedisError) as error:  # it stays to be done
+            _log.warning("not purged", kind=type(error).__name__)

@@ -19,7 +19,7 @@ from resolvers.account import mutations as account_mutations
 from resolvers.account import password_mutations, session_events, session_mutations, session_subscription
 from resolvers.account import queries as account_queries
 from resolvers.admin import account_mutations as admin_account_mutations
-from resolvers.admin import audit, keys, promotions, questions, revocations, rule_mutations, rule_queries
+from resolvers.admin import audit, erasures, keys, promotions, questions, revocations, rule_mutations, rule_queries
 from resolvers.chat import deletions, events, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
@@ -48,6 +48,7 @@ def build_schema() -> Schema:
             promotions.Query,
             questions.Query,
             audit.Query,
+            erasures.Query,
             revocations.Query,
             chat_queries.Query,
             chat_search.Query,
@@ -61,6 +62,7 @@ def build_schema() -> Schema:
             password_mutations.Mutation,
             admin_account_mutations.Mutation,
             rule_mutations.Mutation,
+            erasures.Mutation,
             promotions.Mutation,
             keys.Mutation,
             revocations.Mutation,

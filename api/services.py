@@ -19,9 +19,11 @@ from models.database import Database
 from models.search.removals import IndexWatcher
 from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
+from permissions.administration import Administration
 from permissions.audit.log import AuditLog
 from permissions.audit.witness import AuditWitness
 from permissions.changes import PermissionChanges
+from permissions.erasure import Eraser
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
@@ -69,9 +71,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         mirror = authentication.authenticator.gate.mirror
         revocation = TokenRevocation(authentication.revocations, mirror, redis, audit)
         retention = timedelta(days=settings.retention_days)
+        office = Administration(changes, authentication.accounts.credentials, audit.write)
+        eraser = Eraser(database.db, tree, office)
         async with (
             following_keys(broker, rotation, settings.signing_key_days),
-            purging(database.db, tree, retention),
+            purging(database.db, tree, eraser, retention),
             keeping_index(database, settings.search_seconds),
         ):
             search = MessageSearch(database.db, tree)

@@ -9,6 +9,7 @@ from models.branch import Branch
 from models.bucket import Bucket
 from models.conversation import Conversation, Reader
 from models.deletion import Deletion
+from models.erasure import Erasure
 from models.permission_change import PermissionChange
 from models.policy import Policy
 from models.resource_type import ResourceType
@@ -24,6 +25,7 @@ DOCUMENTS: Final[list[type[Document]]] = [
     Bucket,
     Conversation,
     Deletion,
+    Erasure,
     PermissionChange,
     Policy,
     Reader,

@@ -22,6 +22,8 @@ class Action(StrEnum):
     USER_READ_EMAIL = "user:read_email"
     USER_LIST = "user:list"
     USER_UPDATE = "user:update"
+    USER_ERASE = "user:erase"
+    """Forgetting somebody for good, with all that he wrote."""
     USER_CREATE = "user:create"
     """Accounts of persons; they start without roles and attributes."""
     USER_DISABLE = "user:disable"

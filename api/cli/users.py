@@ -10,9 +10,11 @@ from api.cli.administration import administration
 from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
+from api.services import message_tree
 from api.settings import Settings
 from models import migrations
 from models.clock import now
+from models.erasure import Erasure
 from models.role import Role, RoleAssignment
 from models.user import User, email_key
 from permissions.audit.events import SYSTEM as HERE
@@ -24,6 +26,7 @@ from permissions.authn.registration import NewUser, register
 from permissions.authn.witness import SignIn
 from permissions.builtin import ensure_super_admin
 from permissions.changes import SYSTEM, PermissionChanges
+from permissions.erasure import Eraser
 from permissions.store import PermissionStore
 
 Email = Annotated[str, typer.Option(help="The account's address, or a service's name.")]
@@ -74,6 +77,30 @@ def reset_password(email: Email) -> None:
     with reachable(Settings()) as settings:
         handed = asyncio.run(_reset_password(settings, email))
     typer.echo(f"password\t{handed.password}\nexpires\t{handed.expires_at.isoformat(timespec='seconds')}")
+
+
+@app.command("erase")
+def erase(email: Email, reason: Reason = None) -> None:
+    """Forget somebody for good, with all that he wrote. Nothing of it can be restored."""
+    with reachable(Settings()) as settings:
+        erasure = asyncio.run(_erase(settings, email, reason))
+    typer.echo(
+        f"erased: {erasure.conversations} conversations, {erasure.messages} messages in others', "
+        f"{erasure.sessions} sessions, {erasure.assignments} roles\n"
+        "kept: records of the audit log and of the history of permissions, under an id that leads to nobody"
+    )
+
+
+async def _erase(settings: Settings, email: str, reason: str | None) -> Erasure:
+    """Begin, and go on until it is done: writes of servers that are under way have to end first."""
+    async with administration(settings) as office, connected(settings) as database:
+        eraser = Eraser(database.db, message_tree(settings, database), office)
+        erasure = await eraser.erase((await account(email)).id, SYSTEM, reason)
+        while erasure.done_at is None:
+            await asyncio.sleep(1)
+            await eraser.resume()
+            erasure = await eraser.report(erasure.id)
+        return erasure
 
 
 async def _switch(settings: Settings, email: str, reason: str | None, *, disabled: bool) -> None:

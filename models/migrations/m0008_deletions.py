@@ -14,6 +14,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("deleted_at", UP), ("_id", UP)], name="age"),
         IndexModel([("due_at", UP)], name="due"),
     ],
+    "erasures": [IndexModel([("done_at", UP)], name="done")],
     "readers": [IndexModel([("user_id", UP)], name="user")],
 }
 

@@ -48,16 +48,17 @@ class Purge:
         self._limits = limits
         self._watcher = watcher
 
-    async def run(self, before: datetime) -> Purged:
+    async def run(self, before: datetime | None) -> Purged:
         """Purge what was deleted before that time, and what is due at once."""
         purged = Purged()
-        for due in ({"deleted_at": {"$lt": before}}, {"due_at": {"$lt": now()}}):
+        old: list[Record] = [{"deleted_at": {"$lt": before}}] if before else []
+        for due in (*old, {"due_at": {"$lt": now()}}):
             async for record in self._db.deletions.find(due, batch_size=100):
-                await self._take(Deletion.model_validate(record), before, purged)
+                await self._take(Deletion.model_validate(record), before or now(), purged)
         return purged
 
     async def _take(self, note: Deletion, before: datetime, purged: Purged) -> None:
-        if note.due_at is not None:
+        if note.due_at is not None and note.due_at < now():
             before = max(before, now())
         if note.kind is DeletionKind.CONVERSATION:
             purged.conversations += await self._conversation(note, before)

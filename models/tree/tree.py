@@ -12,6 +12,7 @@ from models.tree.address import MAIN, Address
 from models.tree.append import ATTEMPTS, Appended, Appender
 from models.tree.deletion import Deleter
 from models.tree.draft import Draft, TreeLimits
+from models.tree.erasing import count_author, erase_author
 from models.tree.errors import ContentionError, MessageNotFoundError
 from models.tree.figures import counting
 from models.tree.history import History
@@ -121,6 +122,18 @@ class MessageTree:
     async def purge(self, before: datetime) -> Purged:
         """Make final what was deleted before that time. One at a time is enough (`models.lease`)."""
         return await Purge(self._db, self.limits, self._watcher).run(before)
+
+    async def purge_due(self) -> Purged:
+        """Make final only what is due whatever the retention time."""
+        return await Purge(self._db, self.limits, self._watcher).run(None)
+
+    async def erase_author(self, conversation_id: PydanticObjectId, author_id: PydanticObjectId) -> None:
+        """Erase for good what somebody wrote there; its places stay."""
+        await erase_author(self._db, conversation_id, author_id, self._watcher)
+
+    async def count_author(self, conversation_id: PydanticObjectId, author_id: PydanticObjectId) -> int:
+        """How many messages of his there are."""
+        return await count_author(self._db, conversation_id, author_id)
 
     def history(self, conversation: Conversation) -> History:
         """Reads `conversation`."""
