@@ -62,6 +62,7 @@ class PermissionStore:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock: Final = clock
         self._reading: Final = asyncio.Lock()
+        self._compiling: Final = asyncio.Lock()
         self._ground: Ground | None = None
         self._snapshot: Snapshot | None = None
         self._compiled: State | None = None
@@ -94,7 +95,9 @@ class PermissionStore:
         """
         ground = await self._at_least(at_least or 0)
         if at is None or ground.at <= at:
-            return World(self._present(ground), ground.revision, at or now())
+            snapshot, ground = await self._present(ground)
+        if at is None or ground.at <= at:
+            return World(snapshot, ground.revision, at or now())
         revision = await history.revision_at(at, ground.revision)
         return World(await self._as_of(revision, ground), revision, at)
 
@@ -163,12 +166,20 @@ class PermissionStore:
         for user_id in filter(None, map(_whose, changes)):
             self._subjects.pop(user_id, None)
 
-    def _present(self, ground: Ground) -> Snapshot:
-        if self._snapshot is None or self._compiled is not ground.state:
-            like = (self._compiled, self._snapshot) if self._compiled and self._snapshot else None
-            self._snapshot = ground.state.snapshot(ground.revision, like)
-            self._compiled = ground.state
-        return self._snapshot
+    async def _present(self, ground: Ground) -> tuple[Snapshot, Ground]:
+        """The rules of `ground`, or of what is known when its turn comes: compiled once, whoever waits for them.
+
+        In a thread: where there are thousands of roles it takes a while, in which others are served.
+        """
+        if self._snapshot is not None and self._compiled is ground.state:
+            return self._snapshot, ground
+        async with self._compiling:
+            ground = self._ground or ground
+            if self._snapshot is None or self._compiled is not ground.state:
+                like = (self._compiled, self._snapshot) if self._compiled and self._snapshot else None
+                self._snapshot = await asyncio.to_thread(ground.state.snapshot, ground.revision, like)
+                self._compiled = ground.state
+            return self._snapshot, ground
 
     async def _as_of(self, revision: int, ground: Ground) -> Snapshot:
         known = self._past.pop(revision, None)

@@ -1,5 +1,7 @@
 """Roles, policies and assignments as they are stored, and how soon a change counts."""
 
+import asyncio
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +21,10 @@ from permissions.authn.principal import Principal
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.engine.errors import RoleCycleError
 from permissions.engine.facts import Resource
+from permissions.engine.snapshot import Snapshot
+from permissions.state import State
 from permissions.store import FRESH_SECONDS, PermissionStore
+from tests.permissions.people import role
 
 PAGE = Resource("conversation")
 
@@ -46,8 +51,8 @@ async def add_user(name: str, *roles: str, attributes: Mapping[str, Any] | None 
         created_at=now(),
     )
     await user.insert()
-    for role in roles:
-        await RoleAssignment(user_id=user.id, role=role, granted_at=now()).insert()
+    for name in roles:
+        await RoleAssignment(user_id=user.id, role=name, granted_at=now()).insert()
     return user
 
 
@@ -146,3 +151,28 @@ async def test_a_cycle_in_the_database_stops_everything_rather_than_deny_less(da
 
     with pytest.raises(RoleCycleError):
         await PermissionStore().snapshot()
+
+
+async def test_rules_are_compiled_once_and_beside_what_is_served(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks meanwhile waits for the same snapshot, and gets no older one."""
+    store = PermissionStore()
+    await store.world()
+    threads: list[int] = []
+    compile_ = State.snapshot
+
+    def watched(state: State, revision: int, like: tuple[State, Snapshot] | None = None) -> Snapshot:
+        threads.append(threading.get_ident())
+        return compile_(state, revision, like)
+
+    monkeypatch.setattr(State, "snapshot", watched)
+    revision = await PermissionChanges(PermissionStore()).put_role(role("a"), SYSTEM)
+    store.forget()
+    worlds = await asyncio.gather(*(store.world(at_least=revision) for _ in range(20)))
+
+    assert {id(world.snapshot) for world in worlds} == {id(worlds[0].snapshot)}
+    assert {world.revision for world in worlds} == {revision}
+    assert "a" in worlds[0].snapshot.roles
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
