@@ -84,6 +84,7 @@ class Accounts:
         user = await _by_id(principal.user_id)
         if user is None or user.disabled:
             raise TokenRevokedError(DISABLED)
+        await self.tokens.prepare()
         await self.gate.catch_up()
         rotated = await self._rotate(principal, refresh_token, client)
         if (hit := self.gate.hit(rotated.before, client.ip)) is not None:
@@ -108,6 +109,7 @@ class Accounts:
         return user
 
     async def _sign_in(self, user: User, client: Client, device: str | None) -> Signed:
+        await self.tokens.prepare()
         principal = Principal(user.id, new_id())
         refresh = self.refresh_tokens.issue(principal)
         others = await self.sessions.of(user.id)

@@ -62,6 +62,7 @@ class ServiceAccounts:
         """A token, and a session that ends with it. Raise `BadCredentialsError` or `TooManyAttemptsError`."""
         async with self.attempts.one(name, client.ip, everywhere=False):  # nobody guesses 256 bits
             account = await self._proven(name, secret, client)
+        await self.tokens.prepare()
         principal, lifetime = Principal(account.id, new_id()), timedelta(seconds=self.tokens.lifetime)
         session = await self.sessions.open(principal, NO_REFRESH, DEVICE, client, lifetime)
         if not _accepts(await _find(name), secret):  # else the secret was renewed, or the account closed, meanwhile

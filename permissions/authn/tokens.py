@@ -74,6 +74,10 @@ class Tokens:
         self.lifetime = lifetime
         self._verified: dict[bytes, AccessToken] = {}
 
+    async def prepare(self) -> None:
+        """Before `issue`: see to it that no key signs that was retired more than a second ago."""
+        await self._keys.freshen()
+
     def issue(self, session: Session) -> str:
         """A token for `session`, as it is used now, signed with the present key."""
         key, (moment, moment_ms) = self._keys.signer(), divmod(time.time_ns() // 1_000_000, 1_000)

@@ -19,6 +19,8 @@ from permissions.authn.keys.vault import Vault
 
 RELOAD_SECONDS: Final = 1.0
 """Least time between two looks for the same key id that isn't there."""
+FRESH_SECONDS: Final = 1.0
+"""How old what is known may be where something is signed with it."""
 ABSENT: Final = 64
 """Ids of ours that are known to be gone: their keys were dropped."""
 
@@ -68,6 +70,7 @@ class KeyRing:
         self._signing: SignerKey | None = None
         self._fault: KeyRingError | None = None
         self._absent: dict[str, float] = {}
+        self._read = float("-inf")
         self._loading = asyncio.Lock()
 
     async def ensure(self) -> None:
@@ -87,6 +90,12 @@ class KeyRing:
         """Read all keys. What can't be used is told when it is asked for."""
         async with self._loading:
             await self._load()
+
+    async def freshen(self) -> None:
+        """Know which key signs as of now: the process may have been stopped, or its look at the ring have failed."""
+        async with self._loading:
+            if time.monotonic() - self._read >= FRESH_SECONDS:
+                await self._load()
 
     async def rotate(self, expected: int, *, revoke: bool = False) -> bool:
         """Make the key that follows number `expected`, which signs from now on; with `revoke`, end all older ones.
@@ -177,6 +186,7 @@ class KeyRing:
         return True
 
     async def _load(self) -> None:
+        asked = time.monotonic()
         async with answering("MongoDB"):
             stored = await SigningKey.find_all().to_list()
         self._lives = lives(stored, now())
@@ -188,7 +198,7 @@ class KeyRing:
                 signing = self._signer_key(self._lives[-1].key)
             except KeyRingError as error:
                 fault = error
-        self._verifying, self._signing, self._fault = verifying, signing, fault
+        self._verifying, self._signing, self._fault, self._read = verifying, signing, fault, asked
 
     def _verifying_key(self, life: Life) -> VerifyingKey | None:
         key, known = life.key, self._verifying.get(life.key.id)

@@ -22,6 +22,7 @@ from permissions.authn.keys.lives import MARGIN_SECONDS
 from permissions.authn.principal import Principal, new_id
 from permissions.authn.refresh import RefreshTokens
 from permissions.authn.tokens import Tokens
+from tests.database_calls import database_calls
 from tests.permissions.authn.conftest import SECRET
 from tests.permissions.authn.forgery import Forger
 
@@ -104,6 +105,22 @@ async def test_a_worker_that_looks_signs_with_the_new_key(database: Database) ->
     assert other.signer().kid != one.signer().kid
     await other.load()
     assert other.signer().kid == one.signer().kid
+
+
+async def test_a_worker_that_was_stopped_for_a_while_looks_before_it_signs(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, stopped = await ring_of(), await ring_of()
+    await one.rotate(1)
+    monkeypatch.setattr(ring, "FRESH_SECONDS", 3600.0)
+    with database_calls() as calls:
+        await asyncio.gather(*(tokens_of(stopped).prepare() for _ in range(20)))
+    assert calls == [], "what it read is fresh"
+    monkeypatch.setattr(stopped, "_read", float("-inf"))
+    with database_calls() as calls:
+        await asyncio.gather(*(tokens_of(stopped).prepare() for _ in range(20)))
+    assert calls == [("find", "signing_keys")]
+    assert stopped.signer().kid == one.signer().kid
 
 
 async def test_the_old_key_goes_when_its_last_token_has_expired(
