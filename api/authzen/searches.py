@@ -61,8 +61,8 @@ class Searches:
     ) -> Page:
         """The stored conversations, or accounts, to which `who` may do `act`.
 
-        Raises `BadRequestError` for a type that is known and not listed here, most of all one of another service: "none"
-        would be a lie. A type that nobody knows has none.
+        Raises `BadRequestError` for a type that is known and not listed here, most of all one of another service:
+        "none" would be untrue. A type that nobody knows has none.
         """
         if sought.type not in LISTED and sought.type in known_types(self.access.snapshot):
             raise BadRequestError(
