@@ -21,7 +21,7 @@ from api.schema import Schema
 from api.services import Services
 from api.sockets import SocketHandler
 from permissions.access import Access
-from permissions.authn.cutoff import Cut
+from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import (
     AuthnUnavailableError,
     TokenExpiredError,
@@ -61,7 +61,7 @@ class ServedContext(Context):
 
     def watch(self) -> None:
         """Hear at once of the end of what proved who asks; after a newer proof, of that one's."""
-        if self.token is not None:
+        if self.token is not None and self.cutoff is not None:
             self.cutoff.watch(self.token, self.services.authentication.authenticator.gate.mirror)
 
 
@@ -120,7 +120,7 @@ class Endpoint(GraphQL[Context, None]):
         context = await _context(request.app.state.services, request)
         await context.prove(request.headers.get("authorization"))
         if isinstance(request, WebSocket) or isinstance(response, WebSocket):
-            context.socket = True
+            context.socket, context.cutoff = True, Cutoff()
         else:
             context.browser = RefreshCookie(request, response, self._public_url)
         return context
@@ -133,12 +133,12 @@ class Endpoint(GraphQL[Context, None]):
             await context.prove(given)
         try:
             context.access.require_signed_in()
-        except (TokenExpiredError, TokenRevokedError) as error:
-            # It was ours once: its client is told what to do, as if it had come to its end on an open socket.
+        except UnauthenticatedError as error:
+            if context.cutoff is None or not isinstance(error, TokenExpiredError | TokenRevokedError):
+                raise ConnectionRejectionError(extensions_of(error)) from error
+            # It was good once: the client is told what to do, as if it had come to its end on an open socket.
             context.cutoff.end(Cut(error.reason if isinstance(error, TokenRevokedError) else None))
             return {}
-        except UnauthenticatedError as error:
-            raise ConnectionRejectionError(extensions_of(error)) from error
         if isinstance(context, ServedContext):
             context.watch()
         return {}

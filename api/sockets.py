@@ -7,7 +7,7 @@ from typing import Any, Final
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 
-from permissions.authn.cutoff import Cut
+from permissions.authn.cutoff import Cut, Cutoff
 from resolvers.context import Context
 
 FORBIDDEN: Final = 4403
@@ -21,34 +21,38 @@ TELL_SECONDS: Final = 0.3
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """`graphql-transport-ws`, until it is cut off."""
 
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._cutoff: Final = self.context.cutoff or Cutoff()
+
     async def handle(self) -> None:
         guard = asyncio.create_task(self._guard(), name="socket cutoff")
         try:
             await super().handle()
         finally:
-            self.context.cutoff.release()
+            self._cutoff.release()
             guard.cancel()
             await asyncio.gather(guard, return_exceptions=True)
 
     async def handle_message(self, message: Message) -> None:
         """Nothing is begun any more once it is cut off."""
-        if self.context.cutoff.cut is None:
+        if self._cutoff.cut is None:
             await super().handle_message(message)
 
     async def send_message(self, message: Message) -> None:
         """Nothing goes out any more once it is cut off, but why."""
-        if self.context.cutoff.cut is None or self._tells(message):
+        if self._cutoff.cut is None or self._tells(message):
             await super().send_message(message)
 
     async def _guard(self) -> None:
-        cut = await self.context.cutoff.wait()
-        if telling := set(self.context.cutoff.telling):
+        cut = await self._cutoff.wait()
+        if telling := set(self._cutoff.telling):
             await asyncio.wait(telling, timeout=TELL_SECONDS)
         await self.websocket.close(*closing(cut))
 
     def _tells(self, message: Mapping[str, Any]) -> bool:
         operation = self.operations.get(message.get("id", ""))
-        return operation is not None and operation.task in self.context.cutoff.telling
+        return operation is not None and operation.task in self._cutoff.telling
 
 
 def closing(cut: Cut) -> tuple[int, str]:

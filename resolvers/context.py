@@ -73,8 +73,8 @@ class Context:
     socket: bool = False
     """Whether it is a socket's, which many operations share over time."""
     browser: Browser | None = None
-    cutoff: Cutoff = field(default_factory=Cutoff)
-    """When a socket's access ends."""
+    cutoff: Cutoff | None = None
+    """When a socket's access ends; a request's ends with itself."""
     loaders: Loaders = field(init=False)
     _decided: Takings = field(init=False, default_factory=Takings)
     _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)

@@ -40,12 +40,13 @@ class Subscription:
     )
     async def session_events(self, info: Info) -> AsyncGenerator[SessionEvent, None]:
         context, principal = info.context, info.context.principal
+        cutoff = context.cutoff or Cutoff()
         if principal is None:
             raise UnauthenticatedError
         context.access.require(Action.SESSION_READ, _own(principal))
         async with context.broker.subscribe(channel(principal.user_id)) as news:
-            with context.cutoff.told():
-                async with aclosing(_merged(news, context.cutoff)) as items:
+            with cutoff.told():
+                async with aclosing(_merged(news, cutoff)) as items:
                     async for item in items:
                         for event in await _told(context, principal, item):
                             yield event
