@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import Stemmer
 
-from models.search.languages import LANGUAGES, languages
+from models.search.languages import LANGUAGES, PLAIN, languages
 
 LONGEST: Final = 60
 """Characters of a word that count: a term has less than 256 bytes."""
@@ -75,10 +75,15 @@ def units(text: str) -> Iterator[Unit]:
             yield Unit(_folded(found[0][:LONGEST]), found.start(), found.end(), found["alone"] is not None)
 
 
-@lru_cache(100_000)
 def forms(word: str) -> Forms:
-    """The stems of a folded word."""
-    return (*(_bare(stemmer.stemWord(word))[:LONGEST] for stemmer in _stemmers()), _bare(word)[:LONGEST])
+    """The forms of a folded word, as a query needs them."""
+    return tuple(form(word, place) for place in range(PLAIN + 1))
+
+
+@lru_cache(200_000)
+def form(word: str, place: int) -> str:
+    """A folded word's stem by the language at `place`; or the word, without accents."""
+    return _bare(_stemmers()[place].stemWord(word) if place < PLAIN else word)[:LONGEST]
 
 
 def spoken(found: Sequence[Unit]) -> tuple[int, ...]:
@@ -96,10 +101,15 @@ def analyse(text: str) -> Analysis:
     return Analysis(_stemmed(counts, languages(counts)) | Counter(_ngrams(found)), len(found))
 
 
-@lru_cache(100_000)
 def terms_of(word: str) -> tuple[bytes, ...]:
-    """The terms of a folded word: its forms, each behind its language's prefix."""
-    return tuple(prefix + encoded(form) for prefix, form in zip(PREFIXES, forms(word), strict=True))
+    """The terms of a folded word, as a query needs them."""
+    return tuple(term(word, place) for place in range(PLAIN + 1))
+
+
+@lru_cache(200_000)
+def term(word: str, place: int) -> bytes:
+    """The term of a folded word by the language at `place`."""
+    return PREFIXES[place] + encoded(form(word, place))
 
 
 def alone(text: str) -> bytes:
@@ -119,10 +129,10 @@ def paired(before: Unit, unit: Unit) -> bool:
 
 def _stemmed(counts: Mapping[str, int], places: Sequence[int]) -> dict[bytes, int]:
     terms: dict[bytes, int] = {}
-    for word, count in counts.items():
-        stems = terms_of(word)
-        for place in places:
-            terms[stems[place]] = terms.get(stems[place], 0) + count
+    for place in places:
+        for word, count in counts.items():
+            stem = term(word, place)
+            terms[stem] = terms.get(stem, 0) + count
     return terms
 
 
@@ -153,5 +163,5 @@ def _stemmers() -> "list[Stemmer.Stemmer]":
     if made is None:
         made = _threads.stemmers = [Stemmer.Stemmer(name) for name in LANGUAGES]
         for stemmer in made:
-            stemmer.maxCacheSize = 0  # `forms` remembers
+            stemmer.maxCacheSize = 0  # `form` remembers
     return made

@@ -35,7 +35,8 @@ def entry(key: MessageKey, message: Mapping[str, Any]) -> Entry | None:
     analysis = analyse(message.get("content") or "")
     if not analysis.terms:
         return None
-    impacts = {term: impact(count, analysis.length) for term, count in analysis.terms.items()}
+    strengths = {count: impact(count, analysis.length) for count in set(analysis.terms.values())}
+    impacts = {term: strengths[count] for term, count in analysis.terms.items()}
     impacts |= dict.fromkeys(_kinds(message), 1)
     return Entry(key.packed, impacts)
 

@@ -29,7 +29,8 @@ from models.tree import Address, MessageTree, Row
 
 CANDIDATES: Final = 1_000
 """Looked at in one request; the page may be short then, and its cursor goes on."""
-FIRST_ROUND: Final = 32
+SECOND_ROUND: Final = 64
+"""Looked at where the first candidates, one more than a page, don't fill it."""
 FULL: Final = PRECISION * STRONGEST
 """A score of 1."""
 TRIES: Final = 5
@@ -89,7 +90,7 @@ class MessageSearch:
         ranking = await Ranking.of(self._reader, segments, reach, request.query, request.wanted)
         weights = request.after.weights if request.after else ranking.weights
         hits: dict[bytes, Hit] = {}
-        place, looked, size, more = request.after, 0, max(FIRST_ROUND, request.size + 1), True
+        place, looked, size, more = request.after, 0, request.size + 1, True
         while more and looked < CANDIDATES:
             candidates, more = await ranking.next(weights, place, size)
             found = await self._verified(candidates, reach, request)
@@ -101,7 +102,7 @@ class MessageSearch:
                 if there:
                     hits[candidate.key] = Hit(*there, candidate.score / FULL, place)
             looked += len(candidates)
-            size = min(2 * size, CANDIDATES)
+            size = min(max(2 * size, SECOND_ROUND), CANDIDATES - looked)
         return SearchPage(list(hits.values()), more=more, end=place, complete=ranking.complete)
 
     async def _verified(

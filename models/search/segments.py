@@ -145,17 +145,25 @@ async def sweep(db: AsyncDatabase[Record], id_: str) -> None:
     await db.search_segments.delete_one({"_id": id_})
 
 
+class _Numbers(dict[bytes, int]):
+    """Numbers terms as they come."""
+
+    def __missing__(self, term: bytes) -> int:
+        self[term] = number = len(self)
+        return number
+
+
 def built(entries: Sequence[Entry]) -> tuple[Keys, Postings]:
     """The columns of a small segment of `entries`, of which no two have the same key."""
-    ordered = sorted(entries)
-    holders: dict[bytes, list[int]] = {}
-    strengths: dict[bytes, list[int]] = {}
-    for number, entry in enumerate(ordered):
-        for term, impact in entry.impacts.items():
-            holders.setdefault(term, []).append(number)
-            strengths.setdefault(term, []).append(impact)
-    terms = sorted(holders)
-    counts = np.array([len(holders[term]) for term in terms], np.int64)
-    docs = np.array([doc for term in terms for doc in holders[term]], np.int64)
-    impacts = np.array([impact for term in terms for impact in strengths[term]], np.uint8)
-    return keys([entry.key for entry in ordered]), Postings(terms, counts, docs, impacts)
+    ordered = sorted(entries, key=lambda entry: entry.key)
+    numbers = _Numbers()
+    seen = [numbers[term] for entry in ordered for term in entry.impacts]
+    impacts = np.array([impact for entry in ordered for impact in entry.impacts.values()], np.uint8)
+    docs = np.repeat(np.arange(len(ordered)), [len(entry.impacts) for entry in ordered])
+    terms = sorted(numbers)
+    places = np.empty(len(terms), np.int64)
+    places[[numbers[term] for term in terms]] = np.arange(len(terms))
+    held = places[np.array(seen, np.int64)]
+    order = np.argsort(held, kind="stable")  # documents stay in order
+    counts = np.bincount(held, minlength=len(terms))
+    return keys([entry.key for entry in ordered]), Postings(terms, counts, docs[order], impacts[order])

@@ -17,6 +17,9 @@ from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Database, Record
+from models.search.indexer import Indexer
+from models.search.manifest import Lease
+from models.search.removals import IndexWatcher
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
 from permissions.audit.blocks import Blocks
 from permissions.audit.chain import Sealer
@@ -29,14 +32,19 @@ from tests.models.commands import Commands
 from tests.models.shapes import Shape, by_shape, scans
 from tests.models.tree.trees import nested, planted
 from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat
+from tests.resolvers.chat.test_search import SEARCH
 from tests.served import SECRET, Caller, Served
 
 SENT: Final = Commands()
 SENT.on = False
 monitoring.register(SENT)  # for every client that is made from now on
 
-WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migrations", "audit_checkpoints"}
-"""Read whole, and kept in memory: a few documents that administrators write."""
+WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migrations", "audit_checkpoints"} | {
+    "search_manifest",
+    "search_removals",
+}
+"""Read whole: a few documents that administrators write and workers keep in memory; what the index is made of, and
+what it is to forget."""
 SMALL: Final = TreeLimits(bucket_messages=4)
 
 
@@ -225,6 +233,28 @@ async def audited(world: World) -> None:
     await cut(blocks, Sealer(SECRET), world.served.services.audit, timedelta(0))
 
 
+async def searched(world: World) -> None:
+    """The index kept in every way, and asked by everybody, with and without a cursor."""
+    await append(world.alice, world.chat, "zebra one")
+    await append(world.alice, world.chat, "zebra two")
+    db = world.served.services.database.db
+    indexer, lease = Indexer(db, fanout=2), Lease(db, "worker")
+    assert await lease.take()
+    while await indexer.take():
+        await indexer.merge()
+    for caller in (world.alice, world.admin, world.sara):
+        found = await world.ask(caller, SEARCH, text="zebra", first=1)
+        if cursor := found["searchMessages"]["pageInfo"]["endCursor"]:
+            await world.ask(caller, SEARCH, text="zebra", first=1, after=cursor)
+    await world.ask(world.alice, SEARCH, text="zebra", filter={"conversationId": world.chat, "tagsAny": ["a"]})
+    watcher = IndexWatcher(db)
+    await watcher.purged(world.stored.id, [Address(MAIN, 0)])
+    await indexer.forget()
+    await indexer.recall()
+    await indexer.sweep()
+    await lease.give_up()
+
+
 Operation = Callable[[World], Awaitable[Any]]
 OPERATIONS: Final[dict[str, Operation]] = {
     "start": started,
@@ -254,6 +284,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "nodes": lambda world: world.ask(world.alice, NODES, ids=[world.chat, world.alice_id, world.messages[0]["id"]]),
     "me": lambda world: world.ask(world.alice, "{ me { id email sessions { id } roleAssignments { id } } }"),
     "users": found_users,
+    "search": searched,
     "audit log": audited,
     "permissions": managed,
     "questions about permissions": asked_about,

@@ -8,7 +8,16 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
 
-WRITES = {"insert_one", "insert_many", "update_one", "update_many", "replace_one", "delete_one", "delete_many"}
+WRITES = {
+    "insert_one",
+    "insert_many",
+    "update_one",
+    "update_many",
+    "replace_one",
+    "delete_one",
+    "delete_many",
+    "bulk_write",
+}
 Send = Callable[[], Awaitable[Any]]
 
 
