@@ -26,27 +26,21 @@ class Shape(NamedTuple):
 class Shelf:
     """The rules of one shape, by the values that they ask for."""
 
+    __slots__ = ("read", "rules", "shape", "shift")
+
     def __init__(self, shape: Shape) -> None:
         self.shape: Final = shape
-        self._read: Final[Callable[[Any], Any]] = attrgetter(*shape.equal) if shape.equal else _nothing
-        self._shift: Final = BITS.get(shape.version, 0) - shape.prefix
+        self.read: Final[Callable[[Any], Any] | None] = attrgetter(*shape.equal) if shape.equal else None
+        self.shift: Final = BITS.get(shape.version, 0) - shape.prefix
         self.rules: Final[dict[Any, list[Rule]]] = {}
 
     def key(self, rule: Rule) -> Any:
-        """Where `rule` stands."""
-        network = rule.criteria.network
-        values = self._read(rule.criteria)
-        return values if network is None else (values, int(network.network_address) >> self._shift)
-
-    def find(self, judged: Judged) -> Iterator[Rule]:
-        """The rules that may hit."""
-        values = self._read(judged)
-        if not self.shape.version:
-            yield from self.rules.get(values, ())
-            return
-        for version, value in judged.addresses:
-            if version == self.shape.version:
-                yield from self.rules.get((values, value >> self._shift), ())
+        """Where `rule` stands: its values, the start of its network, or both."""
+        values, network = self.read and self.read(rule.criteria), rule.criteria.network
+        if network is None:
+            return values
+        start = int(network.network_address) >> self.shift
+        return start if self.read is None else (values, start)
 
 
 class RuleIndex:
@@ -61,7 +55,8 @@ class RuleIndex:
         self._rules: Final[dict[str, Rule]] = {}
         self._ends: Final[list[tuple[int, str]]] = []
         self._narrow: Final = {names: Shelf(Shape(names)) for names in sorted(_NARROW)}
-        self._broad: Final[dict[Shape, Shelf]] = {}
+        self._plain: Final[dict[Shape, Shelf]] = {}
+        self._networks: Final[dict[int, dict[Shape, Shelf]]] = {4: {}, 6: {}}
         self._by_jti, self._by_session, self._by_user = (
             self._narrow[(name,)].rules for name in ("jti", "session_id", "user_id")
         )
@@ -91,23 +86,26 @@ class RuleIndex:
 
     def narrow_hit(self, judged: Judged, at: int) -> Rule | None:
         """The rule about its token, session or user that hits it at the moment `at`, in ms."""
-        for shelf, value in (
-            (self._by_session, judged.session_id),
-            (self._by_user, judged.user_id),
-            (self._by_jti, judged.jti),
+        for standing in (
+            self._by_session.get(judged.session_id),
+            self._by_user.get(judged.user_id),
+            self._by_jti.get(judged.jti),
         ):
-            standing = shelf.get(value)
-            if standing is not None:
-                for rule in standing:
-                    if rule.expires_at > at and rule.hits(judged):
-                        return rule
+            if standing is not None and (rule := _first(standing, judged, at)) is not None:
+                return rule
         return None
 
     def broad_hit(self, judged: Judged, at: int) -> Rule | None:
         """The rule of any other kind that hits it."""
-        for shelf in self._broad.values():
-            for rule in shelf.find(judged):
-                if rule.expires_at > at and rule.hits(judged):
+        for shelf in self._plain.values():
+            standing = shelf.rules.get(shelf.read and shelf.read(judged))
+            if standing is not None and (rule := _first(standing, judged, at)) is not None:
+                return rule
+        for version, value in judged.addresses:
+            for shelf in self._networks[version].values():
+                start, read = value >> shelf.shift, shelf.read
+                standing = shelf.rules.get(start if read is None else (read(judged), start))
+                if standing is not None and (rule := _first(standing, judged, at)) is not None:
                     return rule
         return None
 
@@ -138,7 +136,7 @@ class RuleIndex:
             return
         shelf.rules.pop(key, None)
         if not shelf.rules:
-            self._broad.pop(shelf.shape, None)
+            self._shelves(shelf.shape).pop(shelf.shape, None)
 
     def _shelf(self, rule: Rule) -> Shelf:
         criteria = rule.criteria
@@ -149,8 +147,14 @@ class RuleIndex:
             return self._narrow[equal]
         else:
             shape = Shape(equal)
-        return self._broad.setdefault(shape, Shelf(shape))
+        shelves = self._shelves(shape)
+        if shape not in shelves:
+            shelves[shape] = Shelf(shape)
+        return shelves[shape]
+
+    def _shelves(self, shape: Shape) -> dict[Shape, Shelf]:
+        return self._networks[shape.version] if shape.version else self._plain
 
 
-def _nothing(_: object) -> tuple[()]:
-    return ()
+def _first(standing: list[Rule], judged: Judged, at: int) -> Rule | None:
+    return next((rule for rule in standing if rule.expires_at > at and rule.hits(judged)), None)

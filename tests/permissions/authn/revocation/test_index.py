@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permissions.authn.principal import new_id
+from permissions.authn.revocation.addresses import read_network
 from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.index import RuleIndex
 from permissions.authn.revocation.judged import Judged
@@ -67,11 +68,13 @@ def test_a_rule_is_the_same_after_a_journey(rule: Rule) -> None:
 
 
 def test_everything_goes_when_the_last_rule_has_ended() -> None:
-    networks = [Criteria(user_id=USERS[0], device="phone"), Criteria(everyone=True), Criteria(jti=new_id())]
-    index = index_of([Rule(new_id(), criteria, "x", 1, 2) for criteria in networks])
+    various = [Criteria(user_id=USERS[0], device="phone"), Criteria(everyone=True), Criteria(jti=new_id())]
+    various.append(Criteria(network=read_network("192.0.2.0/24")))
+    index = index_of([Rule(new_id(), criteria, "x", 1, 2) for criteria in various])
     index.drop_ended(2)
     assert len(index) == 0
-    assert not index._broad
+    assert not index._plain
+    assert not any(index._networks.values())
     assert not any(shelf.rules for shelf in index._narrow.values())
 
 
