@@ -13,8 +13,6 @@ from permissions.audit.events import Origin, Target
 from permissions.audit.log import AuditLog
 from permissions.authn import census
 from permissions.authn.errors import AuthnUnavailableError
-from permissions.authn.gate import judged_of
-from permissions.authn.records import Session
 from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.judged import Judged
 from permissions.authn.revocation.mirror import Mirror
@@ -82,8 +80,7 @@ class TokenRevocation:
             return 0
         earlier = self.mirror.index.made_before(rule)
 
-        def newly_hit(session: Session) -> bool:
-            judged = judged_of(session)
+        def newly_hit(judged: Judged) -> bool:
             return rule.hits(judged) and earlier.hit(judged, rule.made_at) is None
 
         return await census.count(self.redis, newly_hit)
