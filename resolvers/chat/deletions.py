@@ -7,6 +7,7 @@ from typing import Self
 import strawberry
 
 from models.conversation import Conversation as StoredConversation
+from models.tree import Address
 from permissions.actions import Action
 from permissions.audit.events import Target
 from permissions.guards import SignedIn, may
@@ -124,7 +125,7 @@ class Mutation:
         mode = input.mode or DeleteMode.TOMBSTONE
         delete = context.tree.remove if mode is DeleteMode.SUBTREE else context.tree.delete
         await delete(conversation, address, caller(context))
-        await context.audit.write(f"message.deleted.{mode}", context.origin, Target(MESSAGE, input.message_id))
+        await _recorded(context, f"message.deleted.{mode}", conversation, address)
         await announce_deletion(context.broker, conversation.id, address)
         current = await again(context, conversation.id)
         return DeleteMessagePayload(message_id=input.message_id, conversation=Conversation.of(current))
@@ -138,7 +139,7 @@ class Mutation:
         conversation_id, address = message_address(input.message_id, "messageId")
         conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
         await context.tree.restore(conversation, address)
-        await context.audit.write("message.restored", context.origin, Target(MESSAGE, input.message_id))
+        await _recorded(context, "message.restored", conversation, address)
         await announce_restoration(context.broker, conversation.id, address)
         message = await load_message(info, await again(context, conversation.id), address)
         if message is None:
@@ -166,6 +167,11 @@ class Mutation:
         await context.tree.reopen(conversation)
         await _told(context, "conversation.restored", conversation)
         return ConversationPayload(conversation=Conversation.of(await again(context, conversation.id)))
+
+
+async def _recorded(context: Context, kind: str, conversation: StoredConversation, address: Address) -> None:
+    """Written down: who did it, and where; no word of the message."""
+    await context.audit.write(kind, context.origin, Target(MESSAGE, conversation.id), after={"address": str(address)})
 
 
 async def _told(context: Context, kind: str, conversation: StoredConversation) -> None:
