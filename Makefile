@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test check format bench worlds clean help
+.PHONY: serve test check format bench worlds drill-breach clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,12 +34,15 @@ bench: $(VENV)/development ## measure (ARGS="-k page" chooses)
 worlds: $(VENV)/development ## compare check, lists, holders and deliveries in random worlds (WORLDS=20000 FROM=0)
 	@WORLDS=$(or $(WORLDS),20000) FROM=$(or $(FROM),0) $(BIN)/pytest tests/agreement/test_one_answer.py -s $(ARGS)
 
+drill-breach: $(VENV)/development ## cut one network of 50,000 live tokens off from four workers, and time it (minutes)
+	@$(BIN)/pytest -m benchmark tests/benchmarks/test_breach.py -s
+
 clean: ## remove the virtual environment and caches; data in .parley stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find api models permissions resolvers tests -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/python:
 	@if [ -z "$(PYTHON)" ]; then \

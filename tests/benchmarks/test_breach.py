@@ -135,9 +135,8 @@ async def _cut(
         answer = await _revoke(client, urls[0], admin, dryRun=False)
         return answer, time.perf_counter() - began
 
-    *times, (done, answered) = await asyncio.gather(
-        *(refuses(url, each.token) for url, each in zip(urls, stolen, strict=False)), revoked()
-    )
+    watching = asyncio.gather(*(refuses(url, each.token) for url, each in zip(urls, stolen, strict=False)))
+    times, (done, answered) = await asyncio.gather(watching, revoked())
     return times, done, answered
 
 

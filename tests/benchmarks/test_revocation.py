@@ -98,7 +98,7 @@ def _judged(gate: SessionGate, tokens: Sequence[AccessToken]) -> tuple[float, fl
 
 
 async def _whole(tokens: Tokens, gate: SessionGate, texts: Sequence[str]) -> tuple[float, float]:
-    first, again = [], []
+    first, again = list[float](), list[float]()
     for _ in range(ROUNDS):
         tokens._verified.clear()
         gate._passed_at = -1

@@ -120,7 +120,7 @@ async def test_a_redis_that_lost_its_newest_rules_is_noticed_though_others_took_
     worker = new_worker(redis)
     await worker.mirror.load()
     first = await worker.revocations.revoke(Criteria(jti=new_id()), "kept", wait=False)
-    saved = {name: await redis.dump(f"parley:{{revocations}}:{name}") for name in ("state", "log", "ends", "tips")}
+    saved = {name: await redis.dump(f"parley:{{revocations}}:{name}") or b"" for name in ("state", "log", "ends", "tips")}
     gone = [await worker.revocations.revoke(Criteria(jti=new_id()), "lost", wait=False) for _ in range(lost)]
     await worker.mirror.catch_up()
     for name, content in saved.items():
