@@ -120,11 +120,11 @@ async def test_a_redis_that_lost_its_newest_rules_is_noticed_though_others_took_
     worker = new_worker(redis)
     await worker.mirror.load()
     first = await worker.revocations.revoke(Criteria(jti=new_id()), "kept", wait=False)
-    saved = {name: await redis.dump(f"parley:{{revocations}}:{name}") or b"" for name in ("state", "log", "ends", "tips")}
+    saved = {key: await redis.dump(key) or b"" for key in KEYS[:4]}
     gone = [await worker.revocations.revoke(Criteria(jti=new_id()), "lost", wait=False) for _ in range(lost)]
     await worker.mirror.catch_up()
-    for name, content in saved.items():
-        await redis.restore(f"parley:{{revocations}}:{name}", 0, content, replace=True)
+    for key, content in saved.items():
+        await redis.restore(key, 0, content, replace=True)
     elsewhere = Revocations(Ledger(redis), LIVES)
     new = [await elsewhere.revoke(Criteria(jti=new_id()), "new", wait=False) for _ in range(lost)]
     everything = {each.rule_id for each in (first, *gone, *new)}
