@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from models.embedded import EmbeddedStores
 from permissions.authn.accounts import Signed
-from permissions.authn.errors import TokenRevokedError
+from permissions.authn.errors import TokenReusedError, TokenRevokedError
 from permissions.authn.principal import Client
 from permissions.authn.refresh import digest
 from tests.permissions.authn.conftest import PASSWORD, Parts
@@ -75,6 +75,15 @@ async def test_a_thief_who_is_faster_than_the_owner_is_found_out_by_him(world: W
         refused = [each for each in answers if isinstance(each, TokenRevokedError)]
         assert (len(given), [each.reason for each in refused]) == (1, [REUSED])
         assert await world.reason(given[0].refresh_token, chance.choice([HOME, AWAY])) == REUSED
+
+
+async def test_the_family_ends_in_the_same_step_that_sees_the_reuse(world: World) -> None:
+    signed = await world.login()
+    await world.accounts.refresh(signed.refresh_token, HOME)
+    used, successor = digest(signed.refresh_token), digest("what it does not get")
+    with pytest.raises(TokenReusedError):
+        await world.accounts.sessions.rotate(principal_of(signed), used, successor, AWAY)
+    assert await world.counting(signed) is None, "whatever the worker does, or fails to do, about it"
 
 
 async def test_repeats_within_the_leeway_get_the_very_same_token(world: World) -> None:
