@@ -118,7 +118,8 @@ class Ranking:
     ) -> "Ranking":
         """Read what is needed of the postings."""
         needles = _Needles.of(query, wanted)
-        parts = await _parts(reader, segments, reach.stretches(wanted), Stretch.of(reach.user_id.binary))
+        stretches = await reach.stretches(reader.db, wanted)
+        parts = await _parts(reader, segments, stretches, Stretch.of(reach.user_id.binary))
         chosen, ids, complete = _affordable(parts, needles)
         pages = await reader.postings.get(reader.db, ids)
         for part in chosen:

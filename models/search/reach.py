@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from beanie import PydanticObjectId
 from bson import ObjectId
+from pymongo.asynchronous.database import AsyncDatabase
 
 from models.bucket import MessageRole
 from models.conversation import Conversation
@@ -17,6 +18,10 @@ from models.search.entries import of_author, of_model, of_role, of_week
 
 Span = tuple[bytes, bytes]
 """Terms from the first to the second."""
+
+
+MOST_NAMED: Final = 1_000
+"""Conversations that a scope may name and are then searched one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,23 @@ class Reach:
     def __bool__(self) -> bool:
         return bool(self.conversations and self.messages)
 
-    def stretches(self, wanted: MessageFilter) -> list[Stretch]:
-        """Stretches of messages that hold all that is in reach and wanted."""
+    async def stretches(self, db: AsyncDatabase[Record], wanted: MessageFilter) -> list[Stretch]:
+        """Stretches of messages that hold all that is in reach and wanted: owners', single conversations', or all."""
         if there := wanted.conversation:
-            return [Stretch.of(there.owner_id.binary + there.id.binary)]
-        owners = {scope.equal.get("owner_id") for scope in self.conversations}
-        known = [owner for owner in owners if isinstance(owner, ObjectId)]
-        return [Stretch.of(owner.binary) for owner in sorted(known)] if len(known) == len(owners) else [EVERYTHING]
+            return [_of(there.owner_id, there.id)]
+        owners: set[ObjectId] = set()
+        named: set[ObjectId] = set()
+        for scope in self.conversations:
+            owner_id, ids = scope.equal.get("owner_id"), _named(scope.where)
+            if isinstance(owner_id, ObjectId):
+                owners.add(owner_id)
+            elif ids is not None and len(named | ids) <= MOST_NAMED:
+                named |= ids
+            else:
+                return [EVERYTHING]
+        found = db.conversations.find({"_id": {"$in": list(named)}}, {"owner_id": 1}) if named else None
+        single = [_of(record["owner_id"], record["_id"]) async for record in found] if found else []
+        return [*(Stretch.of(owner_id.binary) for owner_id in owners), *single]
 
     def match(self, wanted: MessageFilter) -> Record:
         """What a conversation must match, for MongoDB."""
@@ -93,3 +108,17 @@ class Reach:
         if wanted.tags_any is not None:
             parts.append({"tags": {"$in": list(wanted.tags_any)}})
         return {"$and": parts}
+
+
+def _of(owner_id: ObjectId, conversation_id: ObjectId) -> Stretch:
+    return Stretch.of(owner_id.binary + conversation_id.binary)
+
+
+def _named(where: Mapping[str, Any]) -> set[ObjectId] | None:
+    """The conversations that a scope names, and no others match it; None where it names none."""
+    for part in (where, *where.get("$and", ())):
+        test = part.get("_id")
+        if isinstance(test, Mapping) and ("$eq" in test or "$in" in test):
+            ids = [test["$eq"]] if "$eq" in test else test["$in"]
+            return {id_ for id_ in ids if isinstance(id_, ObjectId)}
+    return None

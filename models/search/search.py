@@ -27,7 +27,9 @@ from models.search.reader import Reader
 from models.search.snippets import Snippet, snippet
 from models.tree import Address, MessageTree, Row
 
-CANDIDATES: Final = 1_000
+AT_ONCE: Final = 4
+"""Searches that a worker does at a time: others wait, and the rest of the server does not wait for them."""
+CANDIDATES: Final = 500
 """Looked at in one request; the page may be short then, and its cursor goes on."""
 SECOND_ROUND: Final = 64
 """Looked at where the first candidates, one more than a page, don't fill it."""
@@ -75,15 +77,17 @@ class MessageSearch:
         self._db = db
         self._tree = tree
         self._reader = Reader(db)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def find(self, reach: Reach, request: SearchRequest) -> SearchPage:
         """Messages in `reach` that match, best first."""
         if not reach or not request.size:
             return SearchPage([], more=False, end=None)
-        for _ in range(TRIES):
-            with suppress(MissingPageError):
-                return await self._find(reach, request)
-        return await self._find(reach, request)
+        async with self._turns:
+            for _ in range(TRIES):
+                with suppress(MissingPageError):
+                    return await self._find(reach, request)
+            return await self._find(reach, request)
 
     async def _find(self, reach: Reach, request: SearchRequest) -> SearchPage:
         segments = await self._reader.segments(await read_manifest(self._db))

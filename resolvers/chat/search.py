@@ -10,8 +10,8 @@ import strawberry
 from models.bucket import MessageRole
 from models.search.query import Query as SearchQuery
 from models.search.query import QueryError, parse
-from models.search.reach import MessageFilter, Reach
 from models.search.ranking import Place
+from models.search.reach import MessageFilter, Reach
 from models.search.search import Hit, SearchPage, SearchRequest
 from permissions.actions import Action
 from permissions.guards import SignedIn

@@ -137,6 +137,12 @@ def owner(user_id: PydanticObjectId) -> Reach:
     return Reach(user_id, [Scope({"owner_id": user_id}, where)], [where], [where])
 
 
+def named(user_id: PydanticObjectId, ids: Sequence[PydanticObjectId]) -> Reach:
+    """Of somebody who reads his own, and these conversations."""
+    mine, those = {"owner_id": {"$eq": user_id}}, {"_id": {"$in": list(ids)}}
+    return Reach(user_id, [Scope({"owner_id": user_id}, mine), Scope({}, those)], [mine, those], [mine, those])
+
+
 def everybody(user_id: PydanticObjectId) -> Reach:
     """Of somebody who reads all."""
     return Reach(user_id, [Scope({}, {})], [{}], [{}])

@@ -15,7 +15,7 @@ from models.conversation import Conversation
 from models.database import Database
 from models.search.query import QueryError, parse
 from models.search.reach import MessageFilter
-from tests.models.search.corpus import AT, Corpus, everybody, keys, owner, texts
+from tests.models.search.corpus import AT, Corpus, everybody, keys, named, owner, texts
 
 
 @pytest.fixture
@@ -120,12 +120,19 @@ async def test_the_index_agrees_with_a_look_at_every_message(
             reach = owner(person)
             own = partial(owns, person)
             assert keys(await corpus.found(reach, text, wanted, size)) == corpus.naive(person, own, text, wanted)
+        few = list(corpus.conversations)[:3]
+        found = keys(await corpus.found(named(people[0], few), text, wanted, size))
+        assert found == corpus.naive(people[0], partial(owns_or_is_among, people[0], few), text, wanted)
         found = keys(await corpus.found(everybody(people[0]), text, wanted, size))
         assert found == corpus.naive(people[0], lambda _: True, text, wanted)
 
 
 def owns(person: PydanticObjectId, conversation: Conversation) -> bool:
     return conversation.owner_id == person
+
+
+def owns_or_is_among(person: PydanticObjectId, few: Sequence[PydanticObjectId], conversation: Conversation) -> bool:
+    return owns(person, conversation) or conversation.id in few
 
 
 async def emptied(database: Database) -> Corpus:
