@@ -54,8 +54,8 @@ async def test_what_a_request_pays_for_revocation(database: Database, redis: Red
     head = ["µs a request", "first time after a broad rule", "afterwards"]
     note = (
         f"Rules: a quarter each by session, by user, by networks of IPv4 /8 to /32, and by networks of IPv6 with a "
-        f"device. Median of {ROUNDS} rounds, CPU time (Redis: what one waits). For the whole, the first time checks the "
-        "signature."
+        f"device. Median of {ROUNDS} rounds, CPU time (Redis: what one waits). For the whole, the first time checks "
+        "the signature."
     )
     publish("revocation", [Table("Revocation in a request", head, rows), await _others(redis)], [note])
 
