@@ -19,7 +19,7 @@ from permissions.resources import (
 )
 from resolvers.ids import encode
 from resolvers.live import Broker
-from tests.agreement.answers import LISTS, WHO, Asker, Refused
+from tests.agreement.answers import LISTS, SEARCH, WHO, Asker, Refused
 from tests.agreement.rules import World
 from tests.agreement.stock import Stock
 from tests.served import Served
@@ -43,6 +43,7 @@ class Agreement:
         about = chance.choice(self.stock.conversations)
         await self._conversations(asker, chance.choice(SIZES))
         await (self._users if seed % 2 else self._records)(asker, chance.choice(SIZES))
+        await self._found(asker, chance.choice(SIZES), by_model=seed % 3 == 0)
         await self._holders(asker, about)
         if seed % 4 == 0:
             await self._shown_holders(asker, about, chance.choice(SIZES))
@@ -58,6 +59,19 @@ class Agreement:
             if _may(asker.world, asker.subject, "conversation:read", conversation_resource(each))
         ]
         assert await asker.ids(LISTS["conversations"], size) == _ids(readable, "Conversation")
+
+    async def _found(self, asker: Asker, size: int, *, by_model: bool) -> None:
+        """Every conversation's message says the same, so searching for that finds all that may be read."""
+        actions = ("message:read", "message:read_metadata") if by_model else ("message:read",)
+        places = [
+            encode("Message", each.id, "main.0")
+            for each in self.stock.conversations
+            if _may(asker.world, asker.subject, "conversation:read", conversation_resource(each))
+            and all(_may(asker.world, asker.subject, action, message_resource(each)) for action in actions)
+        ]
+        found = await asker.ids(SEARCH, size, filter={"llmModel": "m"} if by_model else None)
+        assert not isinstance(found, Refused)
+        assert sorted(found) == sorted(places)
 
     async def _users(self, asker: Asker, size: int) -> None:
         users = [

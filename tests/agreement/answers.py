@@ -26,6 +26,9 @@ LISTS: Final = {
     " edges { node { id } } pageInfo { hasNextPage hasPreviousPage endCursor } } }"
     for name in ("conversations", "users", "auditEvents")
 }
+SEARCH: Final = """query ($filter: MessageSearchFilter, $first: Int, $after: String) {
+  searchMessages(query: "hello", filter: $filter, first: $first, after: $after) {
+    edges { node { id } } pageInfo { hasNextPage hasPreviousPage endCursor } } }"""
 WHO: Final = """query ($resource: ResourceInput!, $first: Int, $after: String) {
   whoHasAccess(action: "conversation:read", resource: $resource, first: $first, after: $after) {
     edges { node { user { id } } } pageInfo { hasNextPage hasPreviousPage endCursor } } }"""

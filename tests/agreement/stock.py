@@ -15,6 +15,7 @@ from models.conversation import Conversation
 from models.database import Database
 from models.directory import list_users
 from models.role import RoleAssignment
+from models.search.indexer import Indexer
 from models.tree import Draft, MessageTree
 from models.user import User
 from permissions.engine.facts import Subject
@@ -70,6 +71,7 @@ async def stock(database: Database, seed: int, cursors: Mapping[PydanticObjectId
     await _people(chance)
     await _conversations(chance)
     await _records(database, chance)
+    await _index(database)
     stored = await Conversation.find_all().to_list()
     return Stock(
         [subject async for subject in all_of_them(None, 0)],
@@ -134,6 +136,14 @@ async def _conversations(chance: random.Random) -> None:
             "updated_at": NOON + timedelta(seconds=number // 3),
         }
         await conversations.update_one({"_id": id_}, {"$set": fields})
+
+
+async def _index(database: Database) -> None:
+    """Anew: who owns a conversation never changes but here."""
+    for name in ("search_manifest", "search_segments", "search_pages"):
+        await database.db[name].delete_many({})
+    await database.db.buckets.update_many({}, {"$set": {"unindexed": True}, "$unset": {"indexed_to": ""}})
+    await Indexer(database.db).take()
 
 
 async def _records(database: Database, chance: random.Random) -> None:
