@@ -13,9 +13,11 @@ from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address, slots
 from models.tree.buckets import BATCH, Buckets, Tail
+from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
 from models.tree.errors import BranchNotFoundError
 from models.tree.lineage import Lineage, Segment, resolve
+from models.tree.listing import Listed, list_branches
 from models.tree.removals import Removals
 from models.tree.turns import Turns, in_turn
 
@@ -108,10 +110,11 @@ class CursorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BranchEnd:
-    """Where a branch left, and its last message's address."""
+    """Where a branch left, its own first message, and its last one."""
 
     branch: str
     forked_from: Address | None
+    first: Address
     tip: Address
 
 
@@ -121,6 +124,7 @@ class History:
     def __init__(self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits, turns: Turns) -> None:
         self._conversation = conversation
         self._turns = turns
+        self._db = db
         self._branches = db["branches"]
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
         self._removals = Removals(conversation, self._buckets)
@@ -232,9 +236,9 @@ class History:
         cut_off = await self._removals.cut_off(tails.values())
         ends = {name: self._removals.end(tail) for name, tail in tails.items() if name not in cut_off}
         return {
-            name: BranchEnd(name, tails[name].lineage.parent, Address(name, end - 1))
+            name: BranchEnd(name, own.parent, Address(name, own.own.start), Address(name, end - 1))
             for name, end in ends.items()
-            if end > tails[name].lineage.own.start
+            if end > (own := tails[name].lineage).own.start
         }
 
     @in_turn
@@ -259,13 +263,21 @@ class History:
         return {branch["branch"]: branch["created_at"] async for branch in found}
 
     @in_turn
-    async def branches(self, after: PydanticObjectId | None, size: int) -> list[tuple[PydanticObjectId, str]]:
-        """(place in the list, name) of `size` branches, oldest first, after the one at `after`."""
-        query: dict[str, Any] = {"conversation_id": self._conversation.id}
-        if after:
-            query["_id"] = {"$gt": after}
-        found = self._branches.find(query, {"branch": 1}).sort("_id").limit(size)
-        return [(branch["_id"], branch["branch"]) async for branch in found]
+    async def branches(self, after: PydanticObjectId | None, size: int) -> list[Listed]:
+        """`size` branches, oldest first, after the place `after`; removed ones, too, which `ends` leaves out."""
+        return await list_branches(self._db, self._conversation.id, after, size)
+
+    @in_turn
+    async def last_shared(self, one: str, other: str) -> Address | None:
+        """The last message that the paths of two branches have in common. Raises `BranchNotFoundError`."""
+        tails = await self._buckets.tails([one, other])
+        cut_off = await self._removals.cut_off(tails.values())
+        for name in (one, other):
+            if name not in tails or name in cut_off:
+                raise BranchNotFoundError(name)
+        length = min(self._removals.end(tail) for tail in tails.values())
+        shared = await shared_length(self._buckets, tails[one].lineage, tails[other].lineage, length)
+        return (await self._path(tails[one], shared - 1, shared)).at(shared - 1) if shared else None
 
 
 def _shown(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address
 from models.tree.append import ATTEMPTS, Appended, Appender
+from models.tree.copying import copied
 from models.tree.deletion import Deleter
 from models.tree.draft import Draft, TreeLimits
 from models.tree.erasing import count_author, erase_author
@@ -144,6 +145,15 @@ class MessageTree:
         planted = await plant(self._db, conversation, sprouts, chosen, self.limits)
         await self._watcher.conversation_changed(conversation.id)
         return planted
+
+    async def copy(
+        self, source: Conversation, branch: str, until: Address | None, target: Conversation, *, metadata: bool
+    ) -> bool:
+        """Store `target` with the path of a branch of `source`; False where it is there already."""
+        sprouts = await copied(self.history(source), branch, until, metadata=metadata)
+        for author_id in {sprout.author_id for sprout in sprouts}:
+            await self._admitted(target, author_id)
+        return await self.plant(target, sprouts, len(sprouts) - 1 if sprouts else None)
 
     def _deleter(self, conversation: Conversation) -> Deleter:
         return Deleter(self._db, conversation, self.limits, self._locks)

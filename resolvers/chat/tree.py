@@ -157,6 +157,13 @@ class Branch(Node):
         address = self.end.forked_from if self.end else None
         return await load_message(info, self.conversation, address) if address else None
 
+    @strawberry.field(description="Who wrote its own first message, and so began it.")
+    async def author(self, info: Info) -> User | None:
+        first = await load_message(info, self.conversation, self.end.first) if self.end else None
+        author_id = first.row.message.get("author_id") if first else None
+        stored = await info.context.loaders.users.load(author_id) if author_id else None
+        return User.of(stored) if stored else None
+
     @strawberry.field(description="The last message; null while there is none.")
     async def tip(self, info: Info) -> Message | None:
         return await load_message(info, self.conversation, self.end.tip) if self.end else None
