@@ -25,6 +25,8 @@ from models.tree.locks import PlaceLocks
 from models.tree.removals import MOST, Removals
 from models.tree.subtree import COUNTED, Subtree
 
+GONE: Final = 1_000
+"""Children of one message that may be removed for good: it remembers each of them, in ten bytes."""
 ABSENT: Final = {"$exists": False}
 
 
@@ -88,6 +90,8 @@ class Deleter:
         if len(self._conversation.removed) >= MOST:
             raise TooManyRemovalsError(MOST)
         child, moment = await self._child(address), now()
+        if await self._gone(child.parent) >= GONE:
+            raise TooManyRemovalsError(GONE, "followed the same message")
         messages, branches = await self._figures(address)
         await self._note(DeletionKind.SUBTREE, moment, by, address)
         removal = Removal(
@@ -146,6 +150,12 @@ class Deleter:
         if await self._removals.cut_off([tail]):
             raise MessageNotFoundError(str(address))
         return there
+
+    async def _gone(self, parent: Address | None) -> int:
+        """How many children of it were purged."""
+        if parent is None:
+            return len(self._conversation.root_gone)
+        return len((await self._buckets.messages_at([parent]))[parent].get("gone", ()))
 
     async def _child(self, address: Address) -> Child:
         tail = await self._buckets.tail(address.branch)

@@ -73,12 +73,13 @@ class PurgedError(TreeError):
 
 @dataclass
 class TooManyRemovalsError(TreeError):
-    """`limit` removed subtrees wait to be restored or purged."""
+    """`limit` wait in the conversation, or were removed after one and the same message."""
 
     limit: int
+    place: str = "in this conversation wait to be purged"
 
     def __str__(self) -> str:
-        return f"{self.limit} removed subtrees of this conversation wait to be purged; restore one, or remove later"
+        return f"{self.limit} removed subtrees {self.place}: delete single messages instead"
 
 
 class ContentionError(TreeError):
