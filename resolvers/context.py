@@ -75,6 +75,8 @@ class Context:
     browser: Browser | None = None
     cutoff: Cutoff | None = None
     """When a socket's access ends; a request's ends with itself."""
+    searches: int = field(init=False, default=0)
+    """Asked for by this operation so far."""
     loaders: Loaders = field(init=False)
     _decided: Takings = field(init=False, default_factory=Takings)
     _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)

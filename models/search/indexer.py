@@ -21,11 +21,11 @@ from models.search.segments import Segment, SegmentWriter, built, new_id, sweep
 
 FANOUT: Final = 8
 """So many segments of one size become one: a message is rewritten once for each eightfold of all."""
-LARGEST: Final = 2_000_000
-"""Messages in a segment that isn't merged any more."""
+LARGEST: Final = 200_000
+"""Messages in a segment that isn't merged any more: a merge holds some 150 bytes a message in memory."""
 GRACE: Final = timedelta(seconds=60)
 """How long a replaced segment stays for those who are reading it."""
-ABANDONED: Final = timedelta(hours=1)
+ABANDONED: Final = timedelta(hours=6)
 """After so long nobody is building any more."""
 
 
@@ -81,8 +81,10 @@ class Indexer:
             segment = await self._segment(part.id)
             if segment is None or await affected(self._db, segment, drop):
                 await self._merge([part.id], drop)
-        left = [part.id for part in (await read_manifest(self._db)).parts]
-        for id_ in left:  # a merge beside this one may have brought it back: then the next round takes it
+        after = await read_manifest(self._db)
+        if after.building:  # it may be in what is not searched yet: then the next round looks again
+            return 0
+        for id_ in (part.id for part in after.parts):  # or in what a merge beside this one has made
             segment = await self._segment(id_)
             if segment is None or await affected(self._db, segment, drop):
                 return 0

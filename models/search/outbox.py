@@ -19,6 +19,8 @@ from models.tree.address import Address
 
 BUCKETS: Final = 400
 """Buckets taken at a time."""
+BATCH_BYTES: Final = 8 * 1024 * 1024
+"""Of messages, taken at a time."""
 WAITING: Final = "waiting"
 """The mark of a bucket whose conversation isn't there yet: an import stores that last, or was cut short."""
 
@@ -46,11 +48,14 @@ class Batch:
 
 async def waiting(db: AsyncDatabase[Record], mark: Any = True) -> Batch:
     """A batch of buckets with that mark."""
-    marked = db.buckets.find({"unindexed": mark}, {"_id": 1}, limit=BUCKETS)
-    ids = [record["_id"] async for record in marked]
-    if not ids:
-        return Batch([], {})
-    return await batch(db, await db.buckets.find({"_id": {"$in": ids}}).to_list())
+    ids: list[PydanticObjectId] = []
+    size = 0
+    async for record in db.buckets.find({"unindexed": mark}, {"size": 1}, limit=BUCKETS):
+        if ids and size + record["size"] > BATCH_BYTES:
+            break
+        ids.append(record["_id"])
+        size += record["size"]
+    return await batch(db, await db.buckets.find({"_id": {"$in": ids}}).to_list()) if ids else Batch([], {})
 
 
 async def batch(db: AsyncDatabase[Record], buckets: Sequence[Record]) -> Batch:

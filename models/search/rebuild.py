@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Final
 
+from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.clock import now
@@ -15,6 +16,8 @@ from models.search.indexer import Indexer
 from models.search.manifest import Aside, Manifest, Part, change_manifest, read_manifest
 from models.search.segments import Segment
 
+CONVERSATIONS: Final = 100
+"""Read at a time."""
 MESSAGES: Final = 20_000
 """To a new segment, about."""
 
@@ -67,12 +70,26 @@ def _all(found: outbox.Batch) -> list[Entry]:
 
 
 async def _batches(db: AsyncDatabase[Record]) -> AsyncIterator[outbox.Batch]:
-    """All buckets."""
+    """All buckets, a few conversations at a time: the embedded server reads what it is asked for at once."""
+    ids: list[PydanticObjectId] = []
+    async for conversation in db.conversations.find({}, {"_id": 1}, batch_size=10_000):
+        ids.append(conversation["_id"])
+        if len(ids) == CONVERSATIONS:
+            async for found in _of(db, ids):
+                yield found
+            ids = []
+    async for found in _of(db, ids):
+        yield found
+
+
+async def _of(db: AsyncDatabase[Record], ids: list[PydanticObjectId]) -> AsyncIterator[outbox.Batch]:
     buckets: list[Record] = []
-    async for bucket in db.buckets.find({}, batch_size=outbox.BUCKETS):
+    size = 0
+    async for bucket in db.buckets.find({"conversation_id": {"$in": ids}}, batch_size=20):
         buckets.append(bucket)
-        if len(buckets) == outbox.BUCKETS:
+        size += bucket["size"]
+        if size >= outbox.BATCH_BYTES:
             yield await outbox.batch(db, buckets)
-            buckets = []
+            buckets, size = [], 0
     if buckets:
         yield await outbox.batch(db, buckets)

@@ -27,6 +27,8 @@ from resolvers.ids import object_id
 from resolvers.moments import moment
 from resolvers.pagination import PageInfo, page_arguments
 
+SEARCHES: Final = 5
+"""In one operation."""
 MODEL_LENGTH: Final = 300
 _PLACE: Final = struct.Struct(">BI36s")
 
@@ -87,6 +89,7 @@ class Query:
         after: str | None = None,
         filter: MessageSearchFilter | None = None,
     ) -> MessageSearchConnection:
+        _count(info.context)
         arguments = page_arguments(first, after)
         given = filter or MessageSearchFilter()
         asked = _parsed(query)
@@ -97,6 +100,13 @@ class Query:
             return _shown(info.context, SearchPage([], more=False, end=None), about, after)
         request = SearchRequest(asked, wanted, arguments.size, place)
         return _shown(info.context, await info.context.search.find(_reach(info.context), request), about, after)
+
+
+def _count(context: Context) -> None:
+    """A document may ask for the same under a hundred names."""
+    context.searches += 1
+    if context.searches > SEARCHES:
+        raise BadInputError("query", f"comes more than {SEARCHES} times in one request")
 
 
 def _parsed(text: str) -> SearchQuery:

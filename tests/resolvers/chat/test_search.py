@@ -185,5 +185,12 @@ async def test_a_cursor_is_good_for_its_own_search_and_reader_only(served: Serve
         assert (await caller.ask(SEARCH, text=query, after=after)).codes == ["BAD_USER_INPUT"]
 
 
+async def test_one_request_asks_for_a_few_searches_only(served: Served) -> None:
+    alice = await served.as_("alice")
+    for number, codes in ((5, []), (9, ["BAD_USER_INPUT"])):
+        document = " ".join(f's{n}: searchMessages(query: "x") {{ complete }}' for n in range(number))
+        assert (await alice.ask(f"{{ {document} }}")).codes[:1] == codes
+
+
 async def test_nobody_searches_nothing(served: Served) -> None:
     assert (await served.nobody.ask(SEARCH, text="x")).codes == ["UNAUTHENTICATED"]
