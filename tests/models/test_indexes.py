@@ -21,17 +21,19 @@ from models.search.indexer import Indexer
 from models.search.manifest import Lease
 from models.search.removals import IndexWatcher
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
+from permissions.administration import Administration
 from permissions.audit.blocks import Blocks
 from permissions.audit.chain import Sealer
 from permissions.audit.events import Origin, Target
 from permissions.audit.retention import cut
 from permissions.changes import SYSTEM, PermissionChanges
+from permissions.erasure import Eraser
 from permissions.store import PermissionStore
 from resolvers.ids import encode
 from tests.models.commands import Commands
 from tests.models.shapes import Shape, by_shape, scans
 from tests.models.tree.trees import nested, planted
-from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat
+from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat, start
 from tests.resolvers.chat.test_search import SEARCH
 from tests.served import SECRET, Caller, Served
 
@@ -42,6 +44,7 @@ monitoring.register(SENT)  # for every client that is made from now on
 WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migrations", "audit_checkpoints"} | {
     "search_manifest",
     "search_removals",
+    "erasures",
 }
 """Read whole: a few documents that administrators write and workers keep in memory; what the index is made of, and
 what it is to forget."""
@@ -92,6 +95,7 @@ RENAME: Final = (
     'mutation ($id: ID!) { updateConversation(input: {conversationId: $id, title: "t"}) { conversation { id } } }'
 )
 DELETE: Final = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
+TRASH: Final = "{ deletedConversations(first: 2) { edges { node { id } } } }"
 NODES: Final = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 USERS: Final = """query ($after: String, $search: String) { users(first: 3, after: $after, search: $search) {
   edges { cursor node { email roleAssignments { role { name } grantedBy { id } } } } } }"""
@@ -152,6 +156,56 @@ async def read_alone(world: World) -> None:
     page = await world.history.page(world.tip, Window(last=20))
     await world.history.rows([row.address for row in page.rows])
     await world.history.siblings(page.rows[0].parent, page.rows[0].address.depth, 20)
+
+
+async def compared(world: World) -> None:
+    (_, main), *_, (_, last) = await world.history.branches(None, 500)
+    await world.history.last_shared(main, last)
+    await world.tree.copy(world.stored, main, None, copy_of(world.stored), metadata=True)
+    await world.history.refuge(last)
+
+
+def copy_of(conversation: Conversation) -> Conversation:
+    copy: Conversation = conversation.model_copy(update={"id": PydanticObjectId(), "message_count": 0})
+    return copy
+
+
+async def deleted(world: World) -> None:
+    """A message, a subtree and a conversation, each restored once, and purged; the trash."""
+    target = copy_of(world.stored)
+    await world.tree.copy(world.stored, world.tip, None, target, metadata=True)
+    fork = (await world.tree.append(target, Address(MAIN, 1), SAYS)).address
+    for address, act in ((Address(MAIN, 3), world.tree.delete), (fork, world.tree.remove)):
+        for _ in range(2):
+            await act(await again(target), address, None)
+            await world.tree.restore(await again(target), address)
+        await act(await again(target), address, None)
+    later = now() + timedelta(days=1)
+    await world.tree.purge(later)
+    for _ in range(2):
+        await world.tree.close(target, None)
+        await world.ask(world.alice, TRASH)
+        await world.tree.reopen(target)
+    await world.tree.close(target, None)
+    await world.tree.purge(later)
+
+
+async def again(conversation: Conversation) -> Conversation:
+    found = await Conversation.get(conversation.id)
+    assert found
+    return found
+
+
+async def erased(world: World) -> None:
+    """Somebody who wrote in his own conversation and in another."""
+    services, user = world.served.services, world.served.people["guest"]
+    await world.tree.append(world.stored, Address(MAIN, 0), replace(SAYS, author_id=user.id))
+    await start(await world.served.as_("guest"), title="own")
+    office = Administration(services.changes, services.authentication.accounts.credentials, services.audit.write)
+    eraser = Eraser(services.database.db, world.tree, office, grace=timedelta(0))
+    await eraser.erase(user.id, SYSTEM)
+    await eraser.resume()
+    await world.tree.delete(world.stored, Address(MAIN, 0), None)
 
 
 async def imported(world: World) -> None:
@@ -291,7 +345,10 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "accounts": administered,
     "login": lambda world: world.served.nobody.ask(LOGIN),
     "rename": lambda world: world.ask(world.alice, RENAME, id=world.chat),
+    "branches compared and copied": compared,
     "delete": lambda world: world.ask(world.alice, DELETE, id=world.chat),
+    "deleted, restored and purged": deleted,
+    "erased": erased,
 }
 """Everything that reads or writes. Who adds a query adds a line here."""
 
