@@ -1,13 +1,18 @@
 """Deleting and restoring as clients see it."""
 
 import asyncio
-from typing import Any
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
+from api.schema import build_schema
+from permissions.authn.principal import Principal, new_id
 from resolvers.chat.events import channel
 from resolvers.ids import object_id
 from resolvers.live import Event
+from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import PAGE, append, chat, contents, nodes
 from tests.served import Caller, Served
 
@@ -126,3 +131,28 @@ async def test_deletions_are_told_live_and_written_down_without_a_word_of_the_me
         assert event["resourceId"] == conversation
         assert event["actor"] == {"displayName": "Alice"}
         assert (event["before"], event["after"]) == (None, after)
+
+
+WATCH = """subscription ($id: ID!, $after: String) { conversationEvents(conversationId: $id, after: $after) {
+  __typename cursor ... on MessageDeleted { messageId } ... on MessageChanged { message { content } }
+  ... on MessageAdded { message { content } } ... on AccessRevoked { reason } } }"""
+
+
+async def test_a_subscriber_hears_of_deletions_and_his_subscription_ends_with_the_conversation(served: Served) -> None:
+    alice, sara = await served.as_("alice"), served.people["sara"]
+    conversation, messages = await chat(alice, 2, attributes={"region": "EMEA", "clearance_required": 1})
+    access = await served.services.permissions.access(Principal(sara.id, new_id()))
+    on_socket = replace(context(served, "sara", access), socket=True)
+    stream = await build_schema().subscribe(WATCH, {"id": conversation, "after": "0-0"}, context_value=on_socket)
+    async with asyncio.timeout(20), aclosing(cast(Any, stream)) as events:
+        assert (await anext(events)).data["conversationEvents"]["__typename"] == "ResyncRequired"
+        await alice.ask(DELETE, id=messages[1]["id"])
+        told = (await anext(events)).data["conversationEvents"]
+        assert (told["__typename"], told["messageId"]) == ("MessageDeleted", messages[1]["id"])
+        await alice.ask(RESTORE, id=messages[1]["id"])
+        told = (await anext(events)).data["conversationEvents"]
+        assert (told["__typename"], told["message"]) == ("MessageChanged", {"content": "m1"})
+        await alice.ask(CLOSE, id=conversation)
+        assert (await anext(events)).data["conversationEvents"]["__typename"] == "AccessRevoked"
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)
