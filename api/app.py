@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from api import graphiql, health, oauth
+from api.attachments import routes as attachments
 from api.authzen.routes import routes as authzen_routes
 from api.clients import ClientAddress
 from api.graphql import Endpoint
@@ -42,6 +43,7 @@ def create_app(settings: Settings) -> Starlette:
             *graphiql.routes(),
             *health.ROUTES,
             *oauth.ROUTES,
+            *attachments.routes(),
             *authzen_routes(settings.public_url),
         ],
         middleware=[
@@ -51,7 +53,7 @@ def create_app(settings: Settings) -> Starlette:
                 header=settings.proxy_header,
             ),
             Middleware(RequestLog),
-            Middleware(BodyLimit, limit=settings.request_bytes),
+            Middleware(BodyLimit, limit=settings.request_bytes, streaming={attachments.PATH}),
         ],
         lifespan=lifespan,
     )

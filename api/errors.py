@@ -9,6 +9,7 @@ from graphql import GraphQLError
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
+from models.attachments import errors as attachments
 from models.tree import errors as tree
 from permissions import errors as permissions
 from permissions.authn import errors as authn
@@ -56,6 +57,11 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     resolvers.BadInputError: Code.BAD_USER_INPUT,
     resolvers.NotFoundError: Code.NOT_FOUND,
     resolvers.ConflictError: Code.CONFLICT,
+    attachments.FileTooLargeError: Code.PAYLOAD_TOO_LARGE,
+    attachments.QuotaError: Code.RATE_LIMITED,
+    attachments.UnattachableError: Code.NOT_FOUND,
+    attachments.UploadLostError: Code.CONFLICT,
+    attachments.AttachmentError: Code.BAD_USER_INPUT,
     tree.MessageNotFoundError: Code.NOT_FOUND,
     tree.BranchNotFoundError: Code.NOT_FOUND,
     tree.TooLargeError: Code.PAYLOAD_TOO_LARGE,

@@ -117,8 +117,7 @@ class Endpoint(GraphQL[Context, None]):
         return await super().create_websocket_response(request, subprotocol)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        context = await _context(request.app.state.services, request)
-        await context.prove(request.headers.get("authorization"))
+        context = await proven(request)
         if isinstance(request, WebSocket) or isinstance(response, WebSocket):
             context.socket, context.cutoff = True, Cutoff()
         else:
@@ -150,6 +149,16 @@ class Endpoint(GraphQL[Context, None]):
         return orjson.dumps(data, option=JSON_OPTIONS).decode()
 
 
+async def proven(connection: HTTPConnection) -> ServedContext:
+    """The context of whoever `Authorization` proves; cookies prove nothing.
+
+    Raises what `REFUSED` names, and `HTTPException`.
+    """
+    context = await _context(connection.app.state.services, connection)
+    await context.prove(connection.headers.get("authorization"))
+    return context
+
+
 async def _context(services: Services, connection: HTTPConnection) -> ServedContext:
     client = Client(
         ip=connection.client.host if connection.client else None,
@@ -168,6 +177,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         client=client,
         db=services.database,
         tree=services.tree,
+        attachments=services.attachments,
         search=services.search,
         cursors=services.cursors,
         broker=services.broker,

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Collection
 from secrets import token_hex
 from typing import Final
 
@@ -71,14 +72,18 @@ class _Answer:
 
 
 class BodyLimit:
-    """Refuses bodies over a limit, announced or not, before anybody parses them."""
+    """Refuses bodies over a limit, announced or not, before anybody parses them.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    `streaming` are paths whose endpoints read bodies piece by piece, with limits of their own.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, streaming: Collection[str] = ()) -> None:
         self._app = app
         self._limit = limit
+        self._streaming = streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._streaming:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")

@@ -9,16 +9,20 @@ from redis.asyncio import Redis
 
 from api.audit import open_audit
 from api.authentication import Authentication, open_authentication
+from api.collecting import collecting
 from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
 from api.propagation import announcer, following
 from api.purging import purging
 from api.search import cursor_seal, keeping_index
 from api.settings import Settings
+from models.attachments.store import AttachmentLimits, Attachments
+from models.attachments.watcher import AttachmentWatcher
 from models.database import Database
 from models.search.removals import IndexWatcher
 from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
+from models.tree.watch import Watchers
 from permissions.administration import Administration
 from permissions.audit.log import AuditLog
 from permissions.audit.witness import AuditWitness
@@ -45,6 +49,7 @@ class Services:
     changes: PermissionChanges
     tree: MessageTree
     audit: AuditLog
+    attachments: Attachments
     search: MessageSearch
     cursors: CursorSeal
 
@@ -77,6 +82,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             following_keys(broker, rotation, settings.signing_key_days),
             purging(database.db, tree, eraser, retention),
             keeping_index(database, settings.search_seconds),
+            collecting(database.db, timedelta(hours=settings.attachment_hours)),
         ):
             search = MessageSearch(database.db, tree)
             yield Services(
@@ -90,6 +96,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 changes,
                 tree,
                 audit,
+                Attachments(database.db, attachment_limits(settings)),
                 search,
                 cursor_seal(settings),
             )
@@ -97,7 +104,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 def message_tree(settings: Settings, database: Database) -> MessageTree:
     """The message tree, with whoever is told where it changes: servers and commands use the same."""
-    return MessageTree(database.db, tree_limits(settings), IndexWatcher(database.db))
+    watchers = Watchers(IndexWatcher(database.db), AttachmentWatcher(database.db))
+    return MessageTree(database.db, tree_limits(settings), watchers)
+
+
+def attachment_limits(settings: Settings) -> AttachmentLimits:
+    """The attachments' part of the settings."""
+    return AttachmentLimits(
+        file_bytes=settings.attachment_bytes,
+        quota_bytes=settings.attachment_quota_bytes,
+        per_message=settings.attachments_per_message,
+        types=frozenset(each.strip() for each in settings.attachment_types.split(",") if each.strip()),
+    )
 
 
 def tree_limits(settings: Settings) -> TreeLimits:

@@ -1,12 +1,15 @@
 """Everything that the environment may set: the only reader of `PARLEY_*` and of `.env`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.proxies import ProxyHeader, TrustedProxies
+from models.attachments.media_types import ALL_TYPES
+
+DEFAULT_TYPES: Final = ",".join(sorted(ALL_TYPES))
 
 
 class Settings(BaseSettings):
@@ -80,6 +83,18 @@ class Settings(BaseSettings):
         30, ge=0, le=3650, description="how long what was deleted can be restored; then it is gone for good"
     )
     metadata_bytes: int = Field(16 * 1024, ge=0, le=256 * 1024, description="largest metadata of a message, JSON")
+
+    attachment_bytes: int = Field(
+        50 * 1024 * 1024, ge=1024, le=2**31 - 1, description="largest file that can be attached to a message"
+    )
+    attachment_quota_bytes: int = Field(
+        200 * 1024 * 1024, ge=1024, description="files of one user that are in no message yet, together"
+    )
+    attachment_types: str = Field(
+        DEFAULT_TYPES, max_length=10_000, description="types of files that are taken, by their content; by commas"
+    )
+    attachment_hours: int = Field(24, ge=1, le=8760, description="a file that no message has is deleted after so long")
+    attachments_per_message: int = Field(10, ge=0, le=50, description="files to a message")
 
     search_seconds: float = Field(
         0.25, ge=0, le=60, description="new messages are looked for so often, to be found; 0: not by this worker"

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final
 from beanie import Document, PydanticObjectId
 from pydantic import BaseModel, Field
 
+from models.attachment import Attachment
+
 
 class MessageRole(StrEnum):
     """Who speaks."""
@@ -53,6 +55,7 @@ class Message(BaseModel):
     author_id: PydanticObjectId | None = None
     status: MessageStatus = MessageStatus.COMPLETE
     metadata: Metadata | None = None
+    attachments: list[Attachment] = []
     edited_from: str | None = None
     """Address (`branch.depth`) of the message that this one is a new version of."""
     deleted_at: datetime | None = None

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 import strawberry
 
+from models.attachments.store import Attachments
 from models.database import Database
 from models.search.search import MessageSearch
 from models.tree import MessageTree
@@ -55,6 +56,7 @@ class Context:
     client: Client
     db: Database
     tree: MessageTree
+    attachments: Attachments
     search: MessageSearch
     cursors: CursorSeal
     broker: Broker

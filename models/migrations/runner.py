@@ -17,6 +17,7 @@ from models.migrations import (
     m0006_revocation_rules,
     m0007_search,
     m0008_deletions,
+    m0009_attachments,
 )
 
 
@@ -37,6 +38,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0006_revocation_rules", m0006_revocation_rules.apply),
     Migration("0007_search", m0007_search.apply),
     Migration("0008_deletions", m0008_deletions.apply),
+    Migration("0009_attachments", m0009_attachments.apply),
 )
 
 

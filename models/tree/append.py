@@ -236,5 +236,5 @@ def _same(there: Mapping[str, Any], draft: Draft) -> None:
     """
     if there.get("removed"):
         raise MessageNotFoundError("")
-    if there.get("deleted_at") is None and there["content"] != draft.content:
+    if there.get("deleted_at") is None and not draft.says(there):
         raise KeyReusedError

@@ -8,6 +8,7 @@ from typing import Any
 import bson
 from beanie import PydanticObjectId
 
+from models.attachment import Attachment
 from models.bucket import MessageRole, MessageStatus, Metadata
 from models.clock import now, stored
 from models.free_form import FreeFormError, check_free_form
@@ -40,6 +41,7 @@ class Draft:
     edited_from: str | None = None
     idempotency_key: str | None = None
     deleted_at: datetime | None = None
+    attachments: tuple[Attachment, ...] = ()
 
     def check(self, limits: TreeLimits) -> None:
         """Raise `InvalidContentError` or `TooLargeError` for what can't be stored."""
@@ -62,11 +64,17 @@ class Draft:
             "author_id": self.author_id,
             "status": None if self.status is MessageStatus.COMPLETE else self.status.value,
             "metadata": metadata or None,
+            "attachments": [each.record() for each in self.attachments] or None,
             "edited_from": self.edited_from,
             "deleted_at": self.deleted_at,
             "idempotency_key": self.idempotency_key,
         }
         return {name: value for name, value in fields.items() if value is not None}
+
+    def says(self, record: Mapping[str, Any]) -> bool:
+        """Whether `record` has the same words and the same files."""
+        files = [each["id"] for each in record.get("attachments", ())]
+        return record.get("content") == self.content and files == [each.id for each in self.attachments]
 
     def is_retried_by(self, record: Mapping[str, Any]) -> bool:
         """Whether `record` is what an earlier try of this draft stored."""

@@ -10,7 +10,7 @@ from models.database import Record
 from models.tree.address import Address
 from models.tree.watch import TreeWatcher
 
-PERSONAL: Final = ("content", "metadata", "attachments", "status", "idempotency_key", "nonce", "author_id")
+PERSONAL: Final = ("content", "metadata", "attachments", "status", "idempotency_key", "nonce")
 BUCKETS: Final = 100
 
 
@@ -23,6 +23,8 @@ async def erase_author(
         if addresses := _written(bucket, author_id):
             await watcher.purged(conversation_id, addresses)
             await _erase(db, conversation_id, bucket, author_id)
+            await watcher.purged(conversation_id, addresses)  # files go with what has gone
+            await _forget(db, conversation_id, bucket, author_id)
             await watcher.changed(conversation_id, addresses)
 
 
@@ -50,6 +52,15 @@ async def _erase(
         {"$set": {"messages.$[m].deleted_at": now()}},
         array_filters=[{"m.author_id": author_id, "m.deleted_at": {"$exists": False}}],
     )
-    # The author last, and with all the rest: by him the next try finds what is left to do.
     gone = {f"messages.$[m].{name}": "" for name in PERSONAL}
     await db.buckets.update_one(key, {"$unset": gone}, array_filters=[{"m.author_id": author_id}])
+
+
+async def _forget(
+    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, bucket: Record, author_id: PydanticObjectId
+) -> None:
+    """The author last: by him the next try finds what is left to do. Who wrote meanwhile is found by the next look."""
+    depths = [message["depth"] for message in bucket["messages"] if message.get("author_id") == author_id]
+    written = {"m.author_id": author_id, "m.depth": {"$in": depths}}
+    key = {"conversation_id": conversation_id, "slot": bucket["slot"], "first_depth": bucket["first_depth"]}
+    await db.buckets.update_one(key, {"$unset": {"messages.$[m].author_id": ""}}, array_filters=[written])

@@ -58,3 +58,40 @@ class Nobody:
 
 
 NOBODY: Final = Nobody()
+
+
+class Watchers:
+    """Several, told one after the other."""
+
+    def __init__(self, *watchers: TreeWatcher) -> None:
+        self._watchers = watchers
+
+    async def changed(self, conversation_id: PydanticObjectId, addresses: Sequence[Address]) -> None:
+        """See `TreeWatcher`."""
+        for watcher in self._watchers:
+            await watcher.changed(conversation_id, addresses)
+
+    async def subtree_changed(self, conversation_id: PydanticObjectId, root: Address) -> None:
+        """See `TreeWatcher`."""
+        for watcher in self._watchers:
+            await watcher.subtree_changed(conversation_id, root)
+
+    async def purged(self, conversation_id: PydanticObjectId, addresses: Sequence[Address]) -> None:
+        """See `TreeWatcher`."""
+        for watcher in self._watchers:
+            await watcher.purged(conversation_id, addresses)
+
+    async def purging(self, conversation_id: PydanticObjectId, branch: str, start: int) -> None:
+        """See `TreeWatcher`."""
+        for watcher in self._watchers:
+            await watcher.purging(conversation_id, branch, start)
+
+    async def conversation_changed(self, conversation_id: PydanticObjectId) -> None:
+        """See `TreeWatcher`."""
+        for watcher in self._watchers:
+            await watcher.conversation_changed(conversation_id)
+
+    async def conversation_purging(self, conversation_id: PydanticObjectId) -> None:
+        """See `TreeWatcher`."""
+        for watcher in self._watchers:
+            await watcher.conversation_purging(conversation_id)

@@ -69,6 +69,7 @@ class AppendMessageInput:
     content: str
     idempotency_key: str | None = None
     metadata: JSON | None = None
+    attachment_ids: list[strawberry.ID] | None = None
 
 
 @strawberry.input
@@ -78,6 +79,7 @@ class EditMessageInput:
     message_id: strawberry.ID
     content: str
     idempotency_key: str | None = None
+    attachment_ids: list[strawberry.ID] | None = None
 
 
 @strawberry.input

@@ -6,11 +6,12 @@ from beanie import PydanticObjectId
 from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation as StoredConversation
-from models.tree import Appended, Draft
+from models.tree import Address, Appended, Draft
 from models.tree.errors import BranchNotFoundError
 from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
+from resolvers.chat.attaching import attaching
 from resolvers.chat.conversation import Conversation, chosen_branch
 from resolvers.chat.events import announce_change, announce_message
 from resolvers.chat.reach import named, reached
@@ -78,18 +79,18 @@ class Mutation:
             metadata=inputs.metadata(input.metadata),
             idempotency_key=input.idempotency_key,
         )
-        if input.parent_id is None:
-            appended = await _at_end(info, conversation, draft)
-        else:
-            home, parent = message_address(input.parent_id, "parentId")
-            if home != conversation.id:
-                raise BadInputError("parentId", "belongs to another conversation")
-            appended = await context.tree.append(conversation, parent, draft)
+        parent = _parent(input.parent_id, conversation)
+        async with attaching(context, conversation, draft, input.attachment_ids) as files:
+            if parent is None:
+                appended = await _at_end(info, conversation, files.draft)
+            else:
+                appended = await context.tree.append(conversation, parent, files.draft)
+            await files.stored(appended.address)
         return await _told(info, conversation, appended)
 
     @strawberry.mutation(
         permission_classes=[may(Action.MESSAGE_EDIT)],
-        description="A new version of a message, on a branch of its own; the old one stays.",
+        description="A new version of a message, on a branch of its own; the old one stays, and keeps its attachments.",
     )
     async def edit_message(self, info: Info, input: inputs.EditMessageInput) -> MessagePayload:
         context = info.context
@@ -105,7 +106,10 @@ class Mutation:
             edited_from=str(address),
             idempotency_key=input.idempotency_key,
         )
-        return await _told(info, conversation, await context.tree.append(conversation, row.parent, draft))
+        async with attaching(context, conversation, draft, input.attachment_ids) as files:
+            appended = await context.tree.append(conversation, row.parent, files.draft)
+            await files.stored(appended.address)
+        return await _told(info, conversation, appended)
 
     @strawberry.mutation(
         permission_classes=[may(Action.CONVERSATION_READ)],
@@ -118,6 +122,15 @@ class Mutation:
         await load_branch(info, conversation, name)
         await context.tree.choose(conversation, caller(context), name)
         return ConversationPayload(conversation=Conversation.of(await again(context, conversation.id)))
+
+
+def _parent(id: str | None, conversation: StoredConversation) -> Address | None:
+    if id is None:
+        return None
+    home, parent = message_address(id, "parentId")
+    if home != conversation.id:
+        raise BadInputError("parentId", "belongs to another conversation")
+    return parent
 
 
 async def _at_end(info: Info, conversation: StoredConversation, draft: Draft) -> Appended:

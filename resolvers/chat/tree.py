@@ -15,6 +15,7 @@ from permissions.engine.facts import Resource
 from permissions.guards import may
 from permissions.resources import message_resource
 from resolvers.account.types import User
+from resolvers.chat.attachment import Attachment
 from resolvers.context import Info
 from resolvers.errors import BadInputError, NotFoundError
 from resolvers.ids import branch_id, message_id
@@ -65,6 +66,7 @@ class Message(Node):
     )
     sibling_index: int = strawberry.field(description="Which of them this is, from 0, oldest first.")
     deleted_at: datetime | None
+    attachments: list[Attachment] = strawberry.field(description="None of a deleted message.")
 
     @classmethod
     def of(cls, conversation: StoredConversation, row: Row) -> Self:
@@ -83,6 +85,7 @@ class Message(Node):
             sibling_count=row.sibling_count,
             sibling_index=row.sibling_index,
             deleted_at=deleted_at,
+            attachments=[Attachment.of(each) for each in stored.get("attachments", ())],
         )
 
     def permission_resource(self) -> Resource:

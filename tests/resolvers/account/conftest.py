@@ -9,6 +9,7 @@ import strawberry
 from graphql import GraphQLError
 from redis.asyncio import Redis
 
+from models.attachments.store import AttachmentLimits, Attachments
 from models.clock import now
 from models.database import Database
 from models.role import RoleAssignment
@@ -77,6 +78,7 @@ class World:
             client=Client("192.0.2.7", "Firefox on Debian"),
             db=self.database,
             tree=tree,
+            attachments=Attachments(self.database.db, AttachmentLimits()),
             search=MessageSearch(self.database.db, tree),
             cursors=CursorSeal(bytes(32)),
             broker=MemoryBroker(),

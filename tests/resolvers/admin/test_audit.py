@@ -227,6 +227,7 @@ def context(served: Served, name: str, access: Access) -> Context:
         client=Client("192.0.2.7", request_id="socket 1"),
         db=services.database,
         tree=services.tree,
+        attachments=services.attachments,
         search=services.search,
         cursors=services.cursors,
         broker=services.broker,

@@ -1,0 +1,1 @@
+"""`/attachments`: files go in and out as streams, apart from GraphQL."""

@@ -1,0 +1,54 @@
+"""Collecting: files that no message wants, and claims that a crash left open."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.attachments.files import Claim, Files, FileState
+from models.attachments.holders import holder
+from models.clock import now
+from models.database import Record
+
+GRACE: Final = timedelta(minutes=2)
+"""So old is a claim that whoever made it is done, or dead."""
+
+
+@dataclass(slots=True)
+class Collected:
+    """What there was to do."""
+
+    orphans: int = 0
+    settled: int = 0
+
+
+class Collector:
+    """Two at once do no harm, but the work twice."""
+
+    def __init__(self, db: AsyncDatabase[Record]) -> None:
+        self._db = db
+        self._files = Files(db)
+
+    async def run(self, before: datetime, claims_before: datetime | None = None) -> Collected:
+        """Delete what has waited since before that time; settle the claims of crashed workers."""
+        collected = Collected()
+        async for record in self._files.old(FileState.CLAIMED, claims_before or now() - GRACE):
+            await self._settle(record)
+            collected.settled += 1
+        for state in (FileState.UPLOADING, FileState.WAITING):
+            async for record in self._files.old(state, before):
+                await self._files.doom(record)
+        async for record in self._files.old(FileState.DOOMED, now()):
+            await self._files.remove(record)
+            collected.orphans += 1
+        return collected
+
+    async def _settle(self, record: Record) -> None:
+        """By what is in the conversation: the message was stored, or it was not."""
+        claim = Claim(record["owner_id"], record["conversation_id"], record["claim"], [record["_id"]])
+        address = await holder(self._db, claim.conversation_id, record["_id"])
+        if address is None:
+            await self._files.release(claim)
+        else:
+            await self._files.attach(claim, address)
