@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from permissions.audit.events import Origin, Target
 from permissions.audit.log import AuditLog
 from permissions.authn import census
+from permissions.authn.census import Count
 from permissions.authn.errors import AuthnUnavailableError
 from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.judged import Judged
@@ -31,7 +32,7 @@ RULE: Final = "revocation"
 class Hit:
     """`sessions` that end, and that no earlier rule had ended; `own`: the caller's own is hit, or its token."""
 
-    sessions: int
+    sessions: Count
     own: bool
 
 
@@ -62,7 +63,7 @@ class TokenRevocation:
         except AuthnUnavailableError as error:
             # It is done; who asked must not think that it isn't.
             _log.warning("revocations.not_counted", rule=rule.id, store=error.store)
-            sessions = 0
+            sessions = Count(0, complete=False)
         return applied, Hit(sessions, own is not None and rule.hits(own))
 
     def living(self) -> Sequence[Rule]:
@@ -75,12 +76,12 @@ class TokenRevocation:
         session = criteria.session_id is not None and not criteria.of_tokens
         return lives.refresh + lives.access if session else None
 
-    async def _count(self, rule: Rule) -> int:
+    async def _count(self, rule: Rule) -> Count:
         if rule.criteria.of_tokens:
-            return 0
+            return Count(0, complete=True)
         earlier = self.mirror.index.made_before(rule)
 
         def newly_hit(judged: Judged) -> bool:
             return rule.hits(judged) and earlier.hit(judged, rule.made_at) is None
 
-        return await census.count(self.redis, newly_hit)
+        return await census.count(self.redis, rule.criteria, newly_hit)

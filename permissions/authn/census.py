@@ -1,51 +1,70 @@
 """Counting living sessions, in batches: for people who want to know what a revocation hits, never for its effect."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Final
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
+import orjson
 from beanie import PydanticObjectId
 from redis.asyncio import Redis
 
 from permissions.authn.availability import answering
-from permissions.authn.records import text
+from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.judged import Judged, addresses_of
 
-_BATCH: Final = 1_000
-_KEYS: Final = "parley:{*}:session:*"
-_FIELDS: Final = ("refresh", "created", "opened_ip", "ip", "device")
+COUNT_SECONDS: Final = 5.0
+"""Longest that anybody waits for a count."""
+_BATCH: Final = 2_000
+_READ: Final = """
+-- ARGV: where to go on, pattern, how many keys to look at. Answers JSON, for a client reads it ten times quicker than
+-- Redis' own form: {where to go on, of each session that lives {its key, opened when (ms), opened from where, used last
+-- from where, device}}. No keys are named beforehand, for they aren't known: all that it sees is on this very server.
+local scanned = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+local living, seen = {}, {}
+for _, key in ipairs(scanned[2]) do
+  local record = redis.call('HMGET', key, 'refresh', 'created', 'opened_ip', 'ip', 'device')
+  if record[1] and record[2] and not seen[key] then
+    living[#living + 1] = {key, record[2], record[3] or '', record[4] or '', record[5] or ''}
+    seen[key] = true
+  end
+end
+return cjson.encode({scanned[1], living})
+"""
 
 
-async def count(redis: Redis, matches: Callable[[Judged], bool]) -> int:
-    """How many living sessions match. Raise `AuthnUnavailableError` where a batch is not answered."""
-    found = 0
-    async for keys in _batches(redis):
-        async with answering("Redis"), redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.hmget(key, _FIELDS)
-            records = await pipe.execute()
-        living = (_judged(key, record) for key, record in zip(keys, records, strict=True))
-        found += sum(judged is not None and matches(judged) for judged in living)
-    return found
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many were `found`; not `complete` where there was no time to look at all."""
+
+    found: int
+    complete: bool
 
 
-async def _batches(redis: Redis) -> AsyncIterator[Sequence[str]]:
-    """The keys of sessions. One may come twice where Redis grows or shrinks meanwhile: each is told once a batch."""
-    keys, batch = redis.scan_iter(match=_KEYS, count=_BATCH), list[str]()
-    while True:
+async def count(
+    redis: Redis, criteria: Criteria, matches: Callable[[Judged], bool], seconds: float = COUNT_SECONDS
+) -> Count:
+    """The living sessions that match; only those are looked at that `criteria` may hit. After `seconds`, stop.
+
+    Raise `AuthnUnavailableError` where a batch is not answered.
+    """
+    read, pattern, deadline = redis.register_script(_READ), _pattern(criteria), time.monotonic() + seconds
+    found, cursor = 0, ""
+    while cursor != "0":
+        if time.monotonic() > deadline:
+            return Count(found, complete=False)
         async with answering("Redis"):
-            batch = []
-            while len(batch) < _BATCH and (key := await anext(keys, None)) is not None:
-                batch.append(text(key))
-        if not batch:
-            return
-        yield list(dict.fromkeys(batch))
+            # A session may come in two batches where Redis grows or shrinks meanwhile.
+            cursor, living = orjson.loads(await read(args=[cursor or "0", pattern, _BATCH]))
+        found += sum(matches(_judged(*record)) for record in living)
+    return Count(found, complete=True)
 
 
-def _judged(key: str, record: Sequence[Any]) -> Judged | None:
-    """None for what has ended, and for what is no session."""
-    refresh, created, *others = (None if value is None else text(value) for value in record)
+def _pattern(criteria: Criteria) -> str:
+    """Of the keys that `records.key_of` makes. Ids have no characters that mean something in a pattern."""
+    return f"parley:{{{criteria.user_id or '*'}}}:session:{criteria.session_id or '*'}"
+
+
+def _judged(key: str, created: str, opened_ip: str, ip: str, device: str) -> Judged:
     owner, _, session_id = key.removeprefix("parley:{").partition("}:session:")
-    if refresh is None or created is None or not PydanticObjectId.is_valid(owner):
-        return None
-    opened_ip, ip, device = others
     return Judged(session_id, PydanticObjectId(owner), int(created), addresses_of(opened_ip, ip), device or None)

@@ -7,6 +7,7 @@ from typing import Final, Self
 import strawberry
 
 from permissions.actions import Action
+from permissions.authn.census import COUNT_SECONDS
 from permissions.authn.revocation.addresses import Network, read_network
 from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.revocations import CONFIRM_SECONDS
@@ -79,7 +80,12 @@ class RevokeTokensPayload:
 
     sessions_affected: int = strawberry.field(
         description="Living sessions that end by this, and that nothing had ended before. By `jti` and `keyId` none "
-        "does. 0 also where they couldn't be counted."
+        "does."
+    )
+    counted_all: bool = strawberry.field(
+        description="Whether `sessionsAffected` is all of them. False where counting would take longer than "
+        f"{COUNT_SECONDS:.0f} s, or Redis doesn't answer: then it is how many were found until then. What is hit is "
+        "hit all the same."
     )
     own_session: bool = strawberry.field(description="Whether you are hit yourself, by the token that you ask with.")
     applied: bool = strawberry.field(
@@ -159,11 +165,17 @@ class Mutation:
         if input.dry_run:
             hit = await context.revocation.try_out(criteria, input.reason, own)
             return RevokeTokensPayload(
-                sessions_affected=hit.sessions, own_session=hit.own, applied=False, unconfirmed=[], rule_id=None
+                sessions_affected=hit.sessions.found,
+                counted_all=hit.sessions.complete,
+                own_session=hit.own,
+                applied=False,
+                unconfirmed=[],
+                rule_id=None,
             )
         applied, hit = await context.revocation.revoke(criteria, input.reason, context.origin, own)
         return RevokeTokensPayload(
-            sessions_affected=hit.sessions,
+            sessions_affected=hit.sessions.found,
+            counted_all=hit.sessions.complete,
             own_session=hit.own,
             applied=applied.applied,
             unconfirmed=list(applied.unconfirmed),

@@ -11,7 +11,7 @@ from resolvers.ids import encode
 from tests.served import Answer, Caller, Served
 
 REVOKE = """mutation ($input: RevokeTokensInput!) {
-  revokeTokens(input: $input) { sessionsAffected ownSession applied unconfirmed ruleId }
+  revokeTokens(input: $input) { sessionsAffected countedAll ownSession applied unconfirmed ruleId }
 }"""
 ME = "{ me { displayName } }"
 LISTED = """query ($first: Int, $after: String, $all: Boolean! = false) {
@@ -65,12 +65,13 @@ async def test_a_network_is_cut_off_and_nobody_else(served: Served) -> None:
 
     tried = (await revoke(admin, cidr="192.0.2.0/24", dryRun=True)).data["revokeTokens"]
     assert tried == {
-        "sessionsAffected": 2, "ownSession": False, "applied": False, "unconfirmed": [], "ruleId": None
+        "sessionsAffected": 2, "countedAll": True, "ownSession": False,
+        "applied": False, "unconfirmed": [], "ruleId": None
     }  # fmt: skip
     assert [await is_out(each) for each in (*hit, *spared)] == [False] * 4, "a dry run does nothing"
 
     done = (await revoke(admin, cidr="192.0.2.0/24")).data["revokeTokens"]
-    assert done["sessionsAffected"] == 2
+    assert (done["sessionsAffected"], done["countedAll"]) == (2, True)
     assert [await is_out(each) for each in (*hit, *spared, admin)] == [True, True, False, False, False]
     again = (await revoke(admin, cidr="192.0.0.0/16", dryRun=True)).data["revokeTokens"]
     assert again["sessionsAffected"] == 0, "what has ended is not counted again"
