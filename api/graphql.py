@@ -168,10 +168,10 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
 
     at_least = _at_least(connection)
 
-    async def judge(principal: Principal | None) -> Access:
-        return await _judged(services, client, principal, context.token, at_least=at_least)
+    async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
+        return await _judged(services, client, principal, token, at_least=at_least)
 
-    context = ServedContext(
+    return ServedContext(
         principal=None,
         access=await _judged(services, client, None, at_least=at_least),
         client=client,
@@ -191,7 +191,6 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         services=services,
         at_least=at_least,
     )
-    return context
 
 
 def _at_least(connection: HTTPConnection) -> int | None:
@@ -213,12 +212,9 @@ async def _judged(
     refusal: UnauthenticatedError | None = None,
     at_least: int | None = None,
 ) -> Access:
-    """What `principal` may do now: nothing, if the token that proved him has been taken back meanwhile.
-
-    One who has just signed in has another token, or none, and needs no other proof.
-    """
+    """What `principal` may do now: nothing, if the token that proved him has been taken back meanwhile."""
     circumstances: dict[str, Any] = {} if client.ip is None else {"ip": client.ip}
-    if principal is not None and token is not None and token.principal == principal:
+    if token is not None:
         try:
             services.authentication.authenticator.gate.require(token)
             circumstances.update(token.circumstances())

@@ -66,8 +66,8 @@ class Context:
     permissions: PermissionStore
     changes: PermissionChanges
     audit: AuditLog
-    judge: Callable[[Principal | None], Awaitable[Access]]
-    """What somebody may do as of now, by the newest rules."""
+    judge: Callable[[Principal | None, AccessToken | None], Awaitable[Access]]
+    """What somebody may do as of now, by the newest rules, with the token that proved him."""
     token: AccessToken | None = None
     """What proved who asks, if a token did."""
     connection_params: object = None
@@ -107,20 +107,20 @@ class Context:
                 await self.audit.keep(self._decided, self.origin)
                 self._decided = Takings()
 
-    async def become(self, principal: Principal) -> None:
-        """Go on as `principal`, who has just signed in."""
+    async def become(self, token: AccessToken) -> None:
+        """Go on as who has just got `token`, with what it tells of his session: as if he asked again with it."""
         self._decided.take(self.access.takings())
-        self.principal = principal
-        self.access = await self.judge(principal)
+        self.principal, self.token = token.principal, token
+        self.access = await self.judge(self.principal, token)
 
     async def for_operation(self) -> Self:
         """A context for one operation of a socket: what the caller may do now, and nothing loaded before."""
-        return replace(self, access=await self.judge(self.principal))
+        return replace(self, access=await self.judge(self.principal, self.token))
 
     async def renew(self) -> None:
         """A subscription outlives the moment: judge, and load, anew."""
         self._decided.take(self.access.takings())
-        self.access = await self.judge(self.principal)
+        self.access = await self.judge(self.principal, self.token)
         self.loaders = Loaders(self.tree)
 
 

@@ -70,5 +70,5 @@ def _kept(context: Context) -> Principal | None:
 async def _answer(context: Context, signed: Signed, browser: Browser | None) -> AuthPayload:
     if browser is not None:
         browser.keep(signed.refresh_token, signed.session.expires_at)
-    await context.become(Principal(signed.user.id, signed.session.id))
+    await context.become(await context.accounts.tokens.verify(signed.access_token))
     return AuthPayload.of(signed, in_cookie=browser is not None)

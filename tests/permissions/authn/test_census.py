@@ -25,13 +25,18 @@ async def opened(sessions: Sessions, user_id: PydanticObjectId, ip: str | None, 
     return await sessions.open(Principal(user_id, new_id()), "digest", device, Client(ip))
 
 
+def noted(seen: list[Judged], judged: Judged) -> bool:
+    seen.append(judged)
+    return True
+
+
 async def test_each_living_session_is_looked_at_once_as_it_is_stored(sessions: Sessions, redis: Redis) -> None:
     living = [await opened(sessions, ANN, "192.0.2.7", "Zoë's “phone”"), await opened(sessions, BEN, None)]
     over = await opened(sessions, BEN, "2001:db8::1")
     await sessions.end(over.principal, "logged_out")
     await redis.set("parley:else", "not a session")
     seen: list[Judged] = []
-    counted = await census.count(redis, Criteria(everyone=True), lambda judged: not seen.append(judged))
+    counted = await census.count(redis, Criteria(everyone=True), lambda judged: noted(seen, judged))
     assert counted == Count(2, complete=True)
     assert {(each.user_id, each.session_id, each.device) for each in seen} == {
         (each.user_id, each.id, each.device) for each in living
@@ -64,9 +69,9 @@ async def test_where_the_user_or_the_session_is_named_no_other_is_looked_at(
 ) -> None:
     wanted, *_ = [await opened(sessions, each, "192.0.2.7") for each in (ANN, BEN, BEN)]
     criteria = Criteria(user_id=None if by == "session" else ANN, session_id=None if by == "user" else wanted.id)
-    seen: list[str] = []
-    await census.count(redis, criteria, lambda judged: not seen.append(judged.session_id))
-    assert seen == [wanted.id]
+    seen: list[Judged] = []
+    await census.count(redis, criteria, lambda judged: noted(seen, judged))
+    assert [each.session_id for each in seen] == [wanted.id]
 
 
 async def test_nobody_waits_for_a_count_for_ever_and_what_is_missing_is_said(sessions: Sessions, redis: Redis) -> None:

@@ -74,7 +74,7 @@ class World:
         context = Context(
             principal=principal,
             access=await self.store.access(principal, refusal=refusal),
-            judge=self.store.access,
+            judge=lambda principal, _: self.store.access(principal),
             client=Client("192.0.2.7", "Firefox on Debian"),
             db=self.database,
             tree=tree,

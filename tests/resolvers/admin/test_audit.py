@@ -237,7 +237,7 @@ def context(served: Served, name: str, access: Access) -> Context:
         permissions=services.permissions,
         changes=services.changes,
         audit=services.audit,
-        judge=services.permissions.access,
+        judge=lambda principal, _: services.permissions.access(principal),
     )
 
 
