@@ -2,24 +2,35 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from beanie import PydanticObjectId
 
+from models.clock import now
+from permissions.authn.errors import AuthnUnavailableError
 from permissions.authn.principal import Principal
 from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.revoker import Applied, Revoker
-from permissions.authn.sessions import LISTED, TOO_MANY, Session, Sessions
+from permissions.authn.sessions import LISTED, TOO_MANY, Ended, Session, Sessions
 from permissions.authn.tokens import MAX_LIFETIME_SECONDS
 
 ACCESS_TOKENS: Final = timedelta(seconds=MAX_LIFETIME_SECONDS)
 """After so long, every access token of today has expired."""
+AGAIN: Final = timedelta(seconds=10)
+"""Who has just ended all sessions and finds none left, needs no further rule."""
+EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class _Unheard:
     async def revoke(
-        self, criteria: Criteria, reason: str, *, wait: bool = True, life: timedelta | None = None
+        self,
+        criteria: Criteria,
+        reason: str,
+        *,
+        wait: bool = True,
+        life: timedelta | None = None,
+        unless_since: datetime | None = None,
     ) -> Applied:
         return Applied(applied=False)
 
@@ -45,16 +56,13 @@ class Endings:
 
     async def one(self, principal: Principal, reason: str, *, wait: bool = True) -> Over:
         """End the session; its access tokens are refused here when this returns, and elsewhere within 1 s."""
-        ended = await self.sessions.end(principal, reason)
-        return Over((principal.session_id,) if ended.now else (), (await self._revoke(principal, reason, wait)).applied)
+        begun, ended = now(), await self.sessions.end(principal, reason)
+        return await self._over(principal, reason, begun, ended, wait=wait)
 
     async def known(self, principal: Principal, reason: str) -> Over | None:
         """The same, of a session that somebody names; None where there is no such session, and none was lately."""
-        ended = await self.sessions.end(principal, reason)
-        if not ended.known:
-            return None
-        applied = await self._revoke(principal, reason, wait=True)
-        return Over((principal.session_id,) if ended.now else (), applied.applied)
+        begun, ended = now(), await self.sessions.end(principal, reason)
+        return await self._over(principal, reason, begun, ended, wait=True) if ended.known else None
 
     async def others(self, principal: Principal, reason: str) -> Over:
         """End the user's other sessions."""
@@ -75,17 +83,29 @@ class Endings:
     async def _all(
         self, user_id: PydanticObjectId, reason: str, *, spared: str | None = None, lasting: bool = False
     ) -> Over:
-        living = await self.sessions.of(user_id)
-        ended = [
-            session.id
-            for session in living
-            if session.id != spared and (await self.sessions.end(session.principal, reason)).now
-        ]
+        begun, everything = now(), Criteria(user_id=user_id, spared=spared)
+        try:
+            living = await self.sessions.of(user_id)
+            ended = [
+                session.id
+                for session in living
+                if session.id != spared and (await self.sessions.end(session.principal, reason)).now
+            ]
+        except AuthnUnavailableError:
+            # The families are left: a rule that outlives them ends them when Redis is back, should nobody ask again.
+            await self.revoker.revoke(everything, reason, wait=False)
+            raise
         # One rule for all. It need not outlive the access tokens where every family is known to have ended: who
-        # ends his sessions again and again must not fill the workers' memory for a month.
+        # ends his sessions again and again must not fill the workers' memory for a month, nor with a rule each time.
         life = None if lasting or len(living) >= LISTED else ACCESS_TOKENS
-        applied = await self.revoker.revoke(Criteria(user_id=user_id, spared=spared), reason, life=life)
+        since = None if ended or lasting else begun - AGAIN
+        applied = await self.revoker.revoke(everything, reason, life=life, unless_since=since)
         return Over(tuple(ended), applied.applied)
 
-    async def _revoke(self, principal: Principal, reason: str, wait: bool) -> Applied:
-        return await self.revoker.revoke(Criteria(session_id=principal.session_id), reason, wait=wait)
+    async def _over(self, principal: Principal, reason: str, begun: datetime, ended: Ended, *, wait: bool) -> Over:
+        # What had ended before has its rule already, unless whoever ended it died before he made it. A new one each
+        # time would let anybody who keeps an old token of his fill the workers' memory.
+        applied = await self.revoker.revoke(
+            Criteria(session_id=principal.session_id), reason, wait=wait, unless_since=begun if ended.now else EVER
+        )
+        return Over((principal.session_id,) if ended.now else (), applied.applied)

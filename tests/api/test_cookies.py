@@ -1,5 +1,6 @@
 """The refresh token in a cookie: kept from scripts, and of no use to other sites."""
 
+import asyncio
 from dataclasses import dataclass
 from http.cookies import Morsel, SimpleCookie
 from typing import Any, Final
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.cookies import RefreshCookie
+from models.database import Database
 from permissions.authn.refresh import PREFIX
 from permissions.authn.registration import NewUser
 from tests.served import Answer, Served
@@ -221,3 +223,14 @@ def test_only_on_this_very_machine_is_the_cookie_not_secure(url: str, public_url
     cookie.forget()
     assert ("; Secure" in response.headers["set-cookie"]) is secure
     assert response.headers["set-cookie"].startswith("__Secure-") is secure
+
+
+async def test_who_signs_out_again_and_again_does_not_fill_the_workers_memory(
+    page: Page, served: Served, database: Database
+) -> None:
+    await page.login()
+    many = "mutation { " + " ".join(f"a{each}: logout {{ ended }}" for each in range(5)) + " }"
+    await page.ask(many)
+    await asyncio.gather(*(page.ask(LOGOUT) for _ in range(10)))
+    assert await database.db.revocation_rules.count_documents({}) == 1
+    assert len(served.services.authentication.accounts.gate.mirror.index) == 1

@@ -1,7 +1,7 @@
 """Rotations of several workers: at the same instant, by age, by another algorithm; and what is told of them."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -26,7 +26,13 @@ class Told:
         self.rules: list[tuple[Criteria, str]] = []
 
     async def revoke(
-        self, criteria: Criteria, reason: str, *, wait: bool = True, life: timedelta | None = None
+        self,
+        criteria: Criteria,
+        reason: str,
+        *,
+        wait: bool = True,
+        life: timedelta | None = None,
+        unless_since: datetime | None = None,
     ) -> Applied:
         self.rules.append((criteria, reason))
         return Applied(True)

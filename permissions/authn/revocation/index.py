@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from permissions.authn.revocation.addresses import BITS
+from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.judged import Judged
 from permissions.authn.revocation.rules import Rule
 
@@ -106,6 +107,18 @@ class RuleIndex:
                 start, read = value >> shelf.shift, shelf.read
                 standing = shelf.rules.get(start if read is None else (read(judged), start))
                 if standing is not None and (rule := _first(standing, judged, at)) is not None:
+                    return rule
+        return None
+
+    def same(self, criteria: Criteria, since: int) -> Rule | None:
+        """The rule of just these criteria, about one token, session or user, that was made at `since` (ms) or later."""
+        for name, rules in (
+            ("jti", self._by_jti),
+            ("session_id", self._by_session),
+            ("user_id", self._by_user),
+        ):
+            for rule in rules.get(getattr(criteria, name), ()):
+                if rule.criteria == criteria and rule.made_at >= since:
                     return rule
         return None
 

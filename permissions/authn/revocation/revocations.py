@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 from beanie import PydanticObjectId
@@ -46,21 +47,51 @@ class Revocations:
     ledger: Ledger
     lives: Lives
     mirror: Mirror | None = None
+    _makers: WeakValueDictionary[Criteria, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, repr=False, compare=False
+    )
 
     async def revoke(
-        self, criteria: Criteria, reason: str, *, wait: bool = True, life: timedelta | None = None
+        self,
+        criteria: Criteria,
+        reason: str,
+        *,
+        wait: bool = True,
+        life: timedelta | None = None,
+        unless_since: datetime | None = None,
     ) -> Applied:
         """See `Revoker`."""
-        return await self.make(self.rule(criteria, reason, life), wait=wait)
+        if unless_since is None:
+            return await self.make(self.rule(criteria, reason, life), wait=wait)
+        async with self._makers.setdefault(criteria, asyncio.Lock()):
+            rule = self._standing(criteria, unless_since)
+            if rule is not None and not wait:
+                return Applied(False, (), rule.id)
+            if rule is None:
+                rule = self.rule(criteria, reason, life)
+                await self._write_down(rule)
+        return await self._spread(rule, wait)
 
     async def make(self, rule: Rule, *, wait: bool = True) -> Applied:
         """Put `rule` in force. Where Redis doesn't answer it is made all the same, and told when Redis does again.
 
         Raise `AuthnUnavailableError` where it can't be written down: then it is not made, as far as one can tell.
         """
+        await self._write_down(rule)
+        return await self._spread(rule, wait)
+
+    async def _write_down(self, rule: Rule) -> None:
         await store.insert(rule)
         if self.mirror is not None:
             self.mirror.take(rule)
+
+    def _standing(self, criteria: Criteria, since: datetime) -> Rule | None:
+        if self.mirror is None:
+            return None
+        self.mirror.index.drop_ended(_ms(time.time()))
+        return self.mirror.index.same(criteria, _ms(since.timestamp()))
+
+    async def _spread(self, rule: Rule, wait: bool) -> Applied:
         try:
             mark = await self._tell(rule)
             unconfirmed = await self._unconfirmed(rule, mark) if wait else ()

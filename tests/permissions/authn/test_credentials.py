@@ -12,9 +12,10 @@ from redis.asyncio import Redis
 from models.clock import now
 from models.user import User
 from permissions.authn.accounts import Accounts, Signed
-from permissions.authn.credentials import CHANGED, Credentials
+from permissions.authn.credentials import CHANGED, RESET, Credentials
 from permissions.authn.errors import (
     AuthnError,
+    AuthnUnavailableError,
     BadCredentialsError,
     PasswordChangeRequiredError,
     TokenRevokedError,
@@ -23,9 +24,11 @@ from permissions.authn.errors import (
 )
 from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal
+from permissions.authn.records import ms
 from permissions.authn.registration import NewUser
 from permissions.authn.services import ServiceAccounts, register_service, renew_secret
-from tests.permissions.authn.conftest import CHEAP, PASSWORD, Parts
+from tests.own_redis import OwnRedis
+from tests.permissions.authn.conftest import CHEAP, PASSWORD, Parts, new_worker
 
 HOME = Client(ip="192.0.2.7", user_agent="Firefox on Debian", request_id="r1")
 AWAY = Client(ip="198.51.100.9", user_agent="Safari", request_id="r2")
@@ -142,6 +145,22 @@ class Slow(Accounts):
     @property
     def credentials(self) -> Credentials:
         return Meanwhile(self.passwords, self.attempts, self.endings, self.witness)
+
+
+async def test_a_redis_that_is_away_leaves_no_session_of_a_thief(parts: Parts) -> None:
+    with OwnRedis() as own:
+        async with Redis.from_url(own.url) as client:
+            accounts = new_worker(client, parts.keys, parts.accounts.passwords)
+            thief = await accounts.login(EMAIL, PASSWORD, AWAY)
+            own.kill()
+            with pytest.raises(AuthnUnavailableError):
+                await accounts.credentials.reset(parts.alice.id)
+            own.start()
+            restarted = new_worker(client, parts.keys, parts.accounts.passwords)
+            await restarted.gate.mirror.load()
+            hit = restarted.gate.hit(thief.session)
+            assert hit is not None
+            assert (hit.reason, hit.expires_at > ms(thief.session.expires_at)) == (RESET, True)
 
 
 def slow(accounts: Accounts) -> Accounts:

@@ -1,5 +1,6 @@
 """Ending sessions: whose, by whom, and what those learn of it who may not."""
 
+import asyncio
 from typing import Any
 
 from beanie import PydanticObjectId
@@ -113,3 +114,24 @@ async def test_an_invented_session_makes_no_rule(served: Served, database: Datab
     for _ in range(3):
         assert (await alice.ask(END, id=encode("Session", alice.user.id, new_id()))).codes == ["NOT_FOUND"]
     assert await database.db.revocation_rules.find({}).to_list() == []
+
+
+async def test_who_ends_again_and_again_what_has_ended_makes_one_rule(served: Served, database: Database) -> None:
+    phone, laptop = await served.as_("alice"), await served.as_("alice")
+    session = await session_of(laptop)
+    for _ in range(5):
+        assert (await phone.ask(END, id=session)).data["endSession"]["applied"] is True
+    await asyncio.gather(*(phone.ask(END, id=session) for _ in range(10)))
+    assert await database.db.revocation_rules.count_documents({}) == 1
+
+
+async def test_who_ends_his_other_sessions_again_and_again_fills_no_memory(served: Served, database: Database) -> None:
+    phone, laptop = await served.as_("alice"), await served.as_("alice")
+    others = "mutation { endOtherSessions { count } }"
+    counts = [(await phone.ask(others)).data["endOtherSessions"]["count"] for _ in range(5)]
+    assert counts == [1, 0, 0, 0, 0]
+    assert await database.db.revocation_rules.count_documents({}) == 1
+    assert await refusal(laptop) == {"code": "TOKEN_REVOKED", "reason": "session_ended"}
+    tablet = await served.as_("alice")
+    assert (await phone.ask(others)).data["endOtherSessions"]["count"] == 1, "what is new is ended all the same"
+    assert await refusal(tablet) == {"code": "TOKEN_REVOKED", "reason": "session_ended"}
