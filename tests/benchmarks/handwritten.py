@@ -91,9 +91,7 @@ class Endpoints:
 
     async def _caller(self, request: Request) -> tuple[Principal, Access]:
         try:
-            token = await self._services.authentication.authenticator.authenticate(
-                request.headers.get("authorization")
-            )
+            token = await self._services.authentication.authenticator.authenticate(request.headers.get("authorization"))
         except AuthnError as error:
             raise HTTPException(401, str(error)) from error
         if token is None:
