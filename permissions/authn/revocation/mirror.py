@@ -7,7 +7,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -30,6 +30,8 @@ ASK_SECONDS: Final = 0.4
 AGAIN_SECONDS: Final = 0.2
 RECONCILE_SECONDS: Final = 60.0
 """How often rules are looked for that are in MongoDB only: whoever made them died before he could tell."""
+MOST_SECONDS: Final = 24 * 3600.0
+"""Who has not looked for so long looks at all of them."""
 MARGIN: Final = timedelta(seconds=120)
 MOST_LOSSES: Final = 5
 """A Redis that forgets quicker than it is told is of no use."""
@@ -49,6 +51,7 @@ class Mirror:
         self._asked: Final = asyncio.Event()
         self._asking: Final = asyncio.Lock()
         self._reconcile_at = float("-inf")
+        self._reconciled = float("-inf")
 
     @property
     def silence(self) -> float:
@@ -66,8 +69,10 @@ class Mirror:
 
     async def load(self) -> None:
         """Read all living rules. Raise `AuthnUnavailableError` without MongoDB; Redis may come later."""
+        asked = self._clock()
         for rule in await store.living():
             self.take(rule)
+        self._reconciled = asked
         with contextlib.suppress(AuthnUnavailableError):
             await self.catch_up()
 
@@ -141,13 +146,21 @@ class Mirror:
 
     async def _reconcile(self) -> None:
         """Tell of rules that are in MongoDB only."""
-        rules = await store.made_since(now() - MARGIN - timedelta(seconds=2 * RECONCILE_SECONDS))
+        asked = self._clock()
+        rules = [rule for rule in await self._made_since() if rule.expires_at > _ms()]
         for rule in rules:
             self.take(rule)
         if await self.ledger.fill(rules):
             _log.warning("revocations.found_untold")
         spread = random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
-        self._reconcile_at = self._clock() + RECONCILE_SECONDS * spread
+        self._reconcile_at, self._reconciled = self._clock() + RECONCILE_SECONDS * spread, asked
+
+    async def _made_since(self) -> Sequence[Rule]:
+        """Those made since the last look, however long ago that was: in an outage of Redis nobody was told of any."""
+        passed = self._clock() - self._reconciled
+        if passed > MOST_SECONDS:
+            return await store.living()
+        return await store.made_since(now() - MARGIN - timedelta(seconds=max(passed, 2 * RECONCILE_SECONDS)))
 
     def _troubled(self, name: str) -> None:
         if self._reconcile_at > float("-inf"):

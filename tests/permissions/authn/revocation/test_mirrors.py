@@ -2,7 +2,10 @@
 
 import asyncio
 import random
+import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -194,3 +197,38 @@ async def test_listeners_are_told_of_what_hits_them_and_nothing_else(database: D
 async def settled(redis: Redis) -> None:
     """Make the epoch look old: who lives is known."""
     await redis.hset(STATE, "born", 1)
+
+
+async def test_what_was_made_early_in_a_long_outage_of_redis_is_found_afterwards(
+    database: Database, redis: Redis
+) -> None:
+    """Its maker could tell nobody, and this worker heard nothing for ten minutes."""
+    worker, ahead = new_worker(redis), Ahead()
+    worker.mirror._clock = ahead  # type: ignore[misc]
+    async with serving(worker):
+        await eventually(lambda: worker.mirror._reconcile_at > 0)
+        made = worker.revocations.rule(Criteria(user_id=ALICE), "made amid the outage")
+        early = replace(made, made_at=made.made_at - 400_000)
+        await store.insert(early)
+        ahead.seconds = 600
+        worker.mirror._troubled("Redis")
+        await eventually(lambda: worker.mirror._reconcile_at > time.monotonic() + 600)
+        assert early.id in worker.mirror.index
+
+
+async def test_a_rule_that_has_ended_is_not_told_again(database: Database, redis: Redis) -> None:
+    async with serving(new_worker(redis)) as worker:
+        made = worker.revocations.rule(Criteria(user_id=ALICE), "short", timedelta(milliseconds=1))
+        await store.insert(made)
+        await worker.mirror._reconcile()
+        assert await redis.zcard(LOG) == 1
+
+
+class Ahead:
+    """A clock."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.seconds
