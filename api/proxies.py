@@ -16,7 +16,7 @@ MOST_HOPS: Final = 32
 """Proxies that are looked through. More are no chain that anybody built: nothing is believed then."""
 MOST_NETWORKS: Final = 1_000
 MOST_CHARACTERS: Final = 8 * 1024
-"""Of one header. A longer one tells nothing: a server may let a megabyte of it through."""
+"""Of one header, from its end, where the nearest proxies write: a server may let a megabyte of it through."""
 
 _IPV4_PORT: Final = re.compile(r"([0-9.]{7,15}):[0-9]{1,5}", re.ASCII)
 _IPV6_BRACKETS: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})(?:%[^\]\s]{1,16})?\](?::[0-9]{1,5})?", re.ASCII)
@@ -87,25 +87,36 @@ def hops(header: ProxyHeader, values: Sequence[str]) -> Iterator[str]:
     """Whom each proxy saw, the nearest first, from all headers of that name in the order in which they came."""
     split = _addresses if header is ProxyHeader.X_FORWARDED_FOR else _elements
     for text in reversed(values):
-        yield from reversed(split(text)) if len(text) <= MOST_CHARACTERS else [""]
+        found = split(text[-MOST_CHARACTERS:])
+        # The farthest is cut off somewhere, and may look like another address.
+        yield from found if len(text) <= MOST_CHARACTERS else [*found[:-1], ""]
 
 
 def _addresses(text: str) -> list[str]:
-    """An empty one is none (RFC 9110, 5.6.1)."""
-    return [part for part in text.split(",") if part.strip()]
+    """The nearest first. An empty one is none (RFC 9110, 5.6.1)."""
+    return [part for part in reversed(text.split(",")) if part.strip()]
 
 
 def _elements(text: str) -> list[str]:
-    """For whom each element of a `Forwarded` is (RFC 7239, 4); a quoted part of it may hold a comma."""
-    found, quoted, start, escaped = list[str](), False, 0, False
-    for place, character in enumerate(text):
-        if character == '"' and not escaped:
+    """For whom each element of a `Forwarded` is (RFC 7239, 4), the nearest first; a quoted part may hold a comma.
+
+    Read from its end, where the proxies write: what a client left open before that closes nothing of theirs.
+    """
+    found, quoted, end = list[str](), False, len(text)
+    for place in range(len(text) - 1, -1, -1):
+        if text[place] == '"' and not _escaped(text, place):
             quoted = not quoted
-        elif character == "," and not quoted:
-            found.append(text[start:place])
-            start = place + 1
-        escaped = quoted and character == "\\" and not escaped
-    return [_for(element) for element in [*found, text[start:]]]
+        elif text[place] == "," and not quoted:
+            found.append(text[place + 1 : end])
+            end = place
+    return [_for(element) for element in [*found, text[:end]]]
+
+
+def _escaped(text: str, place: int) -> bool:
+    strokes = 0
+    while strokes < place and text[place - strokes - 1] == "\\":
+        strokes += 1
+    return strokes % 2 == 1
 
 
 def _for(element: str) -> str:

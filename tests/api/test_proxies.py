@@ -59,6 +59,10 @@ def seen(peer: str | None, *values: str, header: ProxyHeader = XFF, trusted: Tru
         ("10.1.2.3", ["x" * 1_000_000], None),
         ("10.1.2.3", [EVIL + ", 10.0.0.1" * MOST_CHARACTERS], None),
         ("10.1.2.3", [EVIL + ", 10.0.0.1" * (MOST_HOPS + 1)], None),
+        # Nobody hides by writing more than is read: what the proxies put behind it counts.
+        ("10.1.2.3", ["x" * MOST_CHARACTERS + ", 198.51.100.7"], "198.51.100.7"),
+        ("10.1.2.3", [f"{EVIL}, " * MOST_CHARACTERS + "198.51.100.7, 10.0.0.1"], "198.51.100.7"),
+        ("10.1.2.3", [EVIL + " " * (MOST_CHARACTERS - 1)], None),  # the rest of an address is none
         ("testclient", [EVIL], None),
         (None, [EVIL], None),  # a unix socket, which isn't trusted here
     ],
@@ -77,7 +81,10 @@ def test_the_client_is_the_nearest_stranger(peer: str | None, values: list[str],
         (f'for={EVIL};host="a, for=10.0.0.1", for=198.51.100.7', "198.51.100.7"),
         (f'for={EVIL};host="a\\", for=10.0.0.1", for=198.51.100.7', "198.51.100.7"),
         (f'for={EVIL}, for="', None),
-        (f'for="{EVIL}, for=198.51.100.7', None),  # a quote left open by the client hides even the proxy's own word
+        # A quote that the client left open hides nothing of what the proxy put behind it.
+        (f'for="{EVIL}, for=198.51.100.7', "198.51.100.7"),
+        (f'for="{EVIL}\\, for=198.51.100.7;host="a\\"b,\\\\"', "198.51.100.7"),
+        ('for="' + "x," * MOST_CHARACTERS + " for=198.51.100.7", "198.51.100.7"),
         ("for=unknown", None),
         ("for=_hidden", None),
         ("proto=https", None),
