@@ -20,9 +20,20 @@ class Found:
     strengths: Numbers
 
     def within(self, ranges: "Ranges") -> "Found":
-        """Those in `ranges`."""
-        inside = ranges.hold(self.docs)
-        return Found(self.docs[inside], self.strengths[inside])
+        """Those in `ranges`: slices, as documents are in order."""
+        slices = self._slices(ranges)
+        if len(slices) == 1:
+            return Found(self.docs[slices[0]], self.strengths[slices[0]])
+        parts = [(self.docs[each], self.strengths[each]) for each in slices]
+        return Found(_joined([docs for docs, _ in parts]), _joined([some for _, some in parts]))
+
+    def count(self, ranges: "Ranges") -> int:
+        """How many are in `ranges`."""
+        return sum(each.stop - each.start for each in self._slices(ranges))
+
+    def _slices(self, ranges: "Ranges") -> list[slice]:
+        bounds = np.searchsorted(self.docs, ranges.edges).tolist()
+        return [slice(start, stop) for start, stop in zip(bounds[::2], bounds[1::2], strict=True)]
 
     def without(self, docs: Numbers) -> "Found":
         """Those that are none of `docs`."""
@@ -56,10 +67,9 @@ class Ranges:
         flat = self.edges.tolist()
         return list(zip(flat[::2], flat[1::2], strict=True))
 
-    def hold(self, docs: Numbers) -> NDArray[np.bool_]:
-        """Which of `docs` lie in them."""
-        inside: NDArray[np.bool_] = np.searchsorted(self.edges, docs, "right") % 2 == 1
-        return inside
+
+def _joined(parts: Sequence[Numbers]) -> Numbers:
+    return np.concatenate([*parts, NONE])
 
 
 def united(parts: Sequence[Found], *, sorted_: bool = True) -> Found:

@@ -144,8 +144,7 @@ class Ranking:
         """BM25's idf of each needle among the caller's own messages: others' must not show in any figure."""
         own = sum(stop - start for part in self._parts for start, stop in part.own.pairs)
         counts = [
-            sum(len(part.held[number].within(part.own).docs) for part in self._parts)
-            for number in range(self._needles.scored)
+            sum(part.held[number].count(part.own) for part in self._parts) for number in range(self._needles.scored)
         ]
         rarities = [math.log(1 + (max(own - count, 0) + 0.5) / (count + 0.5)) for count in counts]
         return tuple(min(max(1, round(PRECISION * rarity)), HEAVIEST) for rarity in rarities)
