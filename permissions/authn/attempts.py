@@ -91,6 +91,13 @@ class Attempts:
         if everywhere and place is not None:
             await self._remember(account, place)
 
+    async def spend(self, name: str, most: int, seconds: int) -> None:
+        """Count what may be done `most` times in `seconds`. Raise `TooManyAttemptsError` where that is used up."""
+        async with answering("Redis"):
+            wait = int(await self._taking(keys=[f"parley:attempts:spent:{_digest(name)}"], args=[most, seconds, ""]))
+        if wait > 0:
+            raise TooManyAttemptsError(retry_after=wait)
+
     async def _take_all(self, counters: list[_Counter], place: str | None) -> list[_Counter]:
         """Those that counted it."""
         counted = list[_Counter]()

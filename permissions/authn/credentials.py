@@ -22,6 +22,9 @@ CHANGED: Final = "password_changed"
 RESET: Final = "password_reset"
 ONE_TIME: Final = timedelta(hours=24)
 """How long a password that was made for one time is good."""
+CHANGES_A_DAY: Final = 20
+"""Of one account's password by who knows it. Each makes a rule that all workers keep as long as a session may live."""
+DAY_SECONDS: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,14 @@ class Credentials:
     async def change(self, email: str, current: str, new: str, client: Client, here: Principal | None = None) -> Over:
         """Have another password, and all sessions ended but the one `here`.
 
-        Raise `WeakPasswordError` for one that may not be chosen; otherwise as `prove`, which counts guesses here too.
+        Raise `WeakPasswordError` for one that may not be chosen, `TooManyAttemptsError` after too many; otherwise
+        as `prove`, which counts guesses here too.
         """
         require_strong(new)
         user = await self.prove(email, current, client)
         if await self.passwords.verify(new, user.password_hash):
             raise WeakPasswordError("this is the password that you have")
+        await self.attempts.spend(f"password of {user.id}", CHANGES_A_DAY, DAY_SECONDS)
         fields = {
             "password_hash": await self.passwords.hash(new),
             "password_changed_at": now(),

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from models.clock import now
 from models.user import User
 from permissions.authn.accounts import Accounts, Signed
-from permissions.authn.credentials import CHANGED, RESET, Credentials
+from permissions.authn.credentials import CHANGED, CHANGES_A_DAY, RESET, Credentials
 from permissions.authn.errors import (
     AuthnError,
     AuthnUnavailableError,
@@ -145,6 +145,20 @@ class Slow(Accounts):
     @property
     def credentials(self) -> Credentials:
         return Meanwhile(self.passwords, self.attempts, self.endings, self.witness)
+
+
+async def test_who_changes_his_password_all_day_fills_no_memory_with_rules(parts: Parts) -> None:
+    """Each change makes a rule that every worker keeps for a month."""
+    current, next_one = PASSWORD, ANOTHER
+    for _ in range(CHANGES_A_DAY):
+        await parts.accounts.credentials.change(EMAIL, current, next_one, HOME)
+        current, next_one = next_one, current
+    with pytest.raises(TooManyAttemptsError) as caught:
+        await parts.accounts.credentials.change(EMAIL, current, next_one, HOME)
+    assert 23 * 3600 < caught.value.retry_after <= 24 * 3600
+    with pytest.raises(BadCredentialsError):
+        await parts.accounts.credentials.change(EMAIL, "not the password at all", next_one, HOME)
+    await parts.accounts.login(EMAIL, current, HOME)
 
 
 async def test_a_redis_that_is_away_leaves_no_session_of_a_thief(parts: Parts) -> None:
