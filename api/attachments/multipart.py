@@ -50,8 +50,8 @@ class OneFile:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The file's bytes in `data`. Raises `MultipartError`."""
-        if self._ended and data.strip(b"\r\n"):
-            raise MultipartError("the body goes on after its end")
+        if self._ended:  # RFC 2046 allows whatever words after the end, which mean nothing
+            return
         try:
             self._parser.write(data)
         except FormParserError as error:

@@ -1,7 +1,7 @@
 """The pieces of files: `attachments.chunks`, of GridFS's shape, read and deleted by bounded windows.
 
-GridFS's own reader asks for all chunks of a file in order, which the embedded server reads and sorts in memory at
-once; and its writer looks, at each file, whether there is any other, which that server finds out by reading them all.
+GridFS's own reader asks for all chunks of a file in order, which the embedded server reads and sorts in memory before
+it answers; and its writer notes a file only when all of it is there, so that nothing finds what a crash leaves.
 """
 
 from collections.abc import AsyncIterator

@@ -1,13 +1,15 @@
 """Collecting: files that no message wants, and claims that a crash left open."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.attachments.files import Claim, Files, FileState
-from models.attachments.holders import holder
+from models.attachments.holders import holders
 from models.clock import now
 from models.database import Record
 
@@ -33,9 +35,7 @@ class Collector:
     async def run(self, before: datetime, claims_before: datetime | None = None) -> Collected:
         """Delete what has waited since before that time; settle the claims of crashed workers."""
         collected = Collected()
-        async for record in self._files.old(FileState.CLAIMED, claims_before or now() - GRACE):
-            await self._settle(record)
-            collected.settled += 1
+        collected.settled = await self._settle(claims_before or now() - GRACE)
         for state in (FileState.UPLOADING, FileState.WAITING):
             async for record in self._files.old(state, before):
                 await self._files.doom(record)
@@ -44,11 +44,17 @@ class Collector:
             collected.orphans += 1
         return collected
 
-    async def _settle(self, record: Record) -> None:
-        """By what is in the conversation: the message was stored, or it was not."""
-        claim = Claim(record["owner_id"], record["conversation_id"], record["claim"], [record["_id"]])
-        address = await holder(self._db, claim.conversation_id, record["_id"])
-        if address is None:
-            await self._files.release(claim)
-        else:
-            await self._files.attach(claim, address)
+    async def _settle(self, before: datetime) -> int:
+        """By what is in the conversation: the message was stored, or it was not. Each conversation is read once."""
+        claims: dict[PydanticObjectId, list[Claim]] = defaultdict(list)
+        async for record in self._files.old(FileState.CLAIMED, before):
+            claim = Claim(record["owner_id"], record["conversation_id"], record["claim"], [record["_id"]])
+            claims[claim.conversation_id].append(claim)
+        for conversation_id, some in claims.items():
+            held = await holders(self._db, conversation_id, {claim.ids[0] for claim in some})
+            for claim in some:
+                if (address := held.get(claim.ids[0])) is None:
+                    await self._files.release(claim)
+                else:
+                    await self._files.attach(claim, address)
+        return sum(map(len, claims.values()))

@@ -1,6 +1,6 @@
 """Which message holds a file: read from the messages themselves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 from beanie import PydanticObjectId
@@ -20,18 +20,21 @@ async def holds(
     if found is None:
         return False
     query = {"conversation_id": conversation_id, "slot": slot(address.branch, address.depth, found["slot_width"])}
-    return address in [each async for each in _holders(db, query, file_id)]
+    return address in [each async for _, each in _held(db, query, [file_id])]
 
 
-async def holder(
-    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, file_id: PydanticObjectId
-) -> Address | None:
-    """The message of a conversation that has the file, wherever it is: reads all its buckets, and no text of them."""
-    return await anext(_holders(db, {"conversation_id": conversation_id}, file_id), None)
+async def holders(
+    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, file_ids: Collection[PydanticObjectId]
+) -> dict[PydanticObjectId, Address]:
+    """Which messages of a conversation have these files, wherever they are: reads all its buckets once, and no text."""
+    return {id_: address async for id_, address in _held(db, {"conversation_id": conversation_id}, file_ids)}
 
 
-async def _holders(db: AsyncDatabase[Record], query: Record, file_id: PydanticObjectId) -> AsyncIterator[Address]:
+async def _held(
+    db: AsyncDatabase[Record], query: Record, file_ids: Collection[PydanticObjectId]
+) -> AsyncIterator[tuple[PydanticObjectId, Address]]:
     async for bucket in db.buckets.find(query, FIELDS, batch_size=100):
         for message in bucket["messages"]:
-            if any(each["id"] == file_id for each in message.get("attachments", ())):
-                yield Address(bucket["branch"], message["depth"])
+            for each in message.get("attachments", ()):
+                if each["id"] in file_ids:
+                    yield each["id"], Address(bucket["branch"], message["depth"])

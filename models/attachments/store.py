@@ -102,18 +102,25 @@ class Attachments:
 
 
 def claim_for(
-    conversation_id: PydanticObjectId, owner_id: PydanticObjectId, draft: Draft, ids: Sequence[PydanticObjectId]
+    conversation_id: PydanticObjectId,
+    owner_id: PydanticObjectId,
+    parent: Address | None,
+    draft: Draft,
+    ids: Sequence[PydanticObjectId],
 ) -> Claim:
-    """The claim of a draft on files. A retry, which has its key, its words and its files, has the same one."""
+    """The claim of a draft on files. A retry, which has its key, place, words and files, has the same one."""
     if draft.idempotency_key is None:
         return Claim(owner_id, conversation_id, secrets.token_hex(16), ids)
     hashed = sha256()
-    for part in _parts(conversation_id, draft, ids):
+    for part in _parts(conversation_id, parent, draft, ids):
         hashed.update(len(part).to_bytes(8, "big") + part)
     return Claim(owner_id, conversation_id, hashed.hexdigest()[:32], ids)
 
 
-def _parts(conversation_id: PydanticObjectId, draft: Draft, ids: Sequence[PydanticObjectId]) -> Iterator[bytes]:
-    for text in (str(conversation_id), draft.idempotency_key or "", draft.content, draft.edited_from or ""):
+def _parts(
+    conversation_id: PydanticObjectId, parent: Address | None, draft: Draft, ids: Sequence[PydanticObjectId]
+) -> Iterator[bytes]:
+    key, source = draft.idempotency_key or "", draft.edited_from or ""
+    for text in (str(conversation_id), str(parent), key, source, draft.content):
         yield text.encode(errors="surrogatepass")
     yield b"".join(id_.binary for id_ in ids)

@@ -36,7 +36,7 @@ class Attaching:
 
 @asynccontextmanager
 async def attaching(
-    context: Context, conversation: Conversation, draft: Draft, given: Sequence[str] | None
+    context: Context, conversation: Conversation, parent: Address | None, draft: Draft, given: Sequence[str] | None
 ) -> AsyncIterator[Attaching]:
     """The draft with the files of these ids, which are its author's and in no message yet.
 
@@ -49,7 +49,7 @@ async def attaching(
         yield Attaching(context, None, draft)
         return
     draft.check(context.tree.limits)
-    claim = claim_for(conversation.id, draft.author_id, draft, ids)
+    claim = claim_for(conversation.id, draft.author_id, parent, draft, ids)
     files = await context.attachments.claim(claim)
     try:
         yield Attaching(context, claim, replace(draft, attachments=tuple(files)))

@@ -80,7 +80,7 @@ class Mutation:
             idempotency_key=input.idempotency_key,
         )
         parent = _parent(input.parent_id, conversation)
-        async with attaching(context, conversation, draft, input.attachment_ids) as files:
+        async with attaching(context, conversation, parent, draft, input.attachment_ids) as files:
             if parent is None:
                 appended = await _at_end(info, conversation, files.draft)
             else:
@@ -106,7 +106,7 @@ class Mutation:
             edited_from=str(address),
             idempotency_key=input.idempotency_key,
         )
-        async with attaching(context, conversation, draft, input.attachment_ids) as files:
+        async with attaching(context, conversation, row.parent, draft, input.attachment_ids) as files:
             appended = await context.tree.append(conversation, row.parent, files.draft)
             await files.stored(appended.address)
         return await _told(info, conversation, appended)

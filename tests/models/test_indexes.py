@@ -13,6 +13,9 @@ from bson import ObjectId
 from pymongo import monitoring
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models.attachments.collecting import Collector
+from models.attachments.files import Claim, Files
+from models.attachments.watcher import AttachmentWatcher
 from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation
@@ -29,7 +32,8 @@ from permissions.audit.retention import cut
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.erasure import Eraser
 from permissions.store import PermissionStore
-from resolvers.ids import encode
+from resolvers.ids import encode, message_address, object_id
+from tests.api.attachments.conftest import Sender
 from tests.models.commands import Commands
 from tests.models.shapes import Shape, by_shape, scans
 from tests.models.tree.trees import nested, planted
@@ -309,6 +313,29 @@ async def searched(world: World) -> None:
     await lease.give_up()
 
 
+async def attached(world: World) -> None:
+    """Files sent, attached in vain and well, read, settled after a crash, and collected; gone with their messages."""
+    sender, db = Sender(world.alice, await start(world.alice)), world.served.services.database.db
+    message = await sender.attached()
+    await sender.get(message["attachments"][0]["id"])
+    assert (await sender.append(await sender.uploaded(), parentId=encode("Message", world.stored.id, "main.0"))).codes
+    waiting = await sender.uploaded()
+    assert (await sender.append(waiting, "x")).codes
+    files, owner_id = Files(db), world.served.people["alice"].id
+    claim = Claim(owner_id, PydanticObjectId(), "claim", [object_id(waiting, "Attachment")])
+    await files.claim(claim)
+    await files.release(claim)
+    await files.claim(claim)
+    await Collector(db).run(now() + timedelta(seconds=1), claims_before=now() + timedelta(seconds=1))
+    watcher, (conversation_id, address) = AttachmentWatcher(db), message_address(message["id"])
+    await watcher.purged(conversation_id, [address])
+    await watcher.purging(conversation_id, address.branch, address.depth)
+    await sender.attached()
+    await watcher.conversation_purging(conversation_id)
+    await sender.attached()
+    await sender.uploaded()
+
+
 Operation = Callable[[World], Awaitable[Any]]
 OPERATIONS: Final[dict[str, Operation]] = {
     "start": started,
@@ -348,6 +375,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "branches compared and copied": compared,
     "delete": lambda world: world.ask(world.alice, DELETE, id=world.chat),
     "deleted, restored and purged": deleted,
+    "attachments": attached,
     "erased": erased,
 }
 """Everything that reads or writes. Who adds a query adds a line here."""

@@ -157,6 +157,12 @@ async def test_a_body_may_come_in_any_pieces(alice: Sender) -> None:
         assert answer.json()["sha256"] == hashlib.sha256(PNG).hexdigest()
 
 
+async def test_words_after_the_end_of_a_body_mean_nothing(alice: Sender) -> None:
+    for pieces in ([form(PNG) + form(PNG)], [form(PNG), form(PNG)]):
+        answer = await alice.post(streamed(*pieces))
+        assert answer.json()["size"] == len(PNG)
+
+
 async def test_readers_get_the_files_of_what_is_shared_with_them_by_policy(served: Served, alice: Sender) -> None:
     alice.chat = await start(alice.caller, attributes={"region": "EMEA", "clearance_required": 1})
     id_ = (await alice.attached())["attachments"][0]["id"]
