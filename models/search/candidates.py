@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Numbers: TypeAlias = NDArray[np.int64]
 
+BITS: Final = 8
+"""Of a strength, as postings hold it."""
 NONE: Final[Numbers] = np.empty(0, np.int64)
 
 
@@ -81,10 +83,11 @@ def united(parts: Sequence[Found], *, sorted_: bool = True) -> Found:
     strengths = np.concatenate([part.strengths for part in parts])
     if sorted_ and bool(np.all(docs[1:] > docs[:-1])):  # pieces of one term
         return Found(docs, strengths)
-    order = np.argsort(docs, kind="stable")
-    docs, strengths = docs[order], strengths[order]
-    starts = np.flatnonzero(np.append(True, docs[1:] != docs[:-1]))
-    return Found(docs[starts], np.maximum.reduceat(strengths, starts))
+    packed = (docs << BITS) | strengths  # sorted as one, which is several times as fast as by an order of indices
+    packed.sort(kind="stable")
+    docs = packed >> BITS
+    last = np.append(docs[1:] != docs[:-1], True)
+    return Found(docs[last], packed[last] & (2**BITS - 1))
 
 
 def common(parts: Sequence[Found], weights: Sequence[int]) -> Found:
