@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -16,6 +16,7 @@ from resolvers.live.listener import Listener, Topic
 from resolvers.live.streams import EVENT, GAP, TIMEOUT_SECONDS, Streams, stream_name
 
 Answer = TypeVar("Answer")
+INSIST_SECONDS: Final = 0.1
 
 
 class RedisBroker:
@@ -59,9 +60,12 @@ class RedisBroker:
     async def close(self) -> None:
         """End all subscriptions and connections."""
         self._open = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks = list(self._tasks)
+        while waiting := [task for task in tasks if not task.done()]:
+            for task in waiting:  # `asyncio.wait_for`, inside of connecting, may swallow a cancellation (Python 3.11)
+                task.cancel()
+            await asyncio.wait(waiting, timeout=INSIST_SECONDS)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._listener.close()
         await self._streams.close()
 

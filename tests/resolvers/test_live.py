@@ -1,6 +1,7 @@
 """Both brokers over the same expectations, then what only Redis can be asked."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -366,3 +367,13 @@ async def test_without_redis_a_subscription_fails_and_the_broker_closes(monkeypa
         with pytest.raises(BrokerUnavailableError):
             async with broker.subscribe("a"):
                 pass
+
+
+@pytest.mark.parametrize("passes", range(4, 14))
+async def test_a_broker_closes_though_it_is_about_to_connect(stores: EmbeddedStores, passes: int) -> None:
+    """What connects may swallow one cancellation, in the moment in which its answer is there: all are tried out."""
+    async with asyncio.timeout(20):
+        async with RedisBroker(stores.redis_url):
+            for _ in range(passes):
+                await asyncio.sleep(0)
+                time.sleep(0.002)  # noqa: ASYNC251 - what Redis answers meanwhile is there in the next pass
