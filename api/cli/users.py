@@ -10,6 +10,7 @@ from api.cli.administration import administration
 from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
+from api.propagation import telling
 from api.services import message_tree
 from api.settings import Settings
 from models import migrations
@@ -25,7 +26,7 @@ from permissions.authn.passwords import Passwords, require_strong
 from permissions.authn.registration import NewUser, register
 from permissions.authn.witness import SignIn
 from permissions.builtin import ensure_super_admin
-from permissions.changes import SYSTEM, PermissionChanges
+from permissions.changes import SYSTEM, PermissionChanges, unseen
 from permissions.erasure import Eraser
 from permissions.store import PermissionStore
 
@@ -134,19 +135,20 @@ async def _create(settings: Settings, new: NewUser, roles: list[str]) -> User:
                 await ensure_super_admin(log.changed if log else None)
                 await require_known_roles(roles)
                 user = await register(passwords, new)
-                await _tell_and_assign(log, user, roles)
+                await _tell_and_assign(settings, log, user, roles)
                 return user
     finally:
         passwords.close()
 
 
-async def _tell_and_assign(log: AuditLog | None, user: User, roles: list[str]) -> None:
-    changes = PermissionChanges(PermissionStore())
+async def _tell_and_assign(settings: Settings, log: AuditLog | None, user: User, roles: list[str]) -> None:
     if log is not None:
-        changes = PermissionChanges(PermissionStore(), witness=log.changed)
         await log.write(SignIn.CREATED, HERE, Target("user", user.id))
-    for role in roles:
-        await changes.assign(RoleAssignment(user_id=user.id, role=role, granted_at=now()), SYSTEM)
+    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    async with telling(url) as announce:
+        changes = PermissionChanges(PermissionStore(), announce, log.changed if log else unseen)
+        for role in roles:
+            await changes.assign(RoleAssignment(user_id=user.id, role=role, granted_at=now()), SYSTEM)
 
 
 async def require_known_roles(roles: list[str]) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from api.propagation import CHANNEL
 from api.services import open_services
 from api.settings import Settings
 from models.embedded import EmbeddedStores
 from permissions.authn.errors import BadCredentialsError, PasswordChangeRequiredError, TokenRevokedError
 from permissions.authn.principal import Client
+from resolvers.live import Event, RedisBroker
 from tests.api.commands import SECRET, Parley
 from tests.permissions.audit.checked import stored
 
@@ -68,9 +70,14 @@ async def test_an_account_is_closed_opened_and_renewed_while_a_server_runs(parle
 
 
 async def test_what_commands_do_is_in_the_audit_log_and_what_they_refuse_is_a_line(parley: Parley) -> None:
-    parley("user", "create", "--email", ROOT, "--role", "super_admin", typed=PASSWORD)
-    made = parley("service", "create", "--name", "billing", "--role", "policy_decision_client")
-    renewed = parley("service", "renew", "--name", "billing")
+    async with RedisBroker(parley.variables["REDIS_URL"]) as broker, broker.subscribe(CHANNEL) as told_workers:
+        parley("user", "create", "--email", ROOT, "--role", "super_admin", typed=PASSWORD)
+        made = parley("service", "create", "--name", "billing", "--role", "policy_decision_client")
+        renewed = parley("service", "renew", "--name", "billing")
+        async with asyncio.timeout(20):
+            news = [await anext(told_workers) for _ in range(3)]
+    # 1 is the role itself, of a database that no server has seen.
+    assert [each.payload for each in news if isinstance(each, Event)] == [b"2", b"3", b"4"], "workers hear of each"
     for arguments, said in (
         (["user", "disable", "--email", ROOT], "nobody would be left"),
         (["user", "reset-password", "--email", "billing"], "is a service"),
