@@ -59,6 +59,11 @@ class ServedContext(Context):
         self.principal = self.token.principal if self.token else None
         self.access = await _judged(self.services, self.client, self.principal, self.token, refusal, self.at_least)
 
+    def require_still(self) -> None:
+        """Raise as `SessionGate.require` where what proved who asks was taken back since the request began."""
+        if self.token is not None:
+            self.services.authentication.authenticator.gate.require(self.token)
+
     def watch(self) -> None:
         """Hear at once of the end of what proved who asks; after a newer proof, of that one's."""
         if self.token is not None and self.cutoff is not None:

@@ -16,6 +16,7 @@ from typing import Final
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models.attachments.collecting import forget
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
@@ -136,6 +137,7 @@ class Eraser:
 
     async def _finish(self, erasure: Erasure, by: Changer) -> None:
         await self.tree.purge_due()
+        await forget(self.db, erasure.id)
         if await self.db.conversations.find_one({"owner_id": erasure.id}, {"_id": 1}):
             return
         report = await self.report(erasure.id)

@@ -4,8 +4,10 @@ Only `Authorization: Bearer` says who sends it. No other site's form or image ca
 another site needs the browser's leave, which is never given: so there is nothing to forge, with or without cookies.
 """
 
+from collections import Counter
 from typing import Final
 
+from beanie import PydanticObjectId
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -26,6 +28,8 @@ ENVELOPE: Final = 16 * 1024
 """Bytes of a body beside the file in it."""
 AT_ONCE: Final = 32
 """Uploads under way in a worker; each holds up to 600 KiB."""
+OF_ONE: Final = 4
+"""Of one user: a few slow ones of his must not keep out everybody else."""
 CLOSE: Final = {"Connection": "close"}
 
 
@@ -34,6 +38,7 @@ class Uploads:
 
     def __init__(self) -> None:
         self._under_way = 0
+        self._of: Counter[PydanticObjectId] = Counter()
 
     async def receive(self, request: Request) -> Response:
         """What came of it."""
@@ -52,7 +57,7 @@ class Uploads:
                 context.access.require_foreseen(Action.MESSAGE_APPEND)
             finally:
                 await context.settle()
-            return _shown(await _receive(request, context))
+            return await self._taken(request, context)
         except MultipartError as error:
             return refusal(400, str(error), Code.BAD_USER_INPUT)
         except BodyTooSlowError:
@@ -67,11 +72,23 @@ class Uploads:
         finally:
             self._under_way -= 1
 
+    async def _taken(self, request: Request, context: ServedContext) -> Response:
+        if context.principal is None:
+            raise UnauthenticatedError
+        owner_id = context.principal.user_id
+        if self._of[owner_id] >= OF_ONE:
+            return refusal(429, f"more than {OF_ONE} uploads at once", Code.RATE_LIMITED, {"Retry-After": "10"})
+        self._of[owner_id] += 1
+        try:
+            return _shown(await _receive(request, context, owner_id))
+        finally:
+            self._of[owner_id] -= 1
+            if not self._of[owner_id]:
+                del self._of[owner_id]
 
-async def _receive(request: Request, context: ServedContext) -> Attachment:
-    if context.principal is None:
-        raise UnauthenticatedError
-    attachments, owner_id = context.attachments, context.principal.user_id
+
+async def _receive(request: Request, context: ServedContext, owner_id: PydanticObjectId) -> Attachment:
+    attachments = context.attachments
     longest = attachments.limits.file_bytes + ENVELOPE
     body = OneFile(request.headers.get("content-type", ""))
     announced = _announced(request)
@@ -82,6 +99,7 @@ async def _receive(request: Request, context: ServedContext) -> Attachment:
             for data in body.feed(piece):
                 await upload.write(data)
         body.close()
+        context.require_still()
         return await attachments.finish(owner_id, upload, file_name(body.name))
 
 

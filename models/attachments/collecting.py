@@ -17,6 +17,14 @@ GRACE: Final = timedelta(minutes=2)
 """So old is a claim that whoever made it is done, or dead."""
 
 
+async def forget(db: AsyncDatabase[Record], owner_id: PydanticObjectId) -> None:
+    """Delete what a user has sent that is in no message."""
+    files = Files(db)
+    for record in await files.loose(owner_id):
+        if await files.doom(record):
+            await files.remove(record)
+
+
 @dataclass(slots=True)
 class Collected:
     """What there was to do."""

@@ -124,6 +124,10 @@ class Files:
         async for record in self._collection.find(query, batch_size=100):
             yield record
 
+    async def loose(self, owner_id: PydanticObjectId) -> list[Record]:
+        """Those of a user that are in no message."""
+        return await self._collection.find({"owner_id": owner_id, "state": {"$in": LOOSE}}).to_list()
+
     async def doom(self, record: Record) -> bool:
         """Give it up, unless somebody has claimed it, or finished it, meanwhile."""
         key = {name: record[name] for name in ("owner_id", "state", "claim", "_id")}

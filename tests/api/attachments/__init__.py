@@ -1,0 +1,1 @@
+"""`/attachments`, asked as clients, other sites and attackers do."""

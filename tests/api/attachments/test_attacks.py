@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from api.attachments.multipart import HEADER_BYTES
-from api.attachments.uploads import ENVELOPE
+from api.attachments.uploads import ENVELOPE, OF_ONE
 from models.attachments.chunks import CHUNK
 from models.attachments.store import AttachmentLimits
 from resolvers.ids import encode
@@ -227,6 +227,37 @@ async def test_who_has_too_much_waiting_must_attach_first(served: Served, alice:
     assert (await (await sender(served, "bob")).upload()).status_code == 201
     await alice.append(ids[0])
     assert (await alice.upload()).status_code == 201
+
+
+async def test_a_few_slow_uploads_of_one_user_keep_nobody_out(served: Served, alice: Sender) -> None:
+    begun, go = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow() -> Any:
+        yield form(PNG)[:100]
+        begun.release()
+        await go.wait()
+        yield form(PNG)[100:]
+
+    limit(served, file_bytes=CHUNK)
+    async with asyncio.TaskGroup() as tasks:
+        uploads = [tasks.create_task(alice.post(slow())) for _ in range(OF_ONE)]
+        for _ in uploads:
+            await begun.acquire()
+        assert (await alice.upload()).status_code == 429
+        assert (await (await sender(served, "bob")).upload()).status_code == 201
+        go.set()
+    assert {each.result().status_code for each in uploads} == {201}
+    assert (await alice.upload()).status_code == 201
+
+
+async def test_who_is_shut_out_meanwhile_has_uploaded_nothing(served: Served, alice: Sender) -> None:
+    async def body() -> Any:
+        yield form(PNG)[:100]
+        assert (await alice.caller.ask("mutation { logout { ended } }")).data
+        yield form(PNG)[100:]
+
+    assert (await alice.post(body())).status_code == 401
+    assert (await files(served), await chunks(served)) == ([], 0)
 
 
 async def test_settings_say_which_types_are_taken(served: Served, alice: Sender) -> None:

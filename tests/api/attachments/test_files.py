@@ -9,6 +9,10 @@ from api.collecting import collect
 from models.attachments.chunks import CHUNK
 from models.attachments.files import FileState
 from models.clock import now
+from permissions.administration import Administration
+from permissions.audit.events import Origin
+from permissions.changes import Changer
+from permissions.erasure import Eraser
 from tests.api.attachments.conftest import EDIT, PNG, Sender, chunks, files, form, sender, states, streamed
 from tests.database_calls import database_calls
 from tests.resolvers.chat.documents import start
@@ -133,6 +137,18 @@ async def test_files_go_with_what_an_erased_author_wrote(served: Served, alice: 
     assert (await alice.get(message["attachments"][0]["id"])).status_code == 404
     assert (await alice.get(own["attachments"][0]["id"])).status_code == 200
     assert len(await files(served)) == 1
+
+
+async def test_an_erased_account_leaves_no_file(served: Served, alice: Sender) -> None:
+    bob = await sender(served, "bob")
+    await bob.attached()
+    await bob.uploaded()
+    await alice.attached()
+    services, by = served.services, Changer(None, Origin())
+    office = Administration(services.changes, services.authentication.accounts.credentials, services.audit.write)
+    await Eraser(services.database.db, services.tree, office, grace=timedelta(0)).erase(served.people["bob"].id, by)
+    assert {each["owner_id"] for each in await files(served)} == {served.people["alice"].id}
+    assert await chunks(served) == 1
 
 
 async def test_what_no_message_has_is_collected(served: Served, alice: Sender) -> None:

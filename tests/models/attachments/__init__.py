@@ -1,0 +1,1 @@
+"""What files are taken for, and how they are called."""
