@@ -6,6 +6,8 @@ from typing import Any, Final, Self
 import strawberry
 
 from models.attachment import Attachment as StoredAttachment
+from permissions.actions import Action
+from permissions.resources import message_resource
 from resolvers.chat.reach import readable
 from resolvers.context import Context
 from resolvers.errors import BadInputError
@@ -50,6 +52,8 @@ async def readable_attachment(context: Context, id: str) -> StoredAttachment | N
     place = await context.attachments.place(file_id)
     conversation = await readable(context, place.conversation_id) if place else None
     if place is None or conversation is None:
+        return None
+    if not context.access.decide(Action.MESSAGE_READ, message_resource(conversation)):
         return None
     row = await context.loaders.rows.load((conversation.id, place.address))
     held = row.message.get("attachments", ()) if row else ()

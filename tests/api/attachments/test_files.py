@@ -21,6 +21,8 @@ from tests.served import Served
 PAGE = "query ($id: ID!) { conversation(id: $id) { messages { edges { node { id attachments { name url } } } } } }"
 DELETE = "mutation ($id: ID!, $mode: DeleteMode) { deleteMessage(input: {messageId: $id, mode: $mode}) { messageId } }"
 RESTORE = "mutation ($id: ID!) { restoreMessage(input: {messageId: $id}) { message { attachments { id } } } }"
+FORBID = """mutation { putPolicy(input: {name: "closed", effect: DENY, actions: ["message:read"]}) {
+  policy { name } } }"""
 CLOSE = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
 
 
@@ -177,6 +179,18 @@ async def test_words_after_the_end_of_a_body_mean_nothing(alice: Sender) -> None
     for pieces in ([form(PNG) + form(PNG)], [form(PNG), form(PNG)]):
         answer = await alice.post(streamed(*pieces))
         assert answer.json()["size"] == len(PNG)
+
+
+async def test_who_may_see_a_conversation_and_not_its_messages_gets_none_of_their_files(
+    served: Served, alice: Sender
+) -> None:
+    message = await alice.attached()
+    id_ = message["attachments"][0]["id"]
+    (await (await served.as_("root")).ask(FORBID)).data  # noqa: B018
+    assert (await alice.caller.ask("query ($id: ID!) { conversation(id: $id) { id } }", id=alice.chat)).data[
+        "conversation"
+    ]
+    assert (await alice.get(id_)).status_code == 404
 
 
 async def test_readers_get_the_files_of_what_is_shared_with_them_by_policy(served: Served, alice: Sender) -> None:
