@@ -32,8 +32,15 @@ from permissions.drafts import Draft, applied
 from permissions.engine.decision import Decision
 from permissions.engine.facts import Resource
 from permissions.engine.rules import Effect
-from permissions.errors import ContentionError, EscalationError, LastSuperAdminError, OutlastingError, UnknownError
-from permissions.escalation import Clause, clauses_of_everybody, clauses_of_role, roles_outlasting, uncovered
+from permissions.errors import (
+    ContentionError,
+    EscalationError,
+    LastSuperAdminError,
+    OutlastedError,
+    OutlastingError,
+    UnknownError,
+)
+from permissions.escalation import Clause, clauses_of_everybody, clauses_of_role, lasting, uncovered
 from permissions.lockout import anybody_left
 from permissions.proposals import Proposal
 from permissions.state import State, Stored
@@ -147,7 +154,7 @@ class PermissionChanges:
         return await self._make(proposals.set_disabled(user_id, disabled), by, reason)
 
     async def require_reach(self, user_id: PydanticObjectId, action: Action, by: Changer) -> None:
-        """Raise `EscalationError` unless `by` may do all that the account may.
+        """Raise `EscalationError` unless `by` may do all that the account may, and for as long.
 
         Who sets the password or the secret of an account can become it: `action` is what he is about to do.
         """
@@ -158,9 +165,14 @@ class PermissionChanges:
             raise UnknownError("user", str(user_id))
         ground = await self._store.ground()
         at = max(now(), ground.at)
-        own = await _own(ground.state, by.user_id, at)
-        if beyond := uncovered(own, await taken_over(ground.state, user)):
-            raise _escalation(by.user_id, action, Resource(action.resource_type, user_id), at, ground.revision, beyond)
+        resource = Resource(action.resource_type, user_id)
+        held = await RoleAssignment.find({"user_id": user.id, "ended_at": None}).to_list()
+        if beyond := uncovered(await _own(ground.state, by.user_id, at), taken_over(ground.state, user, held)):
+            raise _escalation(by.user_id, action, resource, at, ground.revision, beyond)
+        if beyond := await _outlasted(ground.state, user, held, by.user_id, at):
+            raise OutlastedError(
+                _escalation(by.user_id, action, resource, at, ground.revision, beyond).decision, beyond
+            )
 
     async def _make(self, propose: Proposal, by: Changer, reason: str | None, tests: Sequence[PolicyCase] = ()) -> int:
         check_reason(reason)
@@ -203,25 +215,34 @@ async def _check_escalation(
     resource = Resource(ACTION[first.kind].resource_type, first.key)
     if beyond := uncovered(own, changed):
         raise _escalation(user_id, ACTION[first.kind], resource, at, ground.revision, beyond)
-    if beyond := await _outlasting(ground.state, drafts, own, user_id, at):
+    if beyond := await _outlasting(ground.state, drafts, user_id, at):
         raise OutlastingError(
             _escalation(user_id, ACTION[first.kind], resource, at, ground.revision, beyond).decision, beyond
         )
 
 
-async def _outlasting(
-    state: State, drafts: Iterable[Draft], own: set[Clause], user_id: PydanticObjectId, at: datetime
-) -> list[str]:
+async def _outlasting(state: State, drafts: Iterable[Draft], user_id: PydanticObjectId, at: datetime) -> list[str]:
     """The patterns that somebody would hold when the changer does not any more."""
     given = [found for found in map(_given, drafts) if found is not None]
     subject = await subjects.load(user_id) if given else None
-    denies = {each for each in own if each.denies}
     for each in given:
-        roles = roles_outlasting(subject, each, at) if subject else set()
-        lasting = {clause for role in roles for clause in clauses_of_role(state, role)} | clauses_of_everybody(state)
-        if beyond := uncovered(lasting | denies, clauses_of_role(state, each.role)):
+        if beyond := uncovered(lasting(state, subject, each, at), clauses_of_role(state, each.role)):
             return beyond
     return []
+
+
+async def _outlasted(
+    state: State, user: User, held: Iterable[RoleAssignment], user_id: PydanticObjectId, at: datetime
+) -> list[str]:
+    """The patterns that the account may do for longer than who is about to get into it."""
+    subject = await subjects.load(user_id)
+    for each in held:
+        over = each.valid_until is not None and each.valid_until <= at
+        if not over and (beyond := uncovered(lasting(state, subject, each, at), taken_over(state, user, [each]))):
+            return beyond
+    # What everybody may who has such attributes has no end.
+    for_good = RoleAssignment.model_construct(valid_until=None, window=None)
+    return uncovered(lasting(state, subject, for_good, at), taken_over(state, user, []))
 
 
 def _given(draft: Draft) -> RoleAssignment | None:

@@ -1,6 +1,6 @@
 """What a change touches: the rules that it adds for somebody, or takes away from him."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -70,12 +70,11 @@ async def _of_user(after: State, draft: Draft) -> set[Clause]:
     return {replace(clause, condition=UNLIKE_ANY) for clause in looking}
 
 
-async def taken_over(state: State, user: User) -> set[Clause]:
-    """By what somebody may do things who gets into an account, besides what everybody may do with his own.
+def taken_over(state: State, user: User, held: Iterable[RoleAssignment]) -> set[Clause]:
+    """By what somebody may do things who gets into an account with these roles, besides what everybody may with his own.
 
     What looks at the account's attributes is only covered by an allow without any condition.
     """
-    held = await RoleAssignment.find({"user_id": user.id, "ended_at": None}).to_list()
     roles = {clause for each in held for clause in clauses_of_role(state, each.role)}
     looking = {each for each in roles | clauses_of_everybody(state) if reads(each, user.attributes)}
     clauses = (roles - looking) | {replace(clause, condition=UNLIKE_ANY) for clause in looking}

@@ -3,7 +3,8 @@
 PermissionsError
 ├── DeniedError              the engine said no; the decision says why
 │   └── EscalationError      a change that would give, or take, what the changer may not do himself
-│       └── OutlastingError      what he may do himself, but not for as long
+│       ├── OutlastingError      what he may do himself, but not for as long
+│       └── OutlastedError       an account that may do it for longer than he, into which he would get
 ├── NotFreshError            the rules that were asked for have not arrived
 ├── BusyError                too many long questions are being asked
 ├── EffortError              one request asks too much
@@ -56,6 +57,14 @@ class OutlastingError(EscalationError):
     def __str__(self) -> str:
         shown = ", ".join(f"`{pattern}`" for pattern in self.beyond[:5])
         return f"gives for longer, or at other hours, than you may do it yourself: {shown}; give it until your own ends"
+
+
+class OutlastedError(EscalationError):
+    """Whose account it is may do that when he may not any more: with it he would go on."""
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"`{pattern}`" for pattern in self.beyond[:5])
+        return f"its owner may do for longer, or at other hours, than you: {shown}"
 
 
 class NotFreshError(PermissionsError):

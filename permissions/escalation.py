@@ -3,7 +3,7 @@
 Rules are compared, not decided: a clause is covered by an allow that speaks of as much at least, without a condition or
 with the same one, and not at all where a deny speaks of any part of it. So some changes are refused that would do no
 harm, and none is let through because a condition happens to hold. Who holds a role for a time gives it for that time at
-most. Changes of rules have no end, so there the moment counts, and the log tells who made them.
+most, and takes over no account that has it for longer. Changes of rules have no end, so there the moment counts, and the log tells who made them.
 """
 
 import re
@@ -92,6 +92,14 @@ def clauses_of_everybody(state: State) -> set[Clause]:
 def roles_outlasting(subject: Subject, given: RoleAssignment, at: datetime) -> set[str]:
     """The roles that `subject` holds at that moment, and will hold for as long as what he gives."""
     return {each.role for each in subject.assignments if each.holds(at) and _outlasts(each, given)}
+
+
+def lasting(state: State, subject: Subject | None, given: RoleAssignment, at: datetime) -> set[Clause]:
+    """What `subject` may do at that moment, and for as long as `given` holds; with all that denies him anything now."""
+    now = {clause for role in subject.roles_at(at) for clause in clauses_of_role(state, role)} if subject else set()
+    then = roles_outlasting(subject, given, at) if subject else set()
+    kept = {clause for role in then for clause in clauses_of_role(state, role)}
+    return kept | {clause for clause in now if clause.denies} | clauses_of_everybody(state)
 
 
 def _outlasts(own: Assignment, given: RoleAssignment) -> bool:

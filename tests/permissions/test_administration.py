@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from models.clock import now
 from models.database import Database
-from models.role import RoleAssignment
+from models.policy import Policy
+from models.role import GrantEffect, RoleAssignment
 from models.user import User
 from permissions.administration import Administration
 from permissions.audit.events import Origin
@@ -31,7 +32,7 @@ from permissions.authn.principal import Client
 from permissions.authn.services import ServiceAccounts
 from permissions.builtin import ensure_demo_roles, ensure_policies
 from permissions.changes import SYSTEM, Changer, PermissionChanges
-from permissions.errors import EscalationError, InvalidChangeError, LastSuperAdminError, UnknownError
+from permissions.errors import EscalationError, InvalidChangeError, LastSuperAdminError, OutlastedError, UnknownError
 from permissions.store import PermissionStore
 from tests.permissions.audit.checked import stored
 from tests.permissions.authn.conftest import CHEAP, PASSWORD, SECRET, new_worker
@@ -134,6 +135,48 @@ async def test_the_last_super_admin_can_not_be_disabled(office: Office) -> None:
     for who in (office.by("root"), SYSTEM):
         with pytest.raises(LastSuperAdminError):
             await office.does.disable(office.people["root"].id, who)
+
+
+async def lender(office: Office, until: datetime) -> Changer:
+    """Looks after the others until then, and is an analyst for good."""
+    stand_in = await person("standin", {"region": "EMEA"})
+    await RoleAssignment.insert_many([given(stand_in, "admin", valid_until=until), given(stand_in, "analyst")])
+    return by(stand_in)
+
+
+async def test_who_has_a_right_for_a_time_gets_it_for_no_longer_by_a_reset(office: Office) -> None:
+    """Of his own accord he may go on after Friday as an analyst, and as nobody else."""
+    friday = now() + timedelta(days=2)
+    stand_in = await lender(office, friday)
+    await office.does.reset_password(office.people["alice"].id, stand_in)
+    with pytest.raises(OutlastedError, match="for longer, or at other hours, than you: `conversation:read`"):
+        await office.does.reset_password(office.people["sara"].id, stand_in)
+    kept = await User.find_one({"_id": office.people["sara"].id})
+    assert kept is not None
+    assert not kept.must_change_password
+
+
+@pytest.mark.parametrize(("hours", "allowed"), [(-1, True), (0, True), (1, False)])
+async def test_an_account_whose_roles_end_no_later_is_reset(office: Office, hours: int, allowed: bool) -> None:
+    friday = now() + timedelta(days=2)
+    stand_in, helper = await lender(office, friday), await person("helper", {})
+    await RoleAssignment.insert_many([given(helper, "data_scientist", valid_until=friday + timedelta(hours=hours))])
+    if allowed:
+        await office.does.reset_password(helper.id, stand_in)
+    else:
+        with pytest.raises(OutlastedError):
+            await office.does.reset_password(helper.id, stand_in)
+
+
+async def test_what_an_account_may_by_its_attributes_has_no_end(office: Office) -> None:
+    """No role, but a policy for everybody whose clearance is high: a stand-in would have it after Friday."""
+    stand_in = await lender(office, now() + timedelta(days=2))
+    cleared = Policy(id="cleared", effect=GrantEffect.ALLOW, actions=["report:read"], when="user.clearance >= 9")
+    await office.changes.put_policy(cleared, SYSTEM)
+    chief = await person("chief", {"clearance": 9})
+    with pytest.raises(OutlastedError, match="report:read"):
+        await office.does.reset_password(chief.id, stand_in)
+    await office.does.reset_password(chief.id, office.by("admin"))
 
 
 async def test_with_a_stolen_token_nobody_resets_the_password_of_its_account(office: Office) -> None:
