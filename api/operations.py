@@ -1,6 +1,7 @@
 """Each operation has a context of its own, also on a socket, where it would be judged by rights of long ago."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
@@ -24,4 +25,7 @@ class OwnContext(SchemaExtension):
         context = self.execution_context.context
         if self.execution_context.operation_type is OperationType.SUBSCRIPTION and not getattr(context, "socket", True):
             raise BadInputError("query", "is a subscription, which needs a WebSocket")
-        yield
+        cutoff = getattr(context, "cutoff", None)
+        changes = self.execution_context.operation_type is OperationType.MUTATION
+        with cutoff.done() if changes and cutoff is not None else nullcontext():
+            yield

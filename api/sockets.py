@@ -24,6 +24,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
         self._cutoff: Final = self.context.cutoff or Cutoff()
+        self._closing = False
 
     async def handle(self) -> None:
         guard = asyncio.create_task(self._guard(), name="socket cutoff")
@@ -39,8 +40,21 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if self._cutoff.cut is None:
             await super().handle_message(message)
 
+    async def cleanup_operation(self, operation_id: str) -> None:
+        """Break it off, unless it changes something: that is done to its end, and the socket waits for it."""
+        operation = self.operations.get(operation_id)
+        if operation is None or operation.task not in self._cutoff.doing:
+            await super().cleanup_operation(operation_id)
+
+    async def shutdown(self) -> None:
+        """The client is gone."""
+        self._closing = True
+        await super().shutdown()
+
     async def send_message(self, message: Message) -> None:
         """Nothing goes out any more once it is cut off, but why."""
+        if self._closing:
+            return
         if self._cutoff.cut is None or self._tells(message):
             await super().send_message(message)
 

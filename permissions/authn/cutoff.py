@@ -26,6 +26,8 @@ class Cutoff:
         self.cut: Cut | None = None
         self.telling: Final = set[asyncio.Task[object]]()
         """Tasks that tell their client why; the socket waits for them."""
+        self.doing: Final = set[asyncio.Task[object]]()
+        """Tasks that change something: they come to their end, whatever becomes of the socket."""
         self._event: Final = asyncio.Event()
         self._held = ExitStack()
 
@@ -53,14 +55,18 @@ class Cutoff:
     @contextmanager
     def told(self) -> Iterator[None]:
         """Within the block the running task tells its client why, and is waited for."""
-        task = asyncio.current_task()
-        if task is not None:
-            self.telling.add(task)
-        try:
+        with _among(self.telling):
             yield
-        finally:
-            if task is not None:
-                self.telling.discard(task)
+
+    @contextmanager
+    def done(self) -> Iterator[None]:
+        """Within the block the running task changes something. Half of it is not for a client to choose.
+
+        Who broke off before a guess was found wrong would not have it counted; before the audit log is written,
+        would not stand in it; and the end of a session over its own socket would break off its being told.
+        """
+        with _among(self.doing):
+            yield
 
     def _revoked(self, rule: Rule) -> None:
         self.end(Cut(rule.reason))
@@ -70,3 +76,15 @@ class Cutoff:
         if self.cut is None:
             self.cut = cut
             self._event.set()
+
+
+@contextmanager
+def _among(tasks: set[asyncio.Task[object]]) -> Iterator[None]:
+    task = asyncio.current_task()
+    if task is not None:
+        tasks.add(task)
+    try:
+        yield
+    finally:
+        if task is not None:
+            tasks.discard(task)
