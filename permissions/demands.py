@@ -71,7 +71,7 @@ async def _of_user(after: State, draft: Draft) -> set[Clause]:
 
 
 def taken_over(state: State, user: User, held: Iterable[RoleAssignment]) -> set[Clause]:
-    """By what somebody may do things who gets into an account with these roles, besides what everybody may with his own.
+    """By what somebody may do things who gets into an account of these roles, besides what all may with their own.
 
     What looks at the account's attributes is only covered by an allow without any condition.
     """

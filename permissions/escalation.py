@@ -3,7 +3,8 @@
 Rules are compared, not decided: a clause is covered by an allow that speaks of as much at least, without a condition or
 with the same one, and not at all where a deny speaks of any part of it. So some changes are refused that would do no
 harm, and none is let through because a condition happens to hold. Who holds a role for a time gives it for that time at
-most, and takes over no account that has it for longer. Changes of rules have no end, so there the moment counts, and the log tells who made them.
+most, and resets no password of an account that has it for longer. Changes of rules have no end, so there the moment
+counts, and the log tells who made them.
 """
 
 import re
