@@ -2,9 +2,12 @@
 
 import strawberry
 
+from permissions.audit.events import Origin, Target
 from permissions.authn.accounts import Signed
 from permissions.authn.errors import TokenReusedError
 from permissions.authn.principal import Principal
+from permissions.authn.sessions import LOGGED_OUT
+from permissions.resources import SESSION
 from resolvers.account.session_events import announce_ended, announce_opened
 from resolvers.account.types import AuthPayload, LoginInput, LogoutPayload, RefreshSessionInput
 from resolvers.context import Browser, Context, Info
@@ -50,7 +53,9 @@ class Mutation:
             context.browser.forget()
         ended = await context.accounts.logout(principal) if principal else False
         if principal and ended:
-            await announce_ended(context.broker, principal.user_id, [principal.session_id], "logged_out")
+            origin, target = Origin.of(principal, context.client), Target(SESSION, principal.session_id)
+            await context.audit.write("session.ended", origin, target, reason=LOGGED_OUT)
+            await announce_ended(context.broker, principal.user_id, [principal.session_id], LOGGED_OUT)
         return LogoutPayload(ended=ended)
 
 

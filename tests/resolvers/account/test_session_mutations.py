@@ -61,6 +61,15 @@ async def test_an_admin_ends_anybodys_and_it_is_written_down(served: Served, dat
     assert (record.by, record.reason, record.resource_type) == (str(admin.user.id), "ended_by_admin", "session")
 
 
+async def test_a_logout_is_written_down_like_any_other_end(served: Served, database: Database) -> None:
+    alice = await served.as_("alice")
+    for ended in (True, False):
+        assert (await alice.ask("mutation { logout { ended } }")).body.get("data", {}).get("logout") == {"ended": ended}
+    assert alice.user is not None
+    [record] = [each for each in await stored(database) if each.kind == "session.ended"]
+    assert (record.by, record.reason, record.resource_type) == (str(alice.user.id), "logged_out", "session")
+
+
 async def test_an_admin_ends_all_of_somebodys_sessions(served: Served, database: Database) -> None:
     devices, admin = [await served.as_("alice") for _ in range(3)], await served.as_("admin")
     answer = await admin.ask(END_ALL, id=gid(devices[0]))
