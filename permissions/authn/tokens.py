@@ -23,7 +23,8 @@ CLOCK_SKEW_SECONDS: Final = 5
 """How far another machine's clock may be ahead of ours. An expiry gets no such grace."""
 
 MAX_LIFETIME_SECONDS: Final = 3600
-"""The longest life that settings allow. A worker with a shorter one accepts what others issued, for so long."""
+"""The longest life that settings allow; what claims more is refused. A worker whose own setting is shorter takes
+others' tokens for no longer than it would have given them: the rules that it makes live no longer either."""
 DEVICE_CHARACTERS: Final = 200
 MAX_ADDRESS_CHARACTERS: Final = 100
 
