@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -68,7 +67,8 @@ class RefreshCookie:
         origin = self._headers.get("origin")
         if origin is None or origin == self._public_url:
             return True
-        return origin != "null" and urlsplit(origin).netloc == self._headers.get("host")
+        host = self._headers.get("host")
+        return bool(host) and origin in (f"http://{host}", f"https://{host}")
 
 
 def _secure(request: Request, public_url: str | None) -> bool:

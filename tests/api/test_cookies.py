@@ -32,6 +32,7 @@ FOREIGN: Final[list[dict[str, str]]] = [
     {**OWN, "Origin": "null"},
     {**OWN, "Origin": ""},
     {**OWN, "Origin": "http://parley.test@evil.example"},
+    {**OWN, "Origin": "http://[parley.test"},
     {**OWN, "Sec-Fetch-Site": "cross-site"},
     {**OWN, "Sec-Fetch-Site": "same-site"},
     {**OWN, "Sec-Fetch-Site": "none"},
