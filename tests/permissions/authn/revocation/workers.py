@@ -30,10 +30,16 @@ class Worker:
     gate: SessionGate
 
 
-def new_worker(redis: Redis, *, stale_seconds: float = 5.0, when_stale: WhenStale = WhenStale.FAIL_CLOSED) -> Worker:
+def new_worker(
+    redis: Redis,
+    *,
+    stale_seconds: float = 5.0,
+    when_stale: WhenStale = WhenStale.FAIL_CLOSED,
+    clock: Callable[[], float] = time.monotonic,
+) -> Worker:
     """It hears of nothing yet."""
     ledger = Ledger(redis)
-    mirror = Mirror(ledger)
+    mirror = Mirror(ledger, clock)
     gate = SessionGate(mirror, stale_seconds=stale_seconds, when_stale=when_stale)
     return Worker(mirror, Revocations(ledger, LIVES, mirror), gate)
 
