@@ -5,7 +5,9 @@ from typing import Final
 
 import strawberry
 
+from permissions.actions import Action
 from permissions.guards import SignedIn
+from permissions.resources import message_resource
 from resolvers.account.reach import readable_user
 from resolvers.account.types import User
 from resolvers.chat.conversation import Conversation
@@ -33,7 +35,9 @@ async def _branch(info: Info, id: str) -> Branch | None:
 async def _message(info: Info, id: str) -> Message | None:
     conversation_id, address = message_address(id)
     stored = await readable(info.context, conversation_id)
-    return await load_message(info, stored, address) if stored else None
+    if stored is None or not info.context.access.decide(Action.MESSAGE_READ, message_resource(stored)):
+        return None
+    return await load_message(info, stored, address)
 
 
 async def _user(info: Info, id: str) -> User | None:

@@ -11,7 +11,7 @@ from models.tree import Address
 from permissions.actions import Action
 from permissions.audit.events import Target
 from permissions.guards import SignedIn, may
-from permissions.resources import CONVERSATION, MESSAGE
+from permissions.resources import CONVERSATION, MESSAGE, message_resource
 from resolvers.chat.conversation import Conversation
 from resolvers.chat.events import announce_change, announce_deletion, announce_restoration
 from resolvers.chat.mutations import ConversationPayload, MessagePayload, again, caller
@@ -138,6 +138,7 @@ class Mutation:
         context = info.context
         conversation_id, address = message_address(input.message_id, "messageId")
         conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
+        context.access.require(Action.MESSAGE_READ, message_resource(conversation))  # the answer shows it
         await context.tree.restore(conversation, address)
         await _recorded(context, "message.restored", conversation, address)
         await announce_restoration(context.broker, conversation.id, address)

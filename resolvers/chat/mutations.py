@@ -15,7 +15,7 @@ from resolvers.chat.attaching import attaching
 from resolvers.chat.conversation import Conversation, chosen_branch
 from resolvers.chat.events import announce_change, announce_message
 from resolvers.chat.reach import named, reached
-from resolvers.chat.tree import Message, load_branch, load_message
+from resolvers.chat.tree import Message, load_branch, written_message
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError, NotFoundError
 from resolvers.ids import branch_name, message_address
@@ -154,7 +154,7 @@ async def _told(info: Info, conversation: StoredConversation, appended: Appended
     context = info.context
     await announce_message(context.broker, conversation.id, appended.address, again=not appended.fresh)
     current = await again(context, conversation.id)
-    message = await load_message(info, current, appended.address)
+    message = await written_message(info, current, appended.address)
     if message is None:
         raise NotFoundError("Message")
     return MessagePayload(message=message)

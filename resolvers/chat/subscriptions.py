@@ -9,8 +9,9 @@ from beanie import PydanticObjectId
 from models.conversation import Conversation as StoredConversation
 from models.tree import Address
 from permissions.actions import Action
+from permissions.engine.decision import Decision
 from permissions.guards import SignedIn
-from permissions.resources import conversation_resource
+from permissions.resources import conversation_resource, message_resource
 from resolvers.chat.conversation import Conversation
 from resolvers.chat.events import (
     AccessRevoked,
@@ -22,10 +23,9 @@ from resolvers.chat.events import (
     ResyncRequired,
     channel,
 )
-from resolvers.chat.reach import readable
+from resolvers.chat.reach import reached
 from resolvers.chat.tree import load_message
-from resolvers.context import Info
-from resolvers.errors import NotFoundError
+from resolvers.context import Context, Info
 from resolvers.ids import message_id, object_id
 from resolvers.live import Event, Resync
 
@@ -42,8 +42,7 @@ class Subscription:
         self, info: Info, conversation_id: strawberry.ID, after: str | None = None
     ) -> AsyncGenerator[ConversationEvent, None]:
         stored_id = object_id(conversation_id, "Conversation", "conversationId")
-        if await readable(info.context, stored_id) is None:
-            raise NotFoundError("Conversation")
+        await reached(info.context, stored_id, Action.MESSAGE_READ)
         async with info.context.broker.subscribe(channel(stored_id), after) as news:
             async for item in news:
                 event = await _told(info, stored_id, item)
@@ -58,7 +57,7 @@ async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Res
     stored = await info.context.loaders.conversations.load(conversation_id)
     if stored is None or stored.deleted:
         return AccessRevoked(cursor=item.cursor, reason="the conversation is gone", decision_id=None)
-    decision = info.context.access.decide(Action.CONVERSATION_READ, conversation_resource(stored))
+    decision = _may_follow(info.context, stored)
     if not decision:
         return AccessRevoked(
             cursor=item.cursor,
@@ -68,6 +67,12 @@ async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Res
     if isinstance(item, Resync):
         return ResyncRequired(cursor=item.cursor, reason=item.reason)
     return await _read(info, stored, item)
+
+
+def _may_follow(context: Context, stored: StoredConversation) -> Decision:
+    """The decision that refuses the caller, if one does: news of a conversation is news of its messages."""
+    read = context.access.decide(Action.CONVERSATION_READ, conversation_resource(stored))
+    return context.access.decide(Action.MESSAGE_READ, message_resource(stored)) if read else read
 
 
 async def _read(info: Info, stored: StoredConversation, item: Event) -> ConversationEvent:

@@ -112,6 +112,7 @@ class Message(Node):
             raise BadInputError("first", f"must be 1 to {MAX_PAGE}")
         if self.sibling_count == 1:
             return [self]
+        info.context.access.require(Action.MESSAGE_READ, self.permission_resource())
         place = Place(self.conversation.id, self.row.parent, self.depth, first, self.row.gone)
         addresses = await info.context.loaders.siblings.load(place)
         rows = await info.context.loaders.rows.load_many([(self.conversation.id, each) for each in addresses])
@@ -129,7 +130,16 @@ class Message(Node):
 
 
 async def load_message(info: Info, conversation: StoredConversation, address: Address) -> Message | None:
-    """The message at `address`, for a caller who may read the conversation."""
+    """The message at `address`, for a caller who may read the conversation.
+
+    Raises `DeniedError` where he may not read its messages.
+    """
+    info.context.access.require(Action.MESSAGE_READ, message_resource(conversation))
+    return await written_message(info, conversation, address)
+
+
+async def written_message(info: Info, conversation: StoredConversation, address: Address) -> Message | None:
+    """The message at `address`, for the caller who wrote it just now: he knows what it says."""
     row = await info.context.loaders.rows.load((conversation.id, address))
     return Message.of(conversation, row) if row else None
 

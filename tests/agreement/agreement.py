@@ -125,7 +125,7 @@ class Agreement:
         told, codes = await asker.delivered(about.id, self.stock.cursors[about.id])
         reads = _may(asker.world, asker.subject, "conversation:read", conversation_resource(about))
         sees = _may(asker.world, asker.subject, "message:read_metadata", message_resource(about))
-        if not reads:
+        if not (reads and _may(asker.world, asker.subject, "message:read", message_resource(about))):
             assert (told, codes) == ({"__typename": "AccessRevoked"}, [])
         else:
             metadata = {"llmModel": "m"} if sees else None

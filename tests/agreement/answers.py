@@ -10,6 +10,7 @@ from beanie import PydanticObjectId
 from api.schema import Schema
 from permissions.access import Access
 from permissions.authn.principal import Client, Principal, new_id
+from permissions.authn.tokens import AccessToken
 from permissions.engine.facts import Subject
 from permissions.engine.rulebook import Policy
 from permissions.engine.rules import Effect
@@ -110,7 +111,7 @@ class Asker:
         names = {each.name for each in fields(Context) if each.init and each.name not in given}
         return Unlogged(**given, **{name: getattr(services, name) for name in names if hasattr(services, name)})
 
-    async def _judge(self, _: Principal | None) -> Access:
+    async def _judge(self, _: Principal | None, __: AccessToken | None) -> Access:
         return self.beginning.pop() if self.beginning else self._access()
 
     def _access(self) -> Access:

@@ -99,3 +99,41 @@ async def test_viewer_permissions_are_what_the_viewer_may_do(served: Served) -> 
     owned = (await alice.ask(document, id=conversation)).data["conversation"]["viewerPermissions"]
     assert {"conversation:delete", "message:append"} < set(owned)
     assert "conversation:create" not in owned
+
+
+FORBID = """
+mutation { putPolicy(input: {name: "closed", effect: DENY, actions: ["message:read"]}) { policy { name } } }"""
+WORDS = "content"
+WAYS = {
+    "a tip": f"conversation(id: $home) {{ chosenBranch {{ tip {{ {WORDS} }} }} }}",
+    "a fork": f"conversation(id: $home) {{ branches {{ edges {{ node {{ forkedFrom {{ {WORDS} }} }} }} }} }}",
+    "a page": f"conversation(id: $home) {{ messages {{ edges {{ node {{ {WORDS} }} }} }} }}",
+    "a node": f"node(id: $message) {{ ... on Message {{ {WORDS} siblings {{ {WORDS} }} parent {{ {WORDS} }} }} }}",
+    "nodes": f"nodes(ids: [$message]) {{ ... on Message {{ {WORDS} }} }}",
+    "a branch": f"node(id: $branch) {{ ... on Branch {{ tip {{ {WORDS} }} author {{ id }} }} }}",
+    "a search": f'searchMessages(query: "m0") {{ edges {{ snippet node {{ {WORDS} }} }} }}',
+}
+
+
+async def test_who_may_not_read_messages_reads_them_in_no_way(served: Served) -> None:
+    alice, root = await served.as_("alice"), await served.as_("root")
+    conversation, messages = await chat(alice, 2)
+    fork = await append(alice, conversation, "secret", parentId=messages[0]["id"])
+    while await served.indexer.take():
+        pass
+    variables = {"home": conversation, "message": fork["id"], "branch": fork["branch"]["id"]}
+
+    async def read(way: str) -> str:
+        used = {name: value for name, value in variables.items() if f"${name}" in WAYS[way]}
+        declared = ", ".join(f"${name}: ID!" for name in used)
+        document = f"query ({declared}) {{ {WAYS[way]} }}" if used else f"{{ {WAYS[way]} }}"
+        answer = await alice.ask(document, **used)
+        return str(answer.body)
+
+    for way in WAYS:
+        told = await read(way)
+        assert "m0" in told or "secret" in told, (way, told)
+    assert (await root.ask(FORBID)).data
+    for way in WAYS:
+        told = await read(way)
+        assert not any(word in told for word in ("m0", "m1", "secret")), (way, told)
