@@ -1,5 +1,6 @@
 """Programs of Node for tests, where Node is."""
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,9 +19,11 @@ def packages(config: pytest.Config, manifest: Path) -> Path:
     npm = program("npm")
     assert config.cache
     folder = config.cache.mkdir(manifest.parent.name)
-    shutil.copy(manifest, folder)
     command = [npm, "install", "--prefer-offline", "--no-package-lock", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        shutil.copy(manifest, folder)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         pytest.skip(f"npm could not install what {manifest} names: {done.stderr.strip()[-300:]}")
     return folder
