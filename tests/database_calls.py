@@ -2,25 +2,45 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from pymongo import monitoring
+from pymongo.monitoring import CommandStartedEvent
 
 from tests.models.commands import Commands
 
-_COMMANDS: Final = Commands()
+_INSIDE: Final[ContextVar[bool]] = ContextVar("inside", default=False)
+
+
+class _Calls(Commands):
+    """`own`: without those of tasks that were begun outside of the block."""
+
+    own = False
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if _INSIDE.get() or not self.own:
+            super().started(event)
+
+
+_COMMANDS: Final = _Calls()
 _COMMANDS.on = False
 monitoring.register(_COMMANDS)  # for every client that is made from now on
 
 
 @contextmanager
-def database_calls() -> Iterator[list[tuple[str, str]]]:
-    """(command, collection) of what is sent inside the block, filled when it ends."""
+def database_calls(*, own: bool = False) -> Iterator[list[tuple[str, str]]]:
+    """(command, collection) of what is sent inside the block, filled when it ends.
+
+    `own`: only of what is done there, and by tasks that begin there: nothing that a worker does beside requests.
+    """
     calls: list[tuple[str, str]] = []
-    _COMMANDS.on = True
+    _COMMANDS.on, _COMMANDS.own = True, own
+    token = _INSIDE.set(True)
     try:
         with _COMMANDS.during() as sent:
             yield calls
     finally:
+        _INSIDE.reset(token)
         _COMMANDS.on = False
     calls += [(command.name, command.collection) for command in sent]
