@@ -18,7 +18,7 @@ from api.schema import build_schema
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
 from resolvers.ids import permissions_token
-from tests.api.clients import Person
+from tests.api.clients import PATIENCE_SECONDS, Person
 from tests.api.commands import SECRET, Parley
 from tests.permissions.people import role
 from tests.served import Served
@@ -44,7 +44,7 @@ class Socket:
         sent = {"type": "subscribe", "id": str(self._asked), "payload": {"query": query, "variables": variables}}
         self._connection.send(json.dumps(sent))
         while True:
-            message = json.loads(self._connection.recv(timeout=20))
+            message = json.loads(self._connection.recv(timeout=PATIENCE_SECONDS))
             if message["type"] in {"next", "error"}:
                 return message["payload"]
 
@@ -73,7 +73,7 @@ def socket_of(person: Person, **headers: str) -> Iterator[Socket]:
         additional_headers=headers,
     ) as connection:
         connection.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {person.token}"}}))
-        assert json.loads(connection.recv(timeout=20))["type"] == "connection_ack"
+        assert json.loads(connection.recv(timeout=PATIENCE_SECONDS))["type"] == "connection_ack"
         yield Socket(connection)
 
 
@@ -115,7 +115,7 @@ def test_a_query_that_fans_out_leaves_the_database_to_the_others(ann: Person) ->
         ann.ask(fork, i=sent)
     answered = ann.ask(FAN_OUT, id=conversation)["conversation"]["messages"]["edges"]
     assert len(answered[1]["node"]["siblings"]) == 100
-    assert httpx.get(f"{ann.url}/readyz", timeout=15, verify=False).status_code == 200
+    assert httpx.get(f"{ann.url}/readyz", timeout=PATIENCE_SECONDS, verify=False).status_code == 200
 
 
 def test_a_handshake_asks_for_rules_as_fresh_as_its_token(ann: Person) -> None:
