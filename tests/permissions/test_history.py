@@ -15,6 +15,7 @@ from models.user import User
 from permissions import history
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.engine.facts import Env, Resource
+from permissions.errors import AlreadyHeldError
 from permissions.store import LONG_AGO, PermissionStore
 from tests.permissions.people import ALLOW, DENY, give, given, person, role
 
@@ -93,6 +94,10 @@ class Player:
             return
         user, name = self.random.choice(sorted(self.users)), self.random.choice(sorted(self.model.roles))
         made = given(self.users[user], name)
+        if name in self.model.held.get(user, ()):
+            with pytest.raises(AlreadyHeldError):
+                await self.changes.assign(made, SYSTEM)
+            return
         await self.changes.assign(made, SYSTEM)
         self.assigned[made.id] = (user, name)
         self.model.held.setdefault(user, []).append(name)
