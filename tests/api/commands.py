@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.processes import children, gone, until
+from tests.processes import children, gone, kill_9, until
 
 COMMAND = [sys.executable, "-P", "-m", "api"]
 SECRET = "a secret of the tests, 32 characters and more"
@@ -111,4 +111,8 @@ class Parley:
             started = server.started()
             process.kill()
             process.wait()
+            # By themselves the workers would end, too (`test_serve` shows it), after 12 s of looking for the stores.
+            for pid in started:
+                with suppress(ProcessLookupError):
+                    kill_9(pid)
             assert gone(started)
