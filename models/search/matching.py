@@ -2,9 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
-from models.search.analysis import Forms, Unit, forms, spoken, units
+from models.search.analysis import Forms, Unit, form, forms, spoken, units
 from models.search.query import Clause, Query
+
+CONSIDERED: Final = 1_000
+"""Places of a clause: a long message may have a hundred thousand, of which nobody is shown more than a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +21,13 @@ class Mark:
 
 
 def marks(query: Query, text: str) -> list[Mark] | None:
-    """Where the wanted clauses stand in `text`, in order; None where it doesn't match."""
+    """Where the wanted clauses stand in `text`, in order, the first of each; None where it doesn't match."""
     held = _Text(text)
     if any(True for clause in query.unwanted for _ in held.places(clause)):
         return None
     found: list[Mark] = []
     for clause in query.wanted:
-        places = list(held.places(clause))
+        places = list(islice(held.places(clause), CONSIDERED))
         if not places:
             return None
         found += places
@@ -34,8 +39,10 @@ class _Text:
 
     def __init__(self, text: str) -> None:
         self._units = list(units(text))
-        said = [_forms(unit) for unit in self._units]
-        self._spoken = {language: [each[language] for each in said] for language in spoken(self._units)}
+        self._spoken = {language: self._said(language) for language in spoken(self._units)}
+
+    def _said(self, language: int) -> list[str]:
+        return [unit.text if unit.alone else form(unit.text, language) for unit in self._units]
 
     def places(self, clause: Clause) -> Iterator[Mark]:
         """Where the clause stands; overlapping places too."""

@@ -6,10 +6,10 @@ on.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
@@ -33,10 +33,18 @@ CANDIDATES: Final = 500
 """Looked at in one request; the page may be short then, and its cursor goes on."""
 SECOND_ROUND: Final = 64
 """Looked at where the first candidates, one more than a page, don't fill it."""
+TOGETHER: Final = 101
+"""Looked at in one round: what they say is in memory meanwhile, up to a mebibyte each."""
+CHARACTERS: Final = 4 * 1024 * 1024
+"""Of messages, judged in one request, which takes some seconds at worst; then, too, the page is short."""
 FULL: Final = PRECISION * STRONGEST
 """A score of 1."""
 TRIES: Final = 5
 """How often a search begins again because segments were merged under it."""
+
+
+Found: TypeAlias = Mapping[bytes, tuple[Conversation, Row]]
+"""Messages, with their conversations, by key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +103,14 @@ class MessageSearch:
         weights = request.after.weights if request.after else ranking.weights
         hits: dict[bytes, Hit] = {}
         place, looked, size, more = request.after, 0, request.size + 1, True
-        while more and looked < CANDIDATES:
+        budget = CHARACTERS
+        while more and looked < CANDIDATES and budget > 0:
             candidates, more = await ranking.next(weights, place, size)
-            found = await self._verified(candidates, reach, request)
-            for candidate in candidates:
+            rows = await self._rows(candidates, reach, request)
+            found, judged, spent = await asyncio.to_thread(_judged, candidates, rows, request, budget)
+            budget -= spent
+            more = more or judged < len(candidates)
+            for candidate in candidates[:judged]:
                 there = found.get(candidate.key)
                 if there and len(hits) == request.size:
                     return SearchPage(list(hits.values()), more=True, end=place, complete=ranking.complete)
@@ -106,13 +118,11 @@ class MessageSearch:
                 if there:
                     hits[candidate.key] = Hit(*there, candidate.score / FULL, place)
             looked += len(candidates)
-            size = min(max(2 * size, SECOND_ROUND), CANDIDATES - looked)
+            size = min(max(2 * size, SECOND_ROUND), TOGETHER, CANDIDATES - looked)
         return SearchPage(list(hits.values()), more=more, end=place, complete=ranking.complete)
 
-    async def _verified(
-        self, candidates: Sequence[Candidate], reach: Reach, request: SearchRequest
-    ) -> dict[bytes, tuple[Conversation, Row, Snippet]]:
-        """Those that are what they are taken for, by key: in reach, there, and matching."""
+    async def _rows(self, candidates: Sequence[Candidate], reach: Reach, request: SearchRequest) -> Found:
+        """Those that are in reach, and there, by key."""
         conversations = await self._reachable({each.message.conversation_id for each in candidates}, reach, request)
         wanted: dict[PydanticObjectId, dict[Address, bytes]] = {}
         for candidate in candidates:
@@ -120,12 +130,11 @@ class MessageSearch:
             if conversation_id in conversations and conversations[conversation_id].owner_id == owner_id:
                 wanted.setdefault(conversation_id, {})[address] = candidate.key
         read = [self._tree.history(conversations[id_]).rows(places) for id_, places in wanted.items()]
-        found: dict[bytes, tuple[Conversation, Row, Snippet]] = {}
-        for (id_, places), rows in zip(wanted.items(), await asyncio.gather(*read), strict=True):
-            for address, row in rows.items():
-                if there := _matching(row, request):
-                    found[places[address]] = (conversations[id_], row, there)
-        return found
+        return {
+            places[address]: (conversations[id_], row)
+            for (id_, places), rows in zip(wanted.items(), await asyncio.gather(*read), strict=True)
+            for address, row in rows.items()
+        }
 
     async def _reachable(
         self, ids: Collection[PydanticObjectId], reach: Reach, request: SearchRequest
@@ -136,6 +145,26 @@ class MessageSearch:
         stages = [{"$match": {"_id": {"$in": list(ids)}}}, {"$match": reach.match(request.wanted)}]
         cursor = await self._db.conversations.aggregate(stages, batchSize=CANDIDATES)
         return {record["_id"]: Conversation.model_validate(record) async for record in cursor}
+
+
+def _judged(
+    candidates: Sequence[Candidate], rows: Found, request: SearchRequest, budget: int
+) -> tuple[dict[bytes, tuple[Conversation, Row, Snippet]], int, int]:
+    """Those of the first candidates that match, by key; how many were judged, and how many characters these have.
+
+    One at least, and no more once there are `budget` characters.
+    """
+    found: dict[bytes, tuple[Conversation, Row, Snippet]] = {}
+    spent = 0
+    for number, candidate in enumerate(candidates):
+        if spent >= budget:
+            return found, number, spent
+        if candidate.key in rows:
+            conversation, row = rows[candidate.key]
+            spent += len(row.message.get("content") or "")
+            if there := _matching(row, request):
+                found[candidate.key] = (conversation, row, there)
+    return found, len(candidates), spent
 
 
 def _matching(row: Row, request: SearchRequest) -> Snippet | None:

@@ -1,0 +1,52 @@
+"""Long messages cost a search time: that is spent beside the event loop, and only so much of it for one request."""
+
+import threading
+
+import pytest
+from beanie import PydanticObjectId
+
+from models.database import Database
+from models.search import search as searching
+from models.search.matching import Mark, marks
+from models.search.query import Query, parse
+from models.search.reach import MessageFilter
+from models.search.search import CHARACTERS, SearchRequest
+from tests.models.search.corpus import Corpus, owner, texts
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
+    """Of each text that was judged: whether the event loop stood still meanwhile, and its length."""
+    seen: list[tuple[bool, int]] = []
+
+    def watched(query: Query, text: str) -> list[Mark] | None:
+        seen.append((threading.current_thread() is threading.main_thread(), len(text)))
+        return marks(query, text)
+
+    monkeypatch.setattr(searching, "marks", watched)
+    return seen
+
+
+async def test_texts_are_judged_beside_the_event_loop(database: Database, judged: list[tuple[bool, int]]) -> None:
+    corpus, alice = Corpus(database), PydanticObjectId()
+    await corpus.chat(alice, ["a fox", "two foxes"])
+    await corpus.indexed()
+    assert len(await corpus.found(owner(alice), "fox")) == 2
+    assert len(judged) == 2
+    assert not any(stands_still for stands_still, _ in judged)
+
+
+async def test_a_request_judges_so_many_characters_and_the_next_goes_on(
+    database: Database, judged: list[tuple[bool, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "CHARACTERS", CHARACTERS // 1024)
+    length = CHARACTERS // 1024 // 3
+    said = [f"fox {number} " + "x" * length for number in range(10)]
+    corpus, alice = Corpus(database), PydanticObjectId()
+    await corpus.chat(alice, said)
+    await corpus.indexed()
+    page = await corpus.search.find(owner(alice), SearchRequest(parse("fox"), MessageFilter(), 10))
+    assert 1 <= len(page.hits) < 10
+    assert page.more
+    assert sum(each for _, each in judged) < CHARACTERS // 1024 + 2 * length
+    assert sorted(texts(await corpus.found(owner(alice), "fox"))) == sorted(said)
