@@ -74,7 +74,7 @@ class Deleter:
         # A store that was killed gets the write twice, and says of the second that it changed nothing.
         if not changed and (await self._in_sight(address)).get("deleted_at"):
             raise PurgedError
-        await self._forget(DeletionKind.MESSAGE, address)
+        await self._forget(DeletionKind.MESSAGE, there["deleted_at"], address)
         await self._changed(now())
         return True
 
@@ -117,7 +117,7 @@ class Deleter:
             raise MessageNotFoundError(str(address))
         if not await self._unmarked(removal) and await self._is_marked(removal):
             raise PurgedError
-        await self._forget(DeletionKind.SUBTREE, address)
+        await self._forget(DeletionKind.SUBTREE, removal.deleted_at, address)
         return True
 
     async def close(self, by: PydanticObjectId | None, due_at: datetime | None = None) -> bool:
@@ -134,7 +134,7 @@ class Deleter:
         fields = {"deleted": False, "deleted_at": None}
         opened = {name: {"$cond": [kept, f"${name}", {"$literal": value}]} for name, value in fields.items()}
         if await self._changed(None, [{"$set": opened}]):
-            await self._forget(DeletionKind.CONVERSATION)
+            await self._forget(DeletionKind.CONVERSATION, self._conversation.deleted_at)
             return True
         found = await self._db.conversations.find_one({"_id": self._conversation.id}, {"deleted": 1})
         if found is None or found["deleted"]:
@@ -232,16 +232,18 @@ class Deleter:
             "kind": kind.value,
             "conversation_id": self._conversation.id,
             "address": str(address) if address else None,
-            "deleted_at": moment,
             "by": by,
             "due_at": due_at,
             "excess": None,
             "inside": None,
         }
-        await self._db.deletions.update_one({"_id": self._id(kind, address)}, {"$set": fields}, upsert=True)
+        # Of two who delete at once, either's time may be the one that is stored: the note is never due before that.
+        update = {"$set": fields, "$max": {"deleted_at": moment}}
+        await self._db.deletions.update_one({"_id": self._id(kind, address)}, update, upsert=True)
 
-    async def _forget(self, kind: DeletionKind, address: Address | None = None) -> None:
-        await self._db.deletions.delete_one({"_id": self._id(kind, address)})
+    async def _forget(self, kind: DeletionKind, deleted_at: datetime | None, address: Address | None = None) -> None:
+        """Throw the note of that deletion away; not of a later one: it may have been deleted again meanwhile."""
+        await self._db.deletions.delete_one({"deleted_at": deleted_at, "_id": self._id(kind, address)})
 
     def _id(self, kind: DeletionKind, address: Address | None) -> str:
         return f"{kind}:{self._conversation.id}:{address or ''}"

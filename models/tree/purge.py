@@ -75,12 +75,14 @@ class Purge:
         return Buckets(self._db, conversation.id, conversation.slot_width, self._limits)
 
     async def _message(self, conversation: Conversation, address: Address, before: datetime) -> bool:
-        """One that was restored meanwhile doesn't meet the condition."""
+        """One that was restored meanwhile doesn't meet the condition, and nobody is told of it."""
         gone = {f"messages.$[m].{name}": "" for name in SAID}
         buckets = self._buckets(conversation)
         changed = await buckets.change(address, {"$unset": gone}, deleted_at={"$lt": before})
-        await self._watcher.changed(conversation.id, [address])
-        await self._watcher.purged(conversation.id, [address])
+        there = (await buckets.messages_at([address])).get(address)
+        if there and there.get("deleted_at") and not there.keys() & set(SAID):
+            await self._watcher.changed(conversation.id, [address])
+            await self._watcher.purged(conversation.id, [address])
         return changed
 
     async def _subtree(self, conversation: Conversation, note: Deletion, before: datetime) -> bool:

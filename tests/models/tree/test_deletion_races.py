@@ -1,0 +1,110 @@
+"""Two workers that delete, restore and purge the same thing at once: what they leave is purged, or it is kept."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from beanie import PydanticObjectId
+
+from models.clock import now
+from models.conversation import Conversation
+from models.database import Database
+from models.deletion import DeletionKind
+from models.tree import MAIN, Address, MessageTree
+from models.tree.deletion import Deleter
+from models.tree.watch import Nobody
+from tests.models.tree.conftest import SMALL
+from tests.models.tree.trees import line, planted
+
+ALICE = PydanticObjectId()
+MIDDLE = Address(MAIN, 2)
+LATER = timedelta(days=31)
+Act = Callable[[MessageTree, Conversation], Awaitable[None]]
+
+
+def delete(tree: MessageTree, conversation: Conversation) -> Awaitable[None]:
+    return tree.delete(conversation, MIDDLE, ALICE)
+
+
+def remove(tree: MessageTree, conversation: Conversation) -> Awaitable[None]:
+    return tree.remove(conversation, MIDDLE, ALICE)
+
+
+def close(tree: MessageTree, conversation: Conversation) -> Awaitable[None]:
+    return tree.close(conversation, ALICE)
+
+
+def restore(tree: MessageTree, conversation: Conversation) -> Awaitable[None]:
+    return tree.restore(conversation, MIDDLE)
+
+
+def reopen(tree: MessageTree, conversation: Conversation) -> Awaitable[None]:
+    return tree.reopen(conversation)
+
+
+async def again(conversation: Conversation) -> Conversation:
+    found = await Conversation.get(conversation.id)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(("away", "back"), [(delete, restore), (remove, restore), (close, reopen)])
+async def test_what_is_deleted_again_while_it_is_restored_is_purged(
+    away: Act, back: Act, tree: MessageTree, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = await planted(tree, line(5))
+    await away(tree, conversation)
+    forget = Deleter._forget
+
+    async def late(self: Deleter, *args: object) -> None:
+        """Somebody else deletes it once more, just before whoever restored it throws the note away."""
+        await away(tree, await again(conversation))
+        await forget(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Deleter, "_forget", late)
+    await back(tree, await again(conversation))
+    await tree.purge(now() + LATER)
+    texts = [message.get("content") async for bucket in database.db.buckets.find() for message in bucket["messages"]]
+    assert "m2" not in texts
+
+
+async def test_of_two_who_delete_at_once_the_later_note_counts(tree: MessageTree, database: Database) -> None:
+    conversation = await planted(tree, line(5))
+    await tree.delete(conversation, MIDDLE, ALICE)
+    (note,) = await database.db.deletions.find().to_list()
+    earlier = Deleter(database.db, conversation, SMALL, tree._locks)
+    await earlier._note(DeletionKind.MESSAGE, note["deleted_at"] - timedelta(seconds=1), ALICE, MIDDLE)
+    await tree.purge(note["deleted_at"])  # not due yet
+    await tree.purge(now() + LATER)
+    texts = [message.get("content") async for bucket in database.db.buckets.find() for message in bucket["messages"]]
+    assert "m2" not in texts
+
+
+class Told(Nobody):
+    """Remembers whose words are said to be gone."""
+
+    def __init__(self) -> None:
+        self.gone: list[Address] = []
+
+    async def purged(self, conversation_id: PydanticObjectId, addresses: Sequence[Address]) -> None:
+        self.gone += addresses
+
+
+async def test_nobody_is_told_that_a_message_is_gone_which_came_back(database: Database) -> None:
+    told = Told()
+    tree = MessageTree(database.db, SMALL, told)
+    conversation = await planted(tree, line(5))
+    await tree.delete(conversation, MIDDLE, ALICE)
+    note = await database.db.deletions.find_one({})
+    await tree.restore(await again(conversation), MIDDLE)
+    assert note
+    await database.db.deletions.insert_one(note)  # as where the worker died before it could throw it away
+    await tree.purge(now() + LATER)
+    assert told.gone == []
+    await tree.delete(await again(conversation), MIDDLE, ALICE)
+    note = await database.db.deletions.find_one({})
+    await tree.purge(now() + LATER)
+    assert note
+    await database.db.deletions.insert_one(note)  # as where it died before it told anybody
+    await tree.purge(now() + LATER)
+    assert told.gone == [MIDDLE, MIDDLE]
