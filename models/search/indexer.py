@@ -38,10 +38,16 @@ class Indexer:
 
     async def take(self) -> int:
         """Index a batch of what is new, and return how many messages that were."""
-        found = await outbox.waiting(self._db)
+        ids = await outbox.waiting(self._db)
+        if not ids:
+            return 0
+        id_ = await self.begin()
+        found = await outbox.taken(self._db, ids)
         entries = await asyncio.to_thread(found.entries)
         if entries:
-            await self.publish(await self.build(entries))
+            await self.publish(await self.build(entries, id_))
+        else:
+            await self.give_up(id_)
         await outbox.settle(self._db, found)
         return len(entries)
 
@@ -49,9 +55,21 @@ class Indexer:
         """See whether conversations have come for which buckets wait."""
         await outbox.recall(self._db)
 
-    async def build(self, entries: Sequence[Entry]) -> Segment:
-        """A segment of `entries`, not yet published."""
-        id_ = await self._begin()
+    async def begin(self) -> str:
+        """The id of a segment to be built. Messages are read after that, so that `forget` knows that they may be in it.
+
+        What was read before, and then went for good, would be in the index with nobody left to take it out.
+        """
+        id_ = new_id()
+        await change_manifest(self._db, lambda manifest: manifest.begin(id_))
+        return id_
+
+    async def give_up(self, id_: str) -> None:
+        """It will not be built."""
+        await change_manifest(self._db, lambda manifest: manifest.swept(id_))
+
+    async def build(self, entries: Sequence[Entry], id_: str) -> Segment:
+        """The segment of `entries`, not yet published."""
         keys, postings = await asyncio.to_thread(built, entries)
         writer = SegmentWriter(self._db, id_)
         await writer.documents(keys)
@@ -101,16 +119,11 @@ class Indexer:
             await sweep(self._db, id_)
             await change_manifest(self._db, lambda manifest, id_=id_: manifest.swept(id_))  # type: ignore[misc]
 
-    async def _begin(self) -> str:
-        id_ = new_id()
-        await change_manifest(self._db, lambda manifest: manifest.begin(id_))
-        return id_
-
     async def _merge(self, ids: Sequence[str], drop: Sequence[Stretch]) -> None:
         found = [await self._segment(id_) for id_ in ids]
         segments = [segment for segment in found if segment]
         if len(segments) == len(ids):
-            id_ = await self._begin()
+            id_ = await self.begin()
             try:
                 await self.publish(await merge(self._db, segments, id_, drop), frozenset(ids))
             except MissingPageError:

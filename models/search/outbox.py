@@ -46,16 +46,21 @@ class Batch:
         return list(made.values())
 
 
-async def waiting(db: AsyncDatabase[Record], mark: Any = True) -> Batch:
-    """A batch of buckets with that mark."""
+async def waiting(db: AsyncDatabase[Record]) -> list[PydanticObjectId]:
+    """The ids of a batch of buckets that are marked."""
     ids: list[PydanticObjectId] = []
     size = 0
-    async for record in db.buckets.find({"unindexed": mark}, {"size": 1}, limit=BUCKETS):
+    async for record in db.buckets.find({"unindexed": True}, {"size": 1}, limit=BUCKETS):
         if ids and size + record["size"] > BATCH_BYTES:
             break
         ids.append(record["_id"])
         size += record["size"]
-    return await batch(db, await db.buckets.find({"_id": {"$in": ids}}).to_list()) if ids else Batch([], {})
+    return ids
+
+
+async def taken(db: AsyncDatabase[Record], ids: Sequence[PydanticObjectId]) -> Batch:
+    """The buckets with these ids."""
+    return await batch(db, await db.buckets.find({"_id": {"$in": list(ids)}}).to_list())
 
 
 async def batch(db: AsyncDatabase[Record], buckets: Sequence[Record]) -> Batch:

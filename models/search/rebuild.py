@@ -29,6 +29,7 @@ async def rebuild(db: AsyncDatabase[Record], progress: Callable[[int], None] = l
     segments that the next sweep takes.
     """
     indexer = Indexer(db)
+    whole = await indexer.begin()  # as long as it stands there, nothing counts as forgotten: it may have been read here
     before = {part.id for part in (await read_manifest(db)).parts}
     made: list[Segment] = []
     entries: dict[bytes, Entry] = {}
@@ -36,14 +37,14 @@ async def rebuild(db: AsyncDatabase[Record], progress: Callable[[int], None] = l
     async for found in _batches(db):
         entries |= {entry.key: entry for entry in await asyncio.to_thread(_all, found)}
         if len(entries) >= MESSAGES:
-            made.append(await indexer.build(list(entries.values())))
+            made.append(await indexer.build(list(entries.values()), await indexer.begin()))
             count += len(entries)
             entries = {}
             progress(count)
     if entries:
-        made.append(await indexer.build(list(entries.values())))
+        made.append(await indexer.build(list(entries.values()), await indexer.begin()))
         count += len(entries)
-    await change_manifest(db, lambda manifest: replaced(manifest, before, made))
+    await change_manifest(db, lambda manifest: replaced(manifest, before, made).swept(whole))
     progress(count)
     return count
 
