@@ -17,6 +17,7 @@ from models.database import Database
 from models.search.indexer import Indexer
 from models.search.manifest import LEASE_SECONDS, Lease
 from models.search.merging import MissingPageError
+from models.search.rebuild import renewed
 from permissions.authn.derivation import derive
 from permissions.authn.errors import KeyRingError
 from resolvers.sealing import CursorSeal
@@ -51,6 +52,7 @@ class IndexKeeper:
     """One worker's part of it. `seconds`: how often new messages are looked for."""
 
     def __init__(self, database: Database, seconds: float) -> None:
+        self._db = database.db
         self._indexer = Indexer(database.db)
         self._lease = Lease(database.db, secrets.token_hex(8))
         self._seconds = seconds
@@ -78,6 +80,7 @@ class IndexKeeper:
 
     async def _tidy(self) -> None:
         while True:
+            await self._done(renewed(self._db))
             while await self._done(self._indexer.merge()):
                 pass
             await self._done(self._indexer.forget())

@@ -10,6 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from models.clock import now
 from models.database import Record
+from models.search.analysis import VERSION
 
 LIVE: Final = "live"
 LEASE: Final = "lease"
@@ -36,7 +37,7 @@ class Manifest:
     """`parts` are searched, oldest first; `analysis` is the version of the texts' analysis that made them."""
 
     version: int = 0
-    analysis: int = 0
+    analysis: int = VERSION
     parts: tuple[Part, ...] = ()
     building: tuple[Aside, ...] = ()
     retired: tuple[Aside, ...] = field(default=())

@@ -11,6 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.clock import now
 from models.database import Record
 from models.search import outbox
+from models.search.analysis import VERSION
 from models.search.entries import Entry
 from models.search.indexer import Indexer
 from models.search.manifest import Aside, Manifest, Part, change_manifest, read_manifest
@@ -20,6 +21,11 @@ CONVERSATIONS: Final = 100
 """Read at a time."""
 MESSAGES: Final = 20_000
 """To a new segment, about."""
+
+
+async def renewed(db: AsyncDatabase[Record]) -> int:
+    """Build anew what an older release made of the texts; how many messages, 0 where there is nothing to do."""
+    return await rebuild(db) if (await read_manifest(db)).analysis < VERSION else 0
 
 
 async def rebuild(db: AsyncDatabase[Record], progress: Callable[[int], None] = lambda _: None) -> int:
@@ -60,6 +66,7 @@ def replaced(manifest: Manifest, before: set[str], made: list[Segment]) -> Manif
     ids = {part.id for part in new}
     return replace(
         manifest,
+        analysis=VERSION,
         parts=(*new, *kept),
         building=tuple(aside for aside in manifest.building if aside.id not in ids),
         retired=(*manifest.retired, *(Aside(part.id, now()) for part in old)),

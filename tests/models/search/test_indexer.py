@@ -8,9 +8,10 @@ from beanie import PydanticObjectId
 
 from models.database import Database
 from models.search import indexer as indexer_module
+from models.search.analysis import VERSION
 from models.search.indexer import Indexer
 from models.search.manifest import Lease, read_manifest
-from models.search.rebuild import rebuild
+from models.search.rebuild import rebuild, renewed
 from models.search.removals import IndexWatcher
 from models.search.segments import Segment
 from models.tree import MAIN, Address, MessageTree
@@ -111,6 +112,18 @@ async def test_a_rebuilt_index_is_the_same_and_misses_nothing_that_came_meanwhil
     found = keys(await corpus.found(owner(ALICE), "zebra"))
     assert found == corpus.naive(ALICE, lambda _: True, "zebra")
     assert len(found) == 14
+
+
+async def test_what_an_older_release_made_of_the_texts_is_built_anew_once(corpus: Corpus) -> None:
+    db = corpus.database.db
+    assert await renewed(db) == 0
+    await corpus.chat(ALICE, [f"zebra {number}" for number in range(3)])
+    await corpus.indexed()
+    assert await renewed(db) == 0
+    await db.search_manifest.update_one({"_id": "live"}, {"$set": {"analysis": VERSION - 1}})
+    assert await renewed(db) == 3
+    assert await renewed(db) == 0
+    assert len(await corpus.found(owner(ALICE), "zebra")) == 3
 
 
 async def test_two_that_index_at_once_find_each_message_once(corpus: Corpus) -> None:
