@@ -31,7 +31,10 @@ class Pruning:
         self._watcher = watcher
 
     async def prune(self, conversation: Conversation, removal: Removal, note_id: str) -> None:
-        """Delete what `removal` took out of sight, then its mark. The note with that id remembers what was counted."""
+        """Delete what `removal` took out of sight, then its mark. The note with that id remembers what was counted.
+
+        Raises `MessageNotFoundError` where another worker purges all of the conversation meanwhile.
+        """
         root = Address.parse(removal.at)
         subtree = await Subtree.read(self._db, self._buckets, root)
         if subtree is None:
@@ -81,7 +84,9 @@ class Pruning:
             "slot": slot(root.branch, root.depth, self._buckets.width),
         }
         firsts = [bucket["first_depth"] async for bucket in self._db.buckets.find(here, {"first_depth": 1})]
-        first = max(depth for depth in firsts if depth <= root.depth)
+        first = max((depth for depth in firsts if depth <= root.depth), default=None)
+        if first is None:
+            raise MessageNotFoundError(str(root))
         await self._db.buckets.update_one({**here, "first_depth": first}, [{"$set": await self._ended(root, tail)}])
         await self._db.buckets.delete_many({**here, "first_depth": {"$gt": root.depth}})
         # The old end last: until it is gone, it tells how far there is something to delete.
@@ -90,7 +95,9 @@ class Pruning:
 
     async def _ended(self, root: Address, tail: Tail) -> Record:
         """The fields of the bucket that becomes the branch's last one."""
-        message = (await self._buckets.messages_at([root]))[root]
+        message = (await self._buckets.messages_at([root])).get(root)
+        if message is None:
+            raise MessageNotFoundError(str(root))
         rest = {name: message[name] for name in REST if name in message} | {"removed": True}
         before = {"$filter": {"input": "$messages", "as": "m", "cond": {"$lt": ["$$m.depth", root.depth]}}}
         fields: Record = {

@@ -5,6 +5,7 @@ which the next run finds what this one left: a branch goes after those that leav
 branches, the note of a deletion last of all.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -19,6 +20,7 @@ from models.deletion import Deletion, DeletionKind
 from models.tree.address import Address
 from models.tree.buckets import Buckets
 from models.tree.draft import TreeLimits
+from models.tree.errors import MessageNotFoundError
 from models.tree.pruning import Pruning
 from models.tree.watch import TreeWatcher
 
@@ -54,7 +56,8 @@ class Purge:
         old: list[Record] = [{"deleted_at": {"$lt": before}}] if before else []
         for due in (*old, {"due_at": {"$lt": now()}}):
             async for record in self._db.deletions.find(due, batch_size=100):
-                await self._take(Deletion.model_validate(record), before or now(), purged)
+                with suppress(MessageNotFoundError):  # another worker purges all of the conversation; look again later
+                    await self._take(Deletion.model_validate(record), before or now(), purged)
         return purged
 
     async def _take(self, note: Deletion, before: datetime, purged: Purged) -> None:

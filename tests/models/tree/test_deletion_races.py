@@ -108,3 +108,15 @@ async def test_nobody_is_told_that_a_message_is_gone_which_came_back(database: D
     await database.db.deletions.insert_one(note)  # as where it died before it told anybody
     await tree.purge(now() + LATER)
     assert told.gone == [MIDDLE, MIDDLE]
+
+
+@pytest.mark.parametrize("left", [{"slot": None}, {"tail": {"$exists": False}}, {"tail": {"$exists": True}}])
+async def test_a_conversation_that_goes_while_a_part_of_it_is_purged_stops_no_purge(
+    left: dict[str, object], tree: MessageTree, database: Database
+) -> None:
+    conversation = await planted(tree, line(15))
+    await remove(tree, conversation)
+    await database.db.buckets.delete_many({"conversation_id": conversation.id, "$nor": [left]})  # by another worker
+    other = await planted(tree, line(5))
+    await delete(tree, other)
+    assert (await tree.purge(now() + LATER)).messages == 1
