@@ -79,6 +79,8 @@ class Context:
     """When a socket's access ends; a request's ends with itself."""
     searches: int = field(init=False, default=0)
     """Asked for by this operation so far."""
+    copies: int = field(init=False, default=0)
+    """Of conversations, made by this operation so far."""
     loaders: Loaders = field(init=False)
     _decided: Takings = field(init=False, default_factory=Takings)
     _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)

@@ -1,7 +1,9 @@
 """The message tree of all conversations: the one door to `append`, `history` and what keeps their figures true."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
@@ -23,6 +25,9 @@ from models.tree.purge import Purge, Purged
 from models.tree.turns import Turns, in_turn
 from models.tree.watch import NOBODY, TreeWatcher
 
+COPIES: Final = 2
+"""Made at a time: each is held in memory, of which it takes some 100 MB at most."""
+
 
 class MessageTree:
     """Made once a worker; keeps nothing but its limits and its locks. `watcher` is told where trees change."""
@@ -33,6 +38,7 @@ class MessageTree:
         self._watcher = watcher
         self._locks = PlaceLocks()
         self._turns = Turns()
+        self._copying = asyncio.Semaphore(COPIES)
 
     async def start(self, conversation: Conversation) -> None:
         """Store a new conversation, empty. Its first branch first: what nobody can find harms nobody."""
@@ -150,10 +156,11 @@ class MessageTree:
         self, source: Conversation, branch: str, until: Address | None, target: Conversation, *, metadata: bool
     ) -> bool:
         """Store `target` with the path of a branch of `source`; False where it is there already."""
-        sprouts = await copied(self.history(source), branch, until, metadata=metadata)
-        for author_id in {sprout.author_id for sprout in sprouts}:
-            await self._admitted(target, author_id)
-        return await self.plant(target, sprouts, len(sprouts) - 1 if sprouts else None)
+        async with self._copying:
+            sprouts = await copied(self.history(source), branch, until, metadata=metadata)
+            for author_id in {sprout.author_id for sprout in sprouts}:
+                await self._admitted(target, author_id)
+            return await self.plant(target, sprouts, len(sprouts) - 1 if sprouts else None)
 
     def _deleter(self, conversation: Conversation) -> Deleter:
         return Deleter(self._db, conversation, self.limits, self._locks)

@@ -25,6 +25,8 @@ from resolvers.ids import branch_name, message_address, message_id
 from resolvers.pagination import Connection, Edge, connection, page_arguments
 
 KEY_LENGTH: Final = 200
+COPIES: Final = 5
+"""In one operation."""
 
 
 @strawberry.type(description="What a branch has after the last message that it shares with another.")
@@ -120,6 +122,7 @@ class Mutation:
     )
     async def fork_conversation(self, info: Info, input: ForkConversationInput) -> ConversationPayload:
         context = info.context
+        _count(context)
         home, name = branch_name(input.branch_id, "branchId")
         source = await reached(context, home, Action.MESSAGE_READ)
         until = _until(input, home)
@@ -137,6 +140,13 @@ class Mutation:
         if current is None or current.deleted:
             raise NotFoundError("Conversation")
         return ConversationPayload(conversation=Conversation.of(current))
+
+
+def _count(context: Context) -> None:
+    """A document may ask for two hundred, of 32 MiB each."""
+    context.copies += 1
+    if context.copies > COPIES:
+        raise BadInputError("branchId", f"comes more than {COPIES} times in one request")
 
 
 def _until(input: ForkConversationInput, home: PydanticObjectId) -> Address | None:

@@ -1,7 +1,9 @@
 """Branches listed in windows of time, compared, and copied."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from beanie import PydanticObjectId
@@ -11,9 +13,11 @@ from models.bucket import MessageRole, Metadata
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Database
-from models.tree import MAIN, Address, CursorError, Draft, MessageTree, Window
+from models.tree import MAIN, Address, CursorError, Draft, MessageTree, Sprout, Window
 from models.tree import copying as copying_module
+from models.tree import tree as tree_module
 from models.tree.errors import BranchNotFoundError, TooLargeError
+from models.tree.plant import plant
 from tests.database_calls import database_calls
 from tests.models.tree.conftest import started, unborn
 from tests.models.tree.model import walk
@@ -121,3 +125,24 @@ async def test_what_is_too_large_is_not_copied(tree: MessageTree, monkeypatch: p
     monkeypatch.setattr(copying_module, "BYTES", 10)
     with pytest.raises(TooLargeError):
         await tree.copy(source, MAIN, Address(MAIN, 9), unborn(), metadata=True)
+
+
+async def test_few_copies_are_in_memory_at_a_time(tree: MessageTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = await planted(tree, line(5))
+    begun, ended = [0], [0]
+    most = [0]
+
+    async def watched(*args: Any, **kwargs: Any) -> list[Sprout]:
+        begun[0] += 1
+        most[0] = max(most[0], begun[0] - ended[0])
+        return await copying_module.copied(*args, **kwargs)
+
+    async def planting(*args: Any) -> bool:
+        stored = await plant(*args)
+        ended[0] += 1
+        return stored
+
+    monkeypatch.setattr(tree_module, "copied", watched)
+    monkeypatch.setattr(tree_module, "plant", planting)
+    await asyncio.gather(*(tree.copy(source, MAIN, None, unborn(), metadata=True) for _ in range(6)))
+    assert (begun, ended, most) == ([6], [6], [tree_module.COPIES])

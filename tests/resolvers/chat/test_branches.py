@@ -1,5 +1,6 @@
 """Branches compared and copied, as clients see it."""
 
+from resolvers.chat.branches import COPIES
 from tests.resolvers.chat.documents import PAGE, append, chat, contents, nodes
 from tests.served import Served
 
@@ -55,3 +56,16 @@ async def test_who_may_not_see_metadata_gets_no_copy_of_it(served: Served) -> No
     copy = (await john.ask(FORK, input={"branchId": message["branch"]["id"]})).data["forkConversation"]["conversation"]
     found = (await root.ask(METADATA, id=copy["id"])).data["conversation"]["messages"]
     assert nodes(found) == [{"metadata": None}]
+
+
+async def test_one_request_makes_a_few_copies_only(served: Served) -> None:
+    alice = await served.as_("alice")
+    _, messages = await chat(alice, 1)
+    branch = messages[0]["branch"]["id"]
+    fork = f'forkConversation(input: {{branchId: "{branch}"}}) {{ conversation {{ id }} }}'
+    answer = await alice.ask(f"mutation {{ {' '.join(f'a{number}: {fork}' for number in range(COPIES + 2))} }}")
+    assert answer.codes[0] == "BAD_USER_INPUT"
+    assert (
+        len((await alice.ask("{ conversations { edges { node { id } } } }")).data["conversations"]["edges"])
+        <= 1 + COPIES
+    )
