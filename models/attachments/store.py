@@ -61,7 +61,7 @@ class Attachments:
             yield Upload(self._chunks, id_, room)
         except BaseException:
             with contextlib.suppress(PyMongoError, asyncio.TimeoutError):  # else it is collected
-                await asyncio.shield(self._discard(id_))
+                await asyncio.shield(self._discard(id_, room))
             raise
 
     async def finish(self, owner_id: PydanticObjectId, upload: Upload, name: str) -> Attachment:
@@ -95,9 +95,11 @@ class Attachments:
         """Its bytes `start <= place < stop`. Raises `MissingChunkError`."""
         return self._chunks.read(id_, start, stop)
 
-    async def _discard(self, id_: PydanticObjectId) -> None:
+    async def _discard(self, id_: PydanticObjectId, room: int) -> None:
         found = await self._files.find(id_)
-        if found and (found["state"] == FileState.DOOMED or await self._files.doom(found)):
+        if found is None:  # somebody gave it up: what was written since then is left of it
+            await self._chunks.delete(id_, room)
+        elif found["state"] == FileState.DOOMED or await self._files.doom(found):
             await self._files.remove(found)
 
 
