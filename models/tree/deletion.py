@@ -129,7 +129,13 @@ class Deleter:
         return await self._changed(moment, [{"$set": closed}])
 
     async def reopen(self) -> bool:
-        """Bring a deleted conversation back; False where it isn't deleted. Raises `PurgedError`."""
+        """Bring a deleted conversation back; False where it isn't deleted.
+
+        Raises `PurgedError`, also for one that goes at a set time: somebody is promised that.
+        """
+        note = await self._db.deletions.find_one({"_id": self._id(DeletionKind.CONVERSATION, None)}, {"due_at": 1})
+        if self._conversation.deleted and note and note.get("due_at"):
+            raise PurgedError
         kept: Record = {"$or": [{"$ifNull": ["$purging", False]}, {"$not": ["$deleted"]}]}
         fields = {"deleted": False, "deleted_at": None}
         opened = {name: {"$cond": [kept, f"${name}", {"$literal": value}]} for name, value in fields.items()}

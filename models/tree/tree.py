@@ -158,9 +158,14 @@ class MessageTree:
         """Store `target` with the path of a branch of `source`; False where it is there already."""
         async with self._copying:
             sprouts = await copied(self.history(source), branch, until, metadata=metadata)
-            for author_id in {sprout.author_id for sprout in sprouts}:
+            authors = {sprout.author_id for sprout in sprouts if sprout.author_id}
+            for author_id in authors:
                 await self._admitted(target, author_id)
-            return await self.plant(target, sprouts, len(sprouts) - 1 if sprouts else None)
+            planted = await self.plant(target, sprouts, len(sprouts) - 1 if sprouts else None)
+            # Who was erased since his messages were read was looked for before they were stored here.
+            async for erased in self._db.erasures.find({"_id": {"$in": list(authors)}}, {"_id": 1}):
+                await self.erase_author(target.id, erased["_id"])
+            return planted
 
     def _deleter(self, conversation: Conversation) -> Deleter:
         return Deleter(self._db, conversation, self.limits, self._locks)

@@ -1,7 +1,9 @@
 """Two workers that delete, restore and purge the same thing at once: what they leave is purged, or it is kept."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from beanie import PydanticObjectId
@@ -11,10 +13,13 @@ from models.conversation import Conversation
 from models.database import Database
 from models.deletion import DeletionKind
 from models.tree import MAIN, Address, MessageTree
+from models.tree import tree as tree_module
 from models.tree.deletion import Deleter
+from models.tree.errors import PurgedError
+from models.tree.plant import plant
 from models.tree.watch import Nobody
-from tests.models.tree.conftest import SMALL
-from tests.models.tree.trees import line, planted
+from tests.models.tree.conftest import SMALL, unborn
+from tests.models.tree.trees import line, planted, sprout
 
 ALICE = PydanticObjectId()
 MIDDLE = Address(MAIN, 2)
@@ -120,3 +125,29 @@ async def test_a_conversation_that_goes_while_a_part_of_it_is_purged_stops_no_pu
     other = await planted(tree, line(5))
     await delete(tree, other)
     assert (await tree.purge(now() + LATER)).messages == 1
+
+
+async def test_what_goes_at_a_set_time_is_not_restored_before(tree: MessageTree) -> None:
+    conversation = await planted(tree, line(2))
+    await tree.close(conversation, ALICE, due_at=now() + timedelta(minutes=1))
+    with pytest.raises(PurgedError):
+        await tree.reopen(await again(conversation))
+    assert (await again(conversation)).deleted
+
+
+async def test_a_copy_that_is_stored_after_its_author_was_erased_has_nothing_of_him(
+    tree: MessageTree, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await planted(tree, [replace(sprout(None, "a secret"), author_id=ALICE)])
+    target = unborn()
+
+    async def late(*args: Any) -> bool:
+        await database.db.erasures.insert_one({"_id": ALICE, "requested_at": now(), "messages": 0})
+        for reader in await database.db.readers.find({"user_id": ALICE}).to_list():
+            await tree.erase_author(reader["conversation_id"], ALICE)
+        return await plant(*args)
+
+    monkeypatch.setattr(tree_module, "plant", late)
+    assert await tree.copy(source, MAIN, None, target, metadata=True)
+    (bucket,) = await database.db.buckets.find({"conversation_id": target.id}).to_list()
+    assert not bucket["messages"][0].keys() & {"content", "author_id"}
