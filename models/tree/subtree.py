@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Final, NamedTuple, Self
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -15,6 +15,8 @@ from models.tree.errors import MessageNotFoundError
 
 COUNTED: Final = 1_000
 """Branches of a subtree whose messages are counted while somebody waits: two calls for each 500 of them."""
+LEVELS: Final = 64
+"""Forks that leave forks, as far as they are followed while somebody waits: two calls for each level at least."""
 AT_ONCE: Final = 500
 
 
@@ -43,12 +45,14 @@ class Subtree:
     async def read(
         cls, db: AsyncDatabase[Record], buckets: Buckets, root: Address, most: int | None = None
     ) -> Self | None:
-        """Find it; None where more than `most` branches are in it."""
+        """Find it; None where more than `most` branches are in it, or so many are too deep to be found soon."""
         tail = await buckets.tail(root.branch)
         if tail is None:
             raise MessageNotFoundError(str(root))
         runs: list[Run] = []
-        async for found in _levels(db, buckets, root):
+        async for found in _levels(db, buckets, root, None if most is None else LEVELS):
+            if found is None:
+                return None
             runs += found
             if most is not None and len(runs) > most:
                 return None
@@ -77,10 +81,17 @@ class Subtree:
         return at.branch == self.root.branch and at.depth > self.root.depth
 
 
-async def _levels(db: AsyncDatabase[Record], buckets: Buckets, root: Address) -> AsyncIterator[list[Run]]:
-    """The branches that leave after the root, then those that leave these, …"""
+async def _levels(
+    db: AsyncDatabase[Record], buckets: Buckets, root: Address, most: int | None
+) -> AsyncIterator[list[Run] | None]:
+    """The branches that leave after the root, then those that leave these, …; None where there are more than `most`."""
     waiting = await _children(db, buckets, {"parent_branch": root.branch, "fork_depth": {"$gt": root.depth}})
-    while waiting:
+    for level in count():
+        if not waiting:
+            return
+        if level == most:
+            yield None
+            return
         below: dict[str, int] = {}
         for names in batches(waiting):
             tails = await buckets.tails(names)

@@ -18,6 +18,7 @@ from models.tree.errors import (
     PurgedError,
     TooManyRemovalsError,
 )
+from models.tree.subtree import LEVELS
 from tests.database_calls import database_calls
 from tests.models.tree.trees import line, nested, planted
 from tests.models.tree.wellformed import check_well_formed
@@ -242,6 +243,17 @@ async def test_removing_costs_the_same_whatever_lies_below(tree: MessageTree) ->
         ("update", "conversations"),
     ]
     assert [c for c in costs[1] if c[0] == "update"] == [c for c in costs[0] if c[0] == "update"]
+
+
+async def test_removing_many_nested_forks_costs_no_call_for_each(tree: MessageTree, database: Database) -> None:
+    conversation = await planted(tree, nested(200))
+    with database_calls() as calls:
+        await tree.remove(conversation, Address(MAIN, 0), ALICE)
+    assert len(calls) <= 2 * LEVELS + 20
+    assert (await again(conversation)).message_count == conversation.message_count  # too many to count at once
+    await purge(tree)
+    await check_well_formed(database.db, conversation.id)
+    assert (await again(conversation)).message_count == 0
 
 
 async def test_a_page_costs_three_calls_whatever_is_removed_along_many_forks(tree: MessageTree) -> None:
