@@ -151,3 +151,14 @@ async def test_a_copy_that_is_stored_after_its_author_was_erased_has_nothing_of_
     assert await tree.copy(source, MAIN, None, target, metadata=True)
     (bucket,) = await database.db.buckets.find({"conversation_id": target.id}).to_list()
     assert not bucket["messages"][0].keys() & {"content", "author_id"}
+
+
+@pytest.mark.parametrize(("away", "back"), [(delete, restore), (remove, restore), (close, reopen)])
+async def test_no_note_is_left_of_what_was_restored(
+    away: Act, back: Act, tree: MessageTree, database: Database
+) -> None:
+    conversation = await planted(tree, line(5))
+    await away(tree, conversation)
+    assert await database.db.deletions.count_documents({}) == 1
+    await back(tree, await again(conversation))
+    assert await database.db.deletions.count_documents({}) == 0
