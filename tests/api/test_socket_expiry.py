@@ -26,10 +26,12 @@ async def listening(served: Served) -> AsyncIterator[str]:
     config = uvicorn.Config(served.app, ws="websockets-sansio", lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    yield f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql"
-    server.should_exit = True
-    await task
-    listener.close()
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
 
 
 @asynccontextmanager
