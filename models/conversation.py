@@ -8,6 +8,7 @@ from beanie import Document, PydanticObjectId
 from pydantic import BaseModel, Field
 
 from models.clock import now
+from models.share import Share
 
 
 class Removal(BaseModel):
@@ -60,6 +61,10 @@ class Conversation(Document):
     """Where the owner left off; `Reader` remembers it for everybody else."""
     slot_width: int
     """Depths to a slot of buckets (`tree.address`); fixed for life, so that the setting may change."""
+    shares: list[Share] = []
+    """Who else may use it: at most 200, one for each grantee and branch."""
+    grantees: list[str] = []
+    """Whom `shares` are for, each once, written in the same update: an index finds a conversation by them."""
     source: str | None = None
     """Where it was imported from: format and id, for the curious; the document's id is derived from it."""
 

@@ -18,6 +18,7 @@ from models.migrations import (
     m0007_search,
     m0008_deletions,
     m0009_attachments,
+    m0010_shares,
 )
 
 
@@ -39,6 +40,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0007_search", m0007_search.apply),
     Migration("0008_deletions", m0008_deletions.apply),
     Migration("0009_attachments", m0009_attachments.apply),
+    Migration("0010_shares", m0010_shares.apply),
 )
 
 
