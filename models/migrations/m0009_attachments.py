@@ -15,7 +15,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("state", UP), ("since", UP)], name="age"),
         IndexModel([("conversation_id", UP), ("branch", UP), ("depth", UP)], name="place"),
     ],
-    # Also the shard key, when MongoDB is sharded.
+    # Begins with the shard key, when MongoDB is sharded.
     "attachments.chunks": [IndexModel([("files_id", UP), ("n", UP)], name="files_id_1_n_1", unique=True)],
 }
 
