@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test check format bench worlds drill-breach clean help
+.PHONY: serve test check format bench bench-data worlds drill-breach clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,9 @@ format: $(VENV)/development ## put the code into its form
 
 bench: $(VENV)/development ## measure (ARGS="-k page" chooses)
 	@$(BIN)/pytest -m benchmark tests/benchmarks -s $(ARGS)
+
+bench-data: $(VENV)/development ## build what `make bench ARGS="-k scale"` measures with: a million conversations, one of a million messages
+	@$(BIN)/python -m tests.benchmarks.data
 
 worlds: $(VENV)/development ## compare check, lists, holders and deliveries in random worlds (WORLDS=20000 FROM=0)
 	@WORLDS=$(or $(WORLDS),20000) FROM=$(or $(FROM),0) $(BIN)/pytest tests/agreement/test_one_answer.py -s $(ARGS)

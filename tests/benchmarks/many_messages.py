@@ -1,4 +1,4 @@
-"""A million messages in fifty thousand conversations, built once and kept in `.parley/bench`."""
+"""A million messages in fifty thousand conversations, built once and kept in `.parley/bench`; or fewer."""
 
 import os
 import sys
@@ -16,6 +16,7 @@ from models.database import Database, Record
 from models.tree import MAIN, Draft, TreeLimits
 from models.tree.buckets import Buckets
 from models.tree.lineage import Lineage, Segment
+from tests.benchmarks.progress import Progress
 
 MESSAGES: Final = int(os.environ.get("BENCH_MESSAGES", "1000000"))
 LENGTH: Final = 20
@@ -56,16 +57,16 @@ _VOWELS: Final = "aeiou"
 class Words:
     """Draws words."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, texts: int) -> None:
         self._random = random
         made = (self._word(rank) for rank in range(VOCABULARY))
         self._words = [*_SMALL, *made]
         self._sums = list(accumulate(1 / (rank + 2) for rank in range(len(self._words))))
-        self._texts = [self._drawn() for _ in range(TEXTS)]
+        self._texts = [self._drawn() for _ in range(texts)]
 
     def text(self, number: int) -> str:
-        """One of `TEXTS`, with a few words more."""
-        text = self._texts[self._random.randrange(TEXTS)]
+        """One of the texts, with a few words more."""
+        text = self._texts[self._random.randrange(len(self._texts))]
         more = [self._words[int(self._random.random() * len(self._words))] for _ in range(2)]
         return " ".join([text, *more, *([RARE] if number % 50_000 == 7 else [])])
 
@@ -86,23 +87,28 @@ class Words:
         return "".join(letters)
 
 
-async def many_messages(database: Database) -> None:
-    """Have them stored, and not indexed."""
-    last = await database.db.conversations.find_one({"_id": _id(MESSAGES // LENGTH - 1)})
+def written(step: str, done: int, total: int) -> None:
+    """Progress in one line of the output."""
+    sys.stdout.write(f"\r{step}: {done:,} of {total:,} ")
+    sys.stdout.flush()
+
+
+async def many_messages(database: Database, messages: int = MESSAGES, progress: Progress = written) -> None:
+    """Have so many stored, and not indexed."""
+    last = await database.db.conversations.find_one({"_id": _id(messages // LENGTH - 1)})
     if last is None:
-        await _build(database)
+        await _build(database, messages, progress)
 
 
-async def _build(database: Database) -> None:
+async def _build(database: Database, messages: int, progress: Progress) -> None:
     buckets: list[Record] = []
     conversations: list[Record] = []
-    for number, (conversation, bucket) in enumerate(_stored(database)):
+    for number, (conversation, bucket) in enumerate(_stored(database, messages)):
         conversations.append(conversation)
         buckets.append(bucket)
         if len(buckets) == CALL:
             await _replace(database, buckets, conversations)
-            sys.stdout.write(f"\rbuilding the messages: {(number + 1) * LENGTH:,} of {MESSAGES:,} ")
-            sys.stdout.flush()
+            progress(f"{messages:,}: messages with words", (number + 1) * LENGTH, messages)
             buckets, conversations = [], []
     await _replace(database, buckets, conversations)
 
@@ -112,17 +118,19 @@ async def _replace(database: Database, buckets: list[Record], conversations: lis
     if not buckets:
         return
     ids = [conversation["_id"] for conversation in conversations]
+    if await database.db.conversations.find_one({"_id": ids[-1]}):  # stored last
+        return
     await database.db.buckets.delete_many({"conversation_id": {"$in": ids}})
     await database.db.conversations.delete_many({"_id": {"$in": ids}})
     await database.db.buckets.insert_many(buckets)
     await database.db.conversations.insert_many(conversations)
 
 
-def _stored(database: Database) -> Iterator[tuple[Record, Record]]:
+def _stored(database: Database, count: int) -> Iterator[tuple[Record, Record]]:
     random = Random(1)
-    words, limits = Words(random), TreeLimits()
+    words, limits = Words(random, min(TEXTS, count)), TreeLimits()
     lineage = Lineage(Segment(MAIN, 0, 0))
-    for number in range(MESSAGES // LENGTH):
+    for number in range(count // LENGTH):
         id_ = _id(number)
         owner = ONE if number % 10 == 0 else PydanticObjectId(f"{2 + number // 5:024x}")
         began = BEGAN + timedelta(minutes=5 * number)
