@@ -3,9 +3,11 @@
 from models.tree.address import MAIN, Address
 from models.tree.append import Appended
 from models.tree.draft import Draft, TreeLimits
-from models.tree.history import BranchEnd, CursorError, History, Page, Row, Window
+from models.tree.history import History
+from models.tree.page import BranchEnd, CursorError, Page, Row, Window
 from models.tree.plant import Sprout
 from models.tree.purge import Purged
+from models.tree.sight import Sight
 from models.tree.tree import MessageTree
 from models.tree.watch import TreeWatcher
 
@@ -21,6 +23,7 @@ __all__ = [
     "Page",
     "Purged",
     "Row",
+    "Sight",
     "Sprout",
     "TreeLimits",
     "TreeWatcher",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Self
 
 from beanie import PydanticObjectId
@@ -24,6 +25,8 @@ class Tail:
     open: bool
     lineage: Lineage
     cut: bool = False
+    written_at: datetime | None = None
+    """When the last message was; only `dated_tails` tells."""
 
     @property
     def end(self) -> int:
@@ -35,10 +38,12 @@ class Tail:
         """Read a tail bucket."""
         lineage = Lineage.of(record["branch"], record.get("lineage"))
         cut = record.get("cut", False)
-        return cls(record["branch"], record["first_depth"], record["next_depth"], record["open"], lineage, cut)
+        where = (record["branch"], record["first_depth"], record["next_depth"], record["open"])
+        return cls(*where, lineage, cut, record.get("written_at"))
 
 
 TAIL_FIELDS: Final = {"branch": 1, "first_depth": 1, "next_depth": 1, "open": 1, "lineage": 1, "cut": 1}
+LAST: Final = {"$let": {"vars": {"last": {"$arrayElemAt": ["$messages", -1]}}, "in": "$$last.created_at"}}
 BATCH: Final = 1_000
 """Documents to an answer: without it, MongoDB sends 101 and waits to be asked for the others."""
 
@@ -57,13 +62,14 @@ class Buckets:
     async def tails(self, branches: Collection[str]) -> dict[str, Tail]:
         """The ends of `branches`; one that doesn't exist, or has no message yet, is left out."""
         query = {"conversation_id": self.conversation_id, "tail": {"$in": list(branches)}}
-        found: dict[str, Tail] = {}
-        async for record in self._collection.find(query, TAIL_FIELDS, batch_size=BATCH):
-            tail = Tail.of(record)
-            # A crash between the two writes of `roll` leaves the bucket before marked too: the later one is the end.
-            if record["branch"] not in found or found[record["branch"]].next_depth < tail.next_depth:
-                found[record["branch"]] = tail
-        return found
+        return _last([Tail.of(record) async for record in self._collection.find(query, TAIL_FIELDS, batch_size=BATCH)])
+
+    async def dated_tails(self, branches: Collection[str]) -> dict[str, Tail]:
+        """The same, with when the last messages were written."""
+        match = {"conversation_id": self.conversation_id, "tail": {"$in": list(branches)}}
+        stages: list[Record] = [{"$match": match}, {"$project": {**TAIL_FIELDS, "written_at": LAST}}]
+        cursor = await self._collection.aggregate(stages, batchSize=BATCH)
+        return _last([Tail.of(record) async for record in cursor])
 
     async def tail(self, branch: str) -> Tail | None:
         """The end of `branch`."""
@@ -202,3 +208,12 @@ class Buckets:
     def _room(self, depth: int) -> bool:
         """Whether the message after `depth` is in the same slot."""
         return (depth + 1) % self.width != 0
+
+
+def _last(tails: Iterable[Tail]) -> dict[str, Tail]:
+    """By branch. A crash between the two writes of `roll` leaves the bucket before marked too: the later is the end."""
+    found: dict[str, Tail] = {}
+    for tail in tails:
+        if tail.branch not in found or found[tail.branch].next_depth < tail.next_depth:
+            found[tail.branch] = tail
+    return found

@@ -5,8 +5,10 @@ from typing import Final
 from models.bucket import MessageRole, MessageStatus, Metadata
 from models.tree.address import Address
 from models.tree.errors import TooLargeError
-from models.tree.history import History, Row, Window
+from models.tree.history import History
+from models.tree.page import Row, Window
 from models.tree.plant import Sprout
+from models.tree.sight import Sight
 
 MESSAGES: Final = 10_000
 BYTES: Final = 32 * 1024 * 1024
@@ -14,8 +16,8 @@ BYTES: Final = 32 * 1024 * 1024
 PAGE: Final = 100
 
 
-async def copied(history: History, branch: str, until: Address | None, *, metadata: bool) -> list[Sprout]:
-    """The path from the root to `until`, or to the branch's end; without metadata where the reader may not see it.
+async def copied(history: History, branch: str, until: Address | None, *, metadata: bool | Sight) -> list[Sprout]:
+    """The path from the root to `until`, or to the branch's end; `metadata`: with it, or of which messages.
 
     Raises `BranchNotFoundError`, `CursorError` for an `until` that isn't on the path, and `TooLargeError`.
     """
@@ -39,10 +41,11 @@ async def copied(history: History, branch: str, until: Address | None, *, metada
     return sprouts
 
 
-def _sprout(row: Row, parent: int | None, *, metadata: bool) -> Sprout:
+def _sprout(row: Row, parent: int | None, *, metadata: bool | Sight) -> Sprout:
     """A deleted message stays a tombstone."""
     message = row.message
-    noted = message.get("metadata") if metadata else None
+    shown = metadata if isinstance(metadata, bool) else metadata.sees(row.address)
+    noted = message.get("metadata") if shown else None
     return Sprout(
         parent=parent,
         role=MessageRole(message["role"]),

@@ -1,8 +1,6 @@
 """Reading: pages of a branch's path, messages by address, siblings, branches. Three database calls at most a page."""
 
-from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,118 +9,38 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
 from models.database import Record
-from models.tree.address import MAIN, Address, slots
+from models.tree.address import MAIN, Address
 from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
 from models.tree.errors import BranchNotFoundError
-from models.tree.lineage import Lineage, Segment, resolve
-from models.tree.listing import Listed, list_branches
+from models.tree.lineage import ENDLESS, Lineage, resolve
+from models.tree.listing import Listed, list_branches, list_named
+from models.tree.page import BranchEnd, CursorError, Page, Path, Row, Window
 from models.tree.removals import Removals
+from models.tree.sight import Sight
 from models.tree.turns import Turns, in_turn
 
 TOMBSTONE: Final = ("depth", "role", "created_at", "author_id", "edited_from", "deleted_at", "forks", "gone")
 """The fields of a deleted message that are shown. What it said is stored until it is purged, and no reader gets it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message on a path, with its place among its siblings (0 is the oldest)."""
-
-    address: Address
-    message: Mapping[str, Any]
-    parent: Address | None
-    sibling_index: int
-    sibling_count: int
-    gone: tuple[int, ...] = ()
-    """Ordinals of siblings that were removed: neither counted nor shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which depths of a path are wanted: `first` from the start, or `last` from the end, between two cursors."""
-
-    first: int | None = None
-    last: int | None = None
-    after: Address | None = None
-    before: Address | None = None
-
-    def span(self, length: int) -> range:
-        """The depths, of a path with `length` messages."""
-        start = min(self.after.depth + 1, length) if self.after else 0
-        stop = max(start, min(self.before.depth, length)) if self.before else length
-        if self.first is not None:
-            stop = min(stop, start + self.first)
-        if self.last is not None:
-            start = max(start, stop - self.last)
-        return range(start, stop)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows of a path that has `length` messages."""
-
-    rows: Sequence[Row]
-    span: range
-    length: int
-
-
-class Path:
-    """The segments that hold a path's depths `start <= depth < stop`."""
-
-    def __init__(self, segments: Sequence[Segment], start: int, stop: int) -> None:
-        self._segments = segments
-        self._starts = [segment.start for segment in segments]
-        self._start, self._stop = start, stop
-
-    def at(self, depth: int) -> Address:
-        """The address of the message at `depth`."""
-        return Address(self._segment(depth).branch, depth)
-
-    def ordinal(self, depth: int) -> int:
-        """Which child of its parent the message at `depth` is: above 0 only where a fork begins."""
-        segment = self._segment(depth)
-        return max(segment.ordinal, 1) if depth == segment.start and segment.branch != MAIN else 0
-
-    def slots(self, width: int) -> list[str]:
-        """The slots of its messages."""
-        ends = [*self._starts[1:], self._stop]
-        return [
-            name
-            for segment, end in zip(self._segments, ends, strict=True)
-            if max(segment.start, self._start) < end
-            for name in slots(segment.branch, max(segment.start, self._start), end, width)
-        ]
-
-    def check(self, *cursors: Address | None) -> None:
-        """Raise `CursorError` for a cursor within the stretch that isn't the address of a message on the path."""
-        for cursor in cursors:
-            if cursor and self._start <= cursor.depth < self._stop and self.at(cursor.depth) != cursor:
-                raise CursorError("the cursor belongs to another branch")
-
-    def _segment(self, depth: int) -> Segment:
-        return self._segments[bisect_right(self._starts, depth) - 1]
-
-
-class CursorError(ValueError):
-    """A cursor that doesn't lie on the path it is used on."""
-
-
-@dataclass(frozen=True, slots=True)
-class BranchEnd:
-    """Where a branch left, its own first message, and its last one."""
-
-    branch: str
-    forked_from: Address | None
-    first: Address
-    tip: Address
-
-
 class History:
-    """Reads one conversation. Readings take `turns`, of which a worker has few."""
+    """Reads one conversation. Readings take `turns`, of which a worker has few.
 
-    def __init__(self, db: AsyncDatabase[Record], conversation: Conversation, limits: TreeLimits, turns: Turns) -> None:
+    What lies out of `sight`, for a reader who has one, doesn't exist.
+    """
+
+    def __init__(
+        self,
+        db: AsyncDatabase[Record],
+        conversation: Conversation,
+        limits: TreeLimits,
+        turns: Turns,
+        sight: Sight | None = None,
+    ) -> None:
         self._conversation = conversation
+        self._sight = sight
         self._turns = turns
         self._db = db
         self._branches = db["branches"]
@@ -135,8 +53,8 @@ class History:
 
         Raises `BranchNotFoundError` and `CursorError`.
         """
-        tail = await self._buckets.tail(branch)
-        if tail is None or (length := self._removals.end(tail)) == tail.lineage.own.start:
+        tail = await self._buckets.tail(branch) if self._known([branch]) else None
+        if tail is None or (length := self._end(tail)) == tail.lineage.own.start:
             return self._empty(branch, window)
         if any(cursor.depth >= length for cursor in (window.after, window.before) if cursor):
             raise CursorError("the cursor belongs to another branch")
@@ -158,7 +76,7 @@ class History:
         return Path(segments, start, stop)
 
     def _empty(self, branch: str, window: Window) -> Page:
-        if branch != MAIN:
+        if branch != MAIN or not self._known([branch]):
             raise BranchNotFoundError(branch)
         if window.after or window.before:
             raise CursorError("the conversation has no messages yet")
@@ -175,13 +93,16 @@ class History:
         forks = found[parent].get("forks", 0) if parent else conversation.root_forks
         purged = found[parent].get("gone", ()) if parent else conversation.root_gone
         gone = tuple(sorted({*purged, *self._removals.gone(parent)}))
+        if self._sight is not None:
+            there = [place for number, place in self._sight.children(parent) if number not in gone]
+            return Row(address, _shown(found[address]), parent, there.index(address), len(there), gone)
         index = ordinal - sum(each < ordinal for each in gone)
         return Row(address, _shown(found[address]), parent, index, max(forks, ordinal) + 1 - len(gone), gone)
 
     @in_turn
     async def rows(self, addresses: Collection[Address]) -> dict[Address, Row]:
         """Messages by address; those that don't exist are left out. Two calls, three where one begins a branch."""
-        wanted = await self._in_sight(set(addresses))
+        wanted = await self._standing({each for each in addresses if self._sight is None or self._sight.sees(each)})
         around = wanted | {Address(a.branch, a.depth - 1) for a in wanted if a.depth}
         found = await self._buckets.messages_at(around)
         wanted = {address for address in wanted & found.keys() if not found[address].get("removed")}
@@ -202,7 +123,7 @@ class History:
         parent = begun.parent if begun else Address(address.branch, address.depth - 1)
         return self._placed(address, parent, ordinal, found)
 
-    async def _in_sight(self, addresses: set[Address]) -> set[Address]:
+    async def _standing(self, addresses: set[Address]) -> set[Address]:
         """Those that no removed subtree holds; one call, where there is any such, and another below many forks."""
         if not self._removals:
             return addresses
@@ -216,6 +137,8 @@ class History:
         self, parent: Address | None, depth: int, limit: int, gone: Collection[int] = ()
     ) -> list[Address]:
         """The first `limit` messages at `depth` that follow `parent`, oldest first, without the ordinals in `gone`."""
+        if self._sight is not None:
+            return [place for number, place in self._sight.children(parent) if number not in gone][:limit]
         query = {
             "conversation_id": self._conversation.id,
             "parent_branch": parent.branch if parent else None,
@@ -232,9 +155,9 @@ class History:
 
         One call, and where subtrees are removed below many forks another one for each such branch.
         """
-        tails = await self._buckets.tails(branches)
+        tails = await self._buckets.tails(self._known(branches))
         cut_off = await self._removals.cut_off(tails.values())
-        ends = {name: self._removals.end(tail) for name, tail in tails.items() if name not in cut_off}
+        ends = {name: self._end(tail) for name, tail in tails.items() if name not in cut_off}
         return {
             name: BranchEnd(name, own.parent, Address(name, own.own.start), Address(name, end - 1))
             for name, end in ends.items()
@@ -243,13 +166,24 @@ class History:
 
     @in_turn
     async def refuge(self, branch: str) -> str:
-        """`branch`, or where its reader is left where it was removed: on the branch that it left, or `main`."""
+        """`branch`, or where its reader is left where it was removed: on the branch that it left, or `main`.
+
+        Where he doesn't see it, on one of those that he does.
+        """
+        if self._sight is None:
+            return await self._refuge(branch)
+        for name in self._known([branch, *self._sight.shared]):
+            if self._known([refuge := await self._refuge(name)]):
+                return refuge
+        return MAIN
+
+    async def _refuge(self, branch: str) -> str:
         while branch != MAIN:
             tail = await self._buckets.tail(branch)
             if tail is None:
                 return MAIN
             cut = (await self._removals.cut_off([tail])).get(branch)
-            if cut is None and self._removals.end(tail) > tail.lineage.own.start:
+            if cut is None and self._end(tail) > tail.lineage.own.start:
                 return branch
             parent = tail.lineage.parent
             branch = cut.branch if cut else parent.branch if parent else MAIN
@@ -258,26 +192,36 @@ class History:
     @in_turn
     async def created(self, branches: Collection[str]) -> dict[str, datetime]:
         """When branches were made."""
-        query = {"conversation_id": self._conversation.id, "branch": {"$in": list(branches)}}
+        query = {"conversation_id": self._conversation.id, "branch": {"$in": self._known(branches)}}
         found = self._branches.find(query, {"branch": 1, "created_at": 1})
         return {branch["branch"]: branch["created_at"] async for branch in found}
 
     @in_turn
     async def branches(self, after: PydanticObjectId | None, size: int) -> list[Listed]:
         """`size` branches, oldest first, after the place `after`; removed ones, too, which `ends` leaves out."""
+        if self._sight is not None:
+            return await list_named(self._db, self._conversation.id, self._sight.branches, after, size)
         return await list_branches(self._db, self._conversation.id, after, size)
 
     @in_turn
     async def last_shared(self, one: str, other: str) -> Address | None:
         """The last message that the paths of two branches have in common. Raises `BranchNotFoundError`."""
-        tails = await self._buckets.tails([one, other])
+        tails = await self._buckets.tails(self._known([one, other]))
         cut_off = await self._removals.cut_off(tails.values())
         for name in (one, other):
             if name not in tails or name in cut_off:
                 raise BranchNotFoundError(name)
-        length = min(self._removals.end(tail) for tail in tails.values())
+        length = min(self._end(tail) for tail in tails.values())
         shared = await shared_length(self._buckets, tails[one].lineage, tails[other].lineage, length)
         return (await self._path(tails[one], shared - 1, shared)).at(shared - 1) if shared else None
+
+    def _known(self, branches: Collection[str]) -> list[str]:
+        """Those of which the reader sees something."""
+        return [name for name in branches if self._sight is None or self._sight.stop(name)]
+
+    def _end(self, tail: Tail) -> int:
+        """The depth at which the branch ends for the reader."""
+        return min(self._removals.end(tail), self._sight.stop(tail.branch) if self._sight else ENDLESS)
 
 
 def _shown(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
-from models.tree.address import MAIN, Address
+from models.tree.address import MAIN, MAX_DEPTH, Address
 
 FANOUT: Final = 128
 ENTRY: Final = struct.Struct(">8sII")
 """How a segment or a chunk is stored: a third of its size as BSON. `main` is eight zeros."""
+ENDLESS: Final = MAX_DEPTH + 1
+"""Where a branch ends that may grow."""
 UNNUMBERED: Final = 0
 """The ordinal of a fork that hasn't got one yet: 0 belongs to the message that the parent's own branch goes on with."""
 
@@ -27,6 +29,16 @@ class Segment(NamedTuple):
     branch: str
     start: int
     ordinal: int
+
+
+class Run(NamedTuple):
+    """What a path takes of `branch`: depths `start <= depth < stop`; it left its own parent after `parent`."""
+
+    branch: str
+    start: int
+    stop: int
+    ordinal: int
+    parent: Address | None
 
 
 class Chunk(NamedTuple):
@@ -74,6 +86,16 @@ class Lineage:
     def path(self) -> tuple[Segment, ...]:
         """The nearest segments of the path, this branch's own last."""
         return (*self.segments, self.own)
+
+    def runs(self, stop: int) -> list[Run]:
+        """What the nearest segments hold, of a path that leaves the last of them at depth `stop`."""
+        path, before = self.path, self.levels[0][-1].holder if self.levels else None
+        branches = [before, *(segment.branch for segment in path)]
+        stops = [*(segment.start for segment in path[1:]), stop]
+        return [
+            Run(*segment[:2], end, segment.ordinal, Address(left, segment.start - 1) if left else None)
+            for segment, left, end in zip(path, branches, stops, strict=False)
+        ]
 
     def child(self, own: Segment) -> "Lineage":
         """The lineage of a branch that leaves this one at `own.start`."""
@@ -155,6 +177,27 @@ async def resolve(lineage: Lineage, spans: Iterable[range], fetch: Fetch) -> lis
             deeper += [(span, Reference(height - 1, entry, entry_end)) for entry, entry_end in below]
         pending = deeper
     return sorted(found, key=lambda segment: segment.start)
+
+
+async def whole(lineages: Iterable[Lineage], fetch: Fetch) -> set[Run]:
+    """All that the paths of branches hold, their own messages to come as well. All paths share the reads."""
+    found: set[Run] = set()
+    pending: set[Reference] = set()
+    for lineage in lineages:
+        found.update(lineage.runs(ENDLESS))
+        pending.update(lineage.chunks(0, lineage.own.start))
+    while pending:
+        holders = await fetch(list({reference.chunk for reference in pending}))
+        deeper: set[Reference] = set()
+        for height, chunk, end in pending:
+            if holder := holders.get(chunk.holder):  # else it is being purged, with all that lies below
+                if height == 0:
+                    found.update(holder.runs(end))
+                else:
+                    below = _overlapping(holder.levels[height - 1], 0, end)
+                    deeper.update(Reference(height - 1, entry, entry_end) for entry, entry_end in below)
+        pending = deeper
+    return found
 
 
 def _overlapping(entries: Sequence[E], start: int, stop: int) -> list[tuple[E, int]]:

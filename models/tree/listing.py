@@ -4,6 +4,7 @@ An index answers each window. The embedded server reads all that a filter matche
 begin small, and grow where little is found.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from models.clock import now
 from models.database import Record
 from models.tree.address import MAIN
 
+BATCH: Final = 1_000
 MINUTE: Final = timedelta(minutes=1)
 GROWTH: Final = 16
 SKEW: Final = timedelta(days=1)
@@ -48,6 +50,20 @@ async def list_branches(
         start, window = PydanticObjectId(ObjectId.from_datetime(end - timedelta(seconds=1))), window * GROWTH
         start = max(start, found[-1].place) if found else start
     return found
+
+
+async def list_named(
+    db: AsyncDatabase[Record],
+    conversation_id: PydanticObjectId,
+    branches: Collection[str],
+    after: PydanticObjectId | None,
+    size: int,
+) -> list[Listed]:
+    """The same of those of `branches` that exist."""
+    query = {"conversation_id": conversation_id, "branch": {"$in": list(branches)}}
+    cursor = db.branches.find(query, {"branch": 1}, batch_size=BATCH)
+    found = [Listed(each["_id"], each["branch"]) async for each in cursor]
+    return sorted(each for each in found if after is None or each.place > after)[:size]
 
 
 async def _beginning(db: AsyncDatabase[Record], conversation_id: PydanticObjectId) -> PydanticObjectId:

@@ -1,7 +1,7 @@
 """The message tree of all conversations: the one door to `append`, `history` and what keeps their figures true."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address
 from models.tree.append import ATTEMPTS, Appended, Appender
+from models.tree.buckets import Buckets
 from models.tree.copying import copied
 from models.tree.deletion import Deleter
 from models.tree.draft import Draft, TreeLimits
@@ -22,6 +23,8 @@ from models.tree.history import History
 from models.tree.locks import PlaceLocks
 from models.tree.plant import Sprout, plant
 from models.tree.purge import Purge, Purged
+from models.tree.seeing import sight_of
+from models.tree.sight import Sight
 from models.tree.turns import Turns, in_turn
 from models.tree.watch import NOBODY, TreeWatcher
 
@@ -142,9 +145,15 @@ class MessageTree:
         """How many messages of his there are."""
         return await count_author(self._db, conversation_id, author_id)
 
-    def history(self, conversation: Conversation) -> History:
-        """Reads `conversation`."""
-        return History(self._db, conversation, self.limits, self._turns)
+    def history(self, conversation: Conversation, sight: Sight | None = None) -> History:
+        """Reads `conversation`; for whom only branches of it are shared with, as far as his `sight` goes."""
+        return History(self._db, conversation, self.limits, self._turns, sight)
+
+    @in_turn
+    async def sight(self, conversation: Conversation, branches: Collection[str]) -> Sight:
+        """What somebody sees of it with whom only those branches are shared."""
+        buckets = Buckets(self._db, conversation.id, conversation.slot_width, self.limits)
+        return await sight_of(buckets, branches)
 
     async def plant(self, conversation: Conversation, sprouts: Sequence[Sprout], chosen: int | None) -> bool:
         """Store a whole conversation at once; False where it is there already."""
@@ -153,11 +162,21 @@ class MessageTree:
         return planted
 
     async def copy(
-        self, source: Conversation, branch: str, until: Address | None, target: Conversation, *, metadata: bool
+        self,
+        source: Conversation,
+        branch: str,
+        until: Address | None,
+        target: Conversation,
+        *,
+        metadata: bool | Sight,
+        sight: Sight | None = None,
     ) -> bool:
-        """Store `target` with the path of a branch of `source`; False where it is there already."""
+        """Store `target` with the path of a branch of `source`; False where it is there already.
+
+        It goes as far as `sight` does. `metadata`: whether, or of which messages, their metadata is copied.
+        """
         async with self._copying:
-            sprouts = await copied(self.history(source), branch, until, metadata=metadata)
+            sprouts = await copied(self.history(source, sight), branch, until, metadata=metadata)
             authors = {sprout.author_id for sprout in sprouts if sprout.author_id}
             for author_id in authors:
                 await self._admitted(target, author_id)
