@@ -27,6 +27,20 @@ def policies() -> list[Policy]:
             description="Who owns a conversation may do everything with it and its messages.",
         ),
         Policy(
+            id="shared_reading",
+            effect=GrantEffect.ALLOW,
+            actions=[*READING],
+            when='shared("read")',
+            description="With whom a conversation was shared may read it: him, or whoever holds a role.",
+        ),
+        Policy(
+            id="shared_writing",
+            effect=GrantEffect.ALLOW,
+            actions=["message:append", "message:edit"],
+            when='shared("write")',
+            description="With whom a conversation was shared for writing may answer in it, and write new versions.",
+        ),
+        Policy(
             id="own_account",
             effect=GrantEffect.ALLOW,
             actions=["user:read", "user:read_email"],

@@ -21,6 +21,8 @@ from models.policy import Policy
 from models.policy_case import PolicyCase
 from models.resource_type import ResourceType
 from models.role import Role, RoleAssignment
+from models.share import role_grantee
+from models.sharing import forget
 from models.user import User
 from permissions import proposals, subjects, trials
 from permissions.actions import Action
@@ -184,7 +186,10 @@ class PermissionChanges:
                 return ground.revision
             await _check(ground, drafts, by, at, tests)
             changes = _numbered(ground, drafts, by, reason, at)
+            # A role of an old name has none of what the old one was given, should its deletion have died half-way.
+            await _void_shares(draft for draft in drafts if draft.before is None)
             if await _written(changes, drafts):
+                await _void_shares(draft for draft in drafts if draft.after is None)
                 await self._store.ground()
                 await self._announce(ground.revision + len(drafts))
                 await self._witness(changes, by.origin)
@@ -266,6 +271,14 @@ async def _own(state: State, user_id: PydanticObjectId, at: datetime) -> set[Cla
     return {clause for role in subject.roles_at(at) for clause in clauses_of_role(state, role)} | clauses_of_everybody(
         state
     )
+
+
+async def _void_shares(drafts: Iterable[Draft]) -> None:
+    """Take away what was shared with roles that there aren't: it counts for nobody already."""
+    db = PermissionChange.get_pymongo_collection().database
+    for draft in drafts:
+        if draft.kind is ChangeKind.ROLE:
+            await forget(db, role_grantee(draft.key))
 
 
 def _numbered(

@@ -16,12 +16,14 @@ from typing import Final
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models import sharing
 from models.attachments.collecting import forget
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
 from models.erasure import Erasure
 from models.role import RoleAssignment
+from models.share import user_grantee
 from models.tree import MessageTree
 from models.user import User
 from permissions.administration import Administration
@@ -86,6 +88,7 @@ class Eraser:
         if erasure.done_at is not None:
             return
         await self._empty_account(erasure, by)
+        await sharing.forget(self.db, user_grantee(erasure.id))
         await self._close_conversations(erasure)
         last = now() >= erasure.requested_at + self.grace
         await self._erase_messages(erasure, last=last)

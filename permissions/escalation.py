@@ -131,4 +131,4 @@ def reads(clause: Clause, attributes: Iterable[str]) -> bool:
 
 def constant(clause: Clause) -> bool:
     """Whether it speaks the same whoever asks about what, as far as its text tells."""
-    return not re.search(r"\b(user|resource|env)\b", clause.condition or "")
+    return not re.search(r"\b(user|resource|env|shared)\b", clause.condition or "")

@@ -6,10 +6,11 @@ from typing import Final
 
 from models.audit import AuditRecord
 from models.conversation import Conversation
+from models.share import ShareAccess
 from models.user import User
 from permissions.actions import Action, verbs
 from permissions.actions import resource_type as type_of
-from permissions.engine.facts import Id, Resource
+from permissions.engine.facts import Id, Resource, Share
 from permissions.engine.filters import Fields
 from permissions.engine.resource_type import ResourceType, resource_type
 from permissions.engine.schema import Schema
@@ -27,8 +28,9 @@ SIGNING_KEY: Final = "signing_key"
 TOKEN: Final = "token"  # noqa: S105 - a type of resource
 
 FIELDS: Final[Mapping[str, Fields]] = {
-    CONVERSATION: Fields({"id": "_id", "owner_id": "owner_id"}),
-    MESSAGE: Fields({"id": "_id", "owner_id": "owner_id"}),  # decided by, and filtered through, its conversation
+    CONVERSATION: Fields({"id": "_id", "owner_id": "owner_id"}, shares=True),
+    # Decided by, and filtered through, its conversation.
+    MESSAGE: Fields({"id": "_id", "owner_id": "owner_id"}, shares=True),
     USER: Fields({"id": "_id"}),
     AUDIT: Fields({"kind": "kind", "action": "action", "resource_type": "resource_type", "effect": "effect"}),
 }
@@ -92,17 +94,25 @@ def schemas(actions: Iterable[str], known: Mapping[str, ResourceType] = TYPES) -
     """
     user = known[USER].attributes
     for name in dict.fromkeys(map(type_of, actions)):
-        yield known[name].schema(user) if name in known else Schema(user, open=frozenset({"resource"}))
+        yield known[name].schema(user) if name in known else Schema(user, open=frozenset({"resource"}), shares=True)
 
 
 def conversation_resource(conversation: Conversation) -> Resource:
     """A conversation; its owner stands above any attribute of that name."""
-    return Resource(CONVERSATION, conversation.id, {**conversation.attributes, "owner_id": conversation.owner_id})
+    return _kept(CONVERSATION, conversation)
 
 
 def message_resource(conversation: Conversation) -> Resource:
     """Any message of a conversation: they are decided together, so the id is the conversation's."""
-    return Resource(MESSAGE, conversation.id, {**conversation.attributes, "owner_id": conversation.owner_id})
+    return _kept(MESSAGE, conversation)
+
+
+def _kept(type_: str, conversation: Conversation) -> Resource:
+    attributes = {**conversation.attributes, "owner_id": conversation.owner_id}
+    shares = tuple(
+        Share(each.grantee, each.access is ShareAccess.WRITE, each.until, each.branch) for each in conversation.shares
+    )
+    return Resource(type_, conversation.id, attributes, shares)
 
 
 def user_resource(user: User) -> Resource:

@@ -12,7 +12,7 @@ from models.clock import now
 from models.database import Record
 from permissions.access import Taken
 from permissions.authn.principal import Client, Principal
-from permissions.engine.facts import Id
+from permissions.engine.facts import Id, Share, Subject
 
 DECISION: Final = "decision"
 """The kind of a record that tells of a decision."""
@@ -139,8 +139,15 @@ def _facts(taken: Taken) -> str | None:
         "resource": _attributes(resource.attributes),
         "env": _attributes(env.attributes),
     }
+    if shares := [list(share) for share in resource.shares if _may_count(share, subject)]:
+        facts["shares"] = shares
     text = encoded(facts)
     return text if text is not None and len(text) <= MAX_FACTS else None
+
+
+def _may_count(share: Share, subject: Subject) -> bool:
+    """Shares for other users never do; which roles he has may be another matter under other rules."""
+    return share.grantee.startswith("role:") or share.grantee == f"user:{subject.id}"
 
 
 def _attributes(attributes: Mapping[str, Any]) -> Record:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from models.audit import AuditRecord
 from permissions.audit.events import decoded
 from permissions.engine.conflicts import ConflictStrategy
-from permissions.engine.facts import Assignment, Env, Resource, Subject
+from permissions.engine.facts import Assignment, Env, Resource, Share, Subject
 from permissions.questions.question import Question
 
 
@@ -25,7 +25,12 @@ def replay(record: AuditRecord) -> Replay | None:
     question = Question(
         Subject(facts["user_id"], held, facts["user"]),
         record.action,
-        Resource(record.resource_type, facts["resource_id"], facts["resource"]),
+        Resource(
+            record.resource_type,
+            facts["resource_id"],
+            facts["resource"],
+            tuple(Share(*share) for share in facts.get("shares", ())),
+        ),
         Env(facts["time"], facts["env"]),
         ConflictStrategy(record.strategy) if record.strategy in list(ConflictStrategy) else None,
     )

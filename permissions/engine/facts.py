@@ -70,13 +70,28 @@ def _unique(roles: Any) -> tuple[str, ...]:
     return tuple(sorted(set(roles)))
 
 
+class Share(NamedTuple):
+    """What one user (`user:<id>`), or the holders of one role (`role:<name>`), may do with a resource."""
+
+    grantee: str
+    writes: bool
+    until: datetime
+    """Exclusive."""
+    branch: str | None = None
+    """The only part of it that is shared; None is all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is asked about. Without an id it stands for all of its type, or for one that is yet to be made."""
+    """What is asked about. Without an id it stands for all of its type, or for one that is yet to be made.
+
+    `shares` are no attribute: nobody can name, or forge, them as one.
+    """
 
     type: str
     id: Id | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True)

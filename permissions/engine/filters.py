@@ -27,10 +27,14 @@ UNLISTABLE: Final = Pair({"$unlistable": "true"}, {"$unlistable": "false"})
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Where a type of resource keeps its attributes: some by name, the rest under one field."""
+    """Where a type of resource keeps its attributes: some by name, the rest under one field.
+
+    `shares` is whether it keeps shares: each in the list `shares`, and whom they are for in the list `grantees`.
+    """
 
     named: Mapping[str, str] = field(default_factory=dict)
     rest: str = "attributes"
+    shares: bool = False
 
     def __getitem__(self, attribute: str) -> str:
         return self.named.get(attribute) or f"{self.rest}.{attribute}"
@@ -91,6 +95,15 @@ def alternatives(filters: Iterable[Filter]) -> list[Mapping[str, Any]]:
 
 def _or_parts(each: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     return each["$or"] if each.keys() == {"$or"} else [each]
+
+
+def apart(scope: Filter, field: str) -> Iterable[Filter]:
+    """`scope` as alternatives that each say what `field` is, if its own alternatives do: an index answers each."""
+    parts = scope.get("$or", ()) if scope else ()
+    if not parts or not all(field in equalities(part) for part in parts):
+        return [scope]
+    rest = {key: value for key, value in (scope or {}).items() if key != "$or"}
+    return [both(rest, part) for part in parts]
 
 
 def equalities(scope: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,14 @@ class ResourceType:
     def schema(self, user: Types) -> Schema:
         """What a condition about it may name; `user` are the attributes of accounts."""
         opened = frozenset({"resource"}) if self.open else frozenset[str]()
-        return Schema(user, self.attributes, {**ENVIRONMENT, **self.context}, opened, listed=self.fields is not None)
+        return Schema(
+            user,
+            self.attributes,
+            {**ENVIRONMENT, **self.context},
+            opened,
+            listed=self.fields is not None,
+            shares=self.fields is not None and self.fields.shares,
+        )
 
 
 def resource_type(

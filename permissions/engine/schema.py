@@ -86,6 +86,7 @@ class Schema:
     """What a condition about one type of resource may name. In an open scope undeclared names are of any type.
 
     `listed`: lists of these resources are filtered in MongoDB, so a condition must be such that it can be.
+    `shares`: they can be shared.
     """
 
     user: Types = field(default_factory=dict)
@@ -93,6 +94,7 @@ class Schema:
     env: Types = field(default_factory=lambda: ENVIRONMENT)
     open: frozenset[str] = frozenset()
     listed: bool = True
+    shares: bool = False
 
     def known(self, scope: str) -> Types:
         """The attributes of `user`, `resource` or `env`."""
@@ -104,5 +106,5 @@ class Schema:
         return self.known(scope).get(name) or (ANY if scope in self.open else None)
 
 
-LENIENT: Final = Schema(open=frozenset({"user", "resource", "env"}), env={}, listed=False)
+LENIENT: Final = Schema(open=frozenset({"user", "resource", "env"}), env={}, listed=False, shares=True)
 """For what was written under a schema that may have changed since: every name goes."""

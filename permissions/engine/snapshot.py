@@ -9,7 +9,7 @@ from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
 from permissions.engine.decision import Decision
 from permissions.engine.errors import UnlistableError
 from permissions.engine.facts import Env, Facts, Resource, Subject
-from permissions.engine.filters import Fields, alternatives, is_listable
+from permissions.engine.filters import Fields, alternatives, apart, is_listable
 from permissions.engine.plans import Plan, verdict
 from permissions.engine.resource_type import ResourceType
 from permissions.engine.roles import RoleGraph
@@ -281,7 +281,8 @@ def _turners(rules: Iterable[Rule], turned: Callable[[Rule], bool]) -> tuple[str
 def _scopes(
     possible: Sequence[Possible], voters: Sequence[Voter], strategy: ConflictStrategy
 ) -> tuple[Mapping[str, Any], ...]:
-    scopes = tuple(alternatives(STRATEGIES[strategy].filters(possible, voters)))
+    filters = STRATEGIES[strategy].filters(possible, voters)
+    scopes = tuple(alternatives(part for each in filters for part in apart(each, "grantees")))
     return ({},) if {} in scopes else scopes
 
 

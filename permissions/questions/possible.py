@@ -10,6 +10,7 @@ from permissions.engine.conditions import AllOf, AnyOf, Condition, Not
 from permissions.engine.facts import Facts
 from permissions.engine.operands import Attribute, Fault
 from permissions.engine.rules import Outcome
+from permissions.engine.shares import Shared
 
 Outcomes = frozenset[Outcome]
 """Some of `MATCHED`, `NOT_MET` and `ERROR`: more than are really possible, perhaps, and never fewer."""
@@ -34,6 +35,8 @@ def possible(condition: Condition | None, known: Facts) -> Outcomes:
             return possible(part, known)
         case If(which, yes, no):
             return _chosen(possible(which, known), possible(yes, known), possible(no, known))
+        case Shared():
+            return frozenset({TRUE, FALSE})
         case _:
             return ANY if any(_open(each, known) for each in attributes_of(condition)) else _settled(condition, known)
 

@@ -33,7 +33,7 @@ def seen(facts: Facts, sight: Sight) -> Facts:
     subject = facts.subject if sight.user else replace(facts.subject, attributes=_hidden(facts.subject.attributes))
     if sight.resource:
         return facts._replace(subject=subject)
-    resource = replace(facts.resource, attributes=_hidden(facts.resource.attributes))
+    resource = replace(facts.resource, attributes=_hidden(facts.resource.attributes), shares=())
     return facts._replace(subject=subject, resource=resource)
 
 

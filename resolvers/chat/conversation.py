@@ -13,8 +13,10 @@ from models.tree import Address, CursorError, Page, Window
 from models.tree.errors import BranchNotFoundError
 from permissions.actions import Action
 from permissions.engine.facts import Resource
+from permissions.guards import may
 from permissions.resources import conversation_resource, message_resource
 from resolvers.account.types import User
+from resolvers.chat.shares import ConversationShare
 from resolvers.chat.tree import Branch, Message, load_branch, load_branches
 from resolvers.context import Info
 from resolvers.errors import BadInputError
@@ -114,6 +116,14 @@ class Conversation(Node):
     def deleted_subtrees(self, info: Info) -> list["DeletedSubtree"]:
         info.context.access.require(Action.MESSAGE_DELETE, message_resource(self.stored))
         return [DeletedSubtree.of(self.stored, each) for each in self.stored.removed if not each.purging]
+
+    @strawberry.field(
+        description="With whom it is shared, as far as that has not ended.",
+        permission_classes=[may(Action.CONVERSATION_SHARE)],
+    )
+    def shares(self, info: Info) -> list[ConversationShare] | None:
+        at = info.context.access.env.time
+        return [ConversationShare.of(self.stored, each) for each in self.stored.shares if each.holds(at)]
 
     @strawberry.field(description="The actions that you may take on it.")
     def viewer_permissions(self, info: Info) -> list[str]:

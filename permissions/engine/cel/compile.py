@@ -10,13 +10,24 @@ from typing import Final
 from permissions.engine.branches import Flag, If, Unlistable
 from permissions.engine.cel.nodes import Call, Constant, Fold, Node, Place, Select
 from permissions.engine.cel.syntax import read
-from permissions.engine.cel.values import BOOL, COMPARISONS, Said, Value, Values, is_condition, is_nameable, refuse
+from permissions.engine.cel.values import (
+    BOOL,
+    COMPARISONS,
+    SHARED,
+    Said,
+    Value,
+    Values,
+    is_condition,
+    is_nameable,
+    refuse,
+)
 from permissions.engine.comparisons import Equal, Has, In, Ordered
 from permissions.engine.conditions import AllOf, AnyOf, Broken, Condition, Not
 from permissions.engine.errors import ConditionError
 from permissions.engine.folds import MOST, Exists
 from permissions.engine.operands import SCOPES, Attribute, Computed, Element, Fault, Literal
 from permissions.engine.schema import ANY, LENIENT, Schema, Type
+from permissions.engine.shares import ACCESSES, Shared
 from permissions.engine.texts import SIZES, Sized, Text
 from permissions.engine.values import ORDERED, Kind
 
@@ -61,9 +72,21 @@ class Conditions(Values):
                 return self._fold(node)
             case Call(function="_?_:_"):
                 return self._if(node)
+            case Call(function="shared", target=None):
+                return self._shared(node)
             case Call() if is_condition(node):
                 return self._call_condition(node)
         return self._flag(node)
+
+    def _shared(self, call: Call) -> Said:
+        """By a fixed text: so that everybody can tell which rules look at shares, and what they give."""
+        (arg,) = call.args if len(call.args) == 1 else (None,)
+        access = arg.value if isinstance(arg, Constant) else None
+        if access not in ACCESSES:
+            refuse(f'`{SHARED}` is for "read" or "write", as it stands there', call.sign, ACCESSES)
+        if not self.schema.shares:
+            refuse("only conversations and their messages are shared", call.sign)
+        return Said(Shared(access), varies=True)
 
     def _call_condition(self, call: Call) -> Said:
         if call.function == "!_":

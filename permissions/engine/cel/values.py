@@ -17,6 +17,8 @@ from permissions.engine.values import Kind, kind
 BOOL: Final = Type(Kind.BOOL)
 CONNECTIVES: Final = frozenset({"_&&_", "_||_", "!_"})
 COMPARISONS: Final = {"_==_": "==", "_!=_": "!=", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "@in": "in"}
+SHARED: Final = "shared"
+"""The function that looks at shares."""
 LEFT_OUT: Final = {
     "matches": "regular expressions are left out, as some take forever: use startsWith, endsWith, contains or `in`",
     "_[_]": "nothing is picked by `[…]`: use `.` for attributes, and `in`, `exists` or `all` for lists",
@@ -156,6 +158,7 @@ def is_condition(call: Call) -> bool:
     return (
         call.function in CONNECTIVES
         or call.function in COMPARISONS
+        or (call.target is None and call.function == SHARED)
         or (call.target is not None and call.function in HOW)
     )
 
@@ -169,7 +172,7 @@ def _function(call: Call) -> tuple[str, Function | None, Iterable[str]]:
     if call.function in OPERATORS:
         return (*OPERATORS[call.function], ())
     if call.target is None:
-        return call.function, GLOBALS.get(call.function), GLOBALS
+        return call.function, GLOBALS.get(call.function), (*GLOBALS, SHARED)
     return call.function, METHODS.get(call.function), (*METHODS, *HOW)
 
 

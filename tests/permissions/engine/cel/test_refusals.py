@@ -119,7 +119,7 @@ def test_a_bad_condition_is_refused_at_the_place_of_its_fault(text: str) -> None
     [
         ("user.regoin == 'a'", ("clearance", "hired", "id", "region", "roles", "teams")),
         ("env.weather == 'a'", ("device", "ip", "reason", "session_age", "time")),
-        ("upper(user.region) == 'a'", ("cidr", "duration", "ip", "isCIDR", "isIP", "size", "timestamp")),
+        ("upper(user.region) == 'a'", ("cidr", "duration", "ip", "isCIDR", "isIP", "shared", "size", "timestamp")),
         ("user.teams.exists(t, u == 'a')", ("env", "resource", "t", "user")),
         ("env.time.getHours(2) == 1", ("timestamp", "timestamp, time zone")),
     ],
