@@ -6,9 +6,11 @@ import typer
 
 from api.cli import (
     audit,
+    backup,
     importing,
     policies,
     purge,
+    restoring,
     search,
     serve,
     service_accounts,
@@ -29,6 +31,8 @@ app.command("serve")(serve.serve)
 app.command("settings")(settings.settings)
 app.command("migrate")(store.migrate)
 app.command("purge")(purge.purge)
+app.command("backup")(backup.backup)
+app.command("restore")(restoring.restore)
 app.command("schema")(store.schema)
 app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")

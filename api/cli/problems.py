@@ -1,26 +1,41 @@
 """What went wrong and what to do about it, in one line for people at a terminal."""
 
+from typing import Final
+
 from pydantic import ValidationError
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from redis.exceptions import RedisError
 
 from api.supervisor import WorkerFailedError
+from models.backup.errors import BackupError
 from models.embedded import EmbeddedError
+from models.migrations import UnfinishedRestoreError
 from models.transfer.errors import TransferError
 from permissions.authn.errors import AuthnError
 from permissions.errors import ChangeError
-
-ALREADY_SENTENCES = (EmbeddedError, TransferError, AuthnError, WorkerFailedError)
 
 
 class CommandError(Exception):
     """Its message says what is wrong and what to do."""
 
 
+SENTENCES: Final = (
+    AuthnError,
+    BackupError,
+    ChangeError,
+    CommandError,
+    EmbeddedError,
+    TransferError,
+    UnfinishedRestoreError,
+    WorkerFailedError,
+)
+"""They say what is wrong and what to do by themselves."""
+
+
 def explain(error: Exception) -> str:
     """The sentence for an error. Never shows a secret: neither store addresses nor the values of settings."""
     match error:
-        case ChangeError() | CommandError() | EmbeddedError() | TransferError() | AuthnError() | WorkerFailedError():
+        case _ if isinstance(error, SENTENCES):
             return str(error)
         case ValidationError():
             return _settings(error)

@@ -1,5 +1,5 @@
 """Indexes and changes of stored shape, applied in order, once each."""
 
-from models.migrations.runner import Migration, applied, migrate
+from models.migrations.runner import Migration, UnfinishedRestoreError, applied, migrate
 
-__all__ = ["Migration", "applied", "migrate"]
+__all__ = ["Migration", "UnfinishedRestoreError", "applied", "migrate"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
@@ -20,6 +21,16 @@ from models.migrations import (
     m0009_attachments,
     m0010_shares,
 )
+
+RESTORING: Final = {"_id": "restoring"}
+"""In `backups`, as long as not all of a backup has been put back (`models.backup`)."""
+
+
+class UnfinishedRestoreError(Exception):
+    """The database holds a part of a backup: nobody may work on it."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__(f"a restore into the database `{database}` is under way, or was cut short: drop it then")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,9 @@ async def applied(db: AsyncDatabase[Record]) -> set[str]:
 
 
 async def migrate(db: AsyncDatabase[Record]) -> list[str]:
-    """Apply what is missing, in order, and return its names."""
+    """Apply what is missing, in order, and return its names. Raise `UnfinishedRestoreError`."""
+    if await db.backups.find_one(RESTORING):
+        raise UnfinishedRestoreError(db.name)
     had = await applied(db)
     missing = [migration for migration in MIGRATIONS if migration.name not in had]
     for migration in missing:
