@@ -90,7 +90,8 @@ class World:
                 continue
             batch.append(document)
             if len(batch) == CALL or number + 1 == total:
-                await there.delete_many({"_id": {"$in": [each["_id"] for each in batch]}})
+                if number < done + CALL:  # the only ones that can be there without being noted
+                    await there.delete_many({"_id": {"$in": [each["_id"] for each in batch]}})
                 await there.insert_many(batch, ordered=False)
                 await self.db.bench_progress.replace_one({"_id": step}, {"done": number + 1}, upsert=True)
                 progress(f"{self.size:,}: {step}", number + 1, total)
