@@ -12,6 +12,9 @@ from pydantic import BaseModel
 MOST_SHARES: Final = 200
 """Of one conversation."""
 
+MOST_FORKS: Final = 500
+"""Of one conversation, in all its shares."""
+
 FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """The end of a share that has none: so that one comparison tells of all shares whether they still hold."""
 
@@ -38,6 +41,8 @@ class Share(BaseModel):
     """Exclusive."""
     by: PydanticObjectId
     at: datetime
+    forks: list[str] = []
+    """Branches that were begun by this share, of what it shows: it shows them too. Of a branch's share only."""
 
     @property
     def user_id(self) -> PydanticObjectId | None:
@@ -76,6 +81,11 @@ def role_grantee(role: str) -> str:
 def grantees(shares: Iterable[Share]) -> list[str]:
     """Whom `shares` are for, each once, in order: what `Conversation.grantees` holds."""
     return sorted({share.grantee for share in shares})
+
+
+def same(one: Share, other: Share) -> bool:
+    """Whether one is given in place of the other."""
+    return (one.grantee, one.branch) == (other.grantee, other.branch)
 
 
 def without(shares: Sequence[Share], grantee: str, branch: str | None) -> list[Share]:

@@ -9,9 +9,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
-from models.share import MOST_SHARES, Share
+from models.share import MOST_FORKS, MOST_SHARES, Share
 
 STORED: Final[Record] = {"$ifNull": ["$shares", []]}
+FORKS: Final[Record] = {"$ifNull": ["$$share.forks", []]}
+KEY: Final = ["$$share.grantee", "$$share.branch", "$$share.at"]
 GRANTEES: Final[Record] = {"$setUnion": [{"$map": {"input": "$shares", "as": "share", "in": "$$share.grantee"}}, []]}
 """Whom `shares` are for, each once."""
 
@@ -19,12 +21,15 @@ GRANTEES: Final[Record] = {"$setUnion": [{"$map": {"input": "$shares", "as": "sh
 async def give(db: AsyncDatabase[Record], conversation_id: PydanticObjectId, share: Share) -> Conversation | None:
     """Add a share, in place of one for the same grantee and branch, unless there are `MOST_SHARES` others.
 
-    The conversation afterwards, where `share` is not among its shares if there was no room. None where it is gone.
+    It keeps the forks of one that still holds: what was written on them meanwhile was written for both to see. The
+    conversation afterwards, where `share` is not among its shares if there was no room. None where it is gone.
     """
-    written = share.model_dump()
+    before: Record = {"$map": {"input": _kept(_is(share.grantee, share.branch)), "as": "share", "in": FORKS}}
+    lists: Record = {"$reduce": {"input": before, "initialValue": [], "in": {"$concatArrays": ["$$value", "$$this"]}}}
+    written: Record = {"$mergeObjects": [{"$literal": share.model_dump(exclude={"forks"})}, {"forks": lists}]}
     kept = _kept({"$not": _is(share.grantee, share.branch)})
     full = {"$gte": [{"$size": kept}, MOST_SHARES]}
-    added = {"$concatArrays": [kept, [{"$literal": written}]]}
+    added = {"$concatArrays": [kept, [written]]}
     return await _write(db, conversation_id, {"$cond": [full, STORED, added]})
 
 
@@ -34,6 +39,21 @@ async def take(
     """Take away what `grantee` was given of a branch; without one, all that he was given. None where it is gone."""
     his: Record = {"$eq": ["$$share.grantee", {"$literal": grantee}]}
     return await _write(db, conversation_id, _kept({"$not": his if branch is None else _is(grantee, branch)}))
+
+
+async def extend(
+    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, shares: Sequence[Share], fork: str
+) -> Conversation | None:
+    """Have those of `shares` that are still there show a fork too, unless there are `MOST_FORKS` already.
+
+    The conversation afterwards. None where it is gone.
+    """
+    meant: Record = {"$in": [KEY, [_key(share) for share in shares]]}
+    new: Record = {"$and": [meant, {"$not": [{"$in": [{"$literal": fork}, FORKS]}]}]}
+    longer: Record = {"$mergeObjects": ["$$share", {"forks": {"$concatArrays": [FORKS, [{"$literal": fork}]]}}]}
+    extended = {"$map": {"input": STORED, "as": "share", "in": {"$cond": [new, longer, "$$share"]}}}
+    counts = {"$map": {"input": STORED, "as": "share", "in": {"$size": FORKS}}}
+    return await _write(db, conversation_id, {"$cond": [{"$gte": [{"$sum": counts}, MOST_FORKS]}, STORED, extended]})
 
 
 async def forget(db: AsyncDatabase[Record], grantee: str) -> int:
@@ -60,3 +80,8 @@ def _kept(condition: Record) -> Record:
 def _is(grantee: str, branch: str | None) -> Record:
     same_branch = {"$eq": ["$$share.branch", {"$literal": branch}]}
     return {"$and": [{"$eq": ["$$share.grantee", {"$literal": grantee}]}, same_branch]}
+
+
+def _key(share: Share) -> list[Record]:
+    """By what a share is known that was not given anew since."""
+    return [{"$literal": each} for each in (share.grantee, share.branch, share.at)]

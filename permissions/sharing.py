@@ -8,7 +8,8 @@ from models.share import FOREVER, Share, ShareAccess
 from permissions.access import Access
 from permissions.actions import Action
 from permissions.engine.decision import Decision
-from permissions.engine.facts import Env, Facts, Resource, Subject
+from permissions.engine.facts import Env, Resource, Subject
+from permissions.engine.facts import Share as Fact
 from permissions.engine.rules import Effect, Rule
 from permissions.engine.shares import grantees, looks_at_shares
 from permissions.engine.snapshot import Snapshot
@@ -23,19 +24,34 @@ def shared_branches(
 
     Ask it where he may do `action` at all: where he may not, it means nothing.
     """
+    partial = branch_shares(access, conversation, action)
+    if partial is None:
+        return None
+    return frozenset(name for share in partial for name in (share.branch, *share.forks) if name is not None)
+
+
+def branch_shares(access: Access, conversation: Conversation, action: Action) -> list[Share] | None:
+    """The shares of branches by each of which the caller may do `action`; None where he may everywhere.
+
+    Each is judged by itself: a branch that he may read, and another that he may write on, don't make one of both.
+    """
     subject, about = access.subject, message_resource(conversation)
     if subject is None or all(share.branch is None for share in about.shares):
         return None
-    facts = Facts(subject, _roles(access.snapshot, subject, access.env), about, access.env)
-    own = frozenset(grantees(subject, facts.roles))
-    partial = {each.branch for each in about.shares if each.grantee in own and access.env.time < each.until} - {None}
+    own = frozenset(grantees(subject, _roles(access.snapshot, subject, access.env)))
+    whole = tuple(share for share in about.shares if share.branch is None)
 
-    def allowed(branch: str | None) -> bool:
-        return bool(access.snapshot.decide(subject, action, _only(about, branch), access.env))
+    def allowed(*more: Fact) -> bool:
+        return bool(access.snapshot.decide(subject, action, replace(about, shares=(*whole, *more)), access.env))
 
-    if not partial or allowed(None):
+    partial = [
+        (share, fact)
+        for share, fact in zip(conversation.shares, about.shares, strict=True)
+        if share.branch is not None and share.grantee in own and share.holds(access.env.time)
+    ]
+    if not partial or allowed():
         return None
-    return frozenset(branch for branch in partial if branch is not None and allowed(branch))
+    return [share for share, fact in partial if allowed(fact)]
 
 
 def given(snapshot: Snapshot, access: ShareAccess) -> list[Action]:

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol, Self
 
 import strawberry
 
 from models.attachments.store import Attachments
+from models.conversation import Conversation
 from models.database import Database
 from models.search.search import MessageSearch
-from models.tree import MessageTree
+from models.tree import History, MessageTree
 from permissions.access import Access, Takings
 from permissions.administration import Administration
 from permissions.audit.events import Origin
@@ -22,11 +24,13 @@ from permissions.authn.principal import Client, Principal
 from permissions.authn.tokens import AccessToken
 from permissions.changes import PermissionChanges
 from permissions.key_rotation import KeyRotation
+from permissions.sharing import shared_branches
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
 from resolvers.live import Broker
 from resolvers.loaders import Loaders
 from resolvers.sealing import CursorSeal
+from resolvers.sights import Sights
 
 
 class Browser(Protocol):
@@ -81,12 +85,14 @@ class Context:
     """Asked for by this operation so far."""
     copies: int = field(init=False, default=0)
     """Of conversations, made by this operation so far."""
+    sights: Sights = field(init=False)
+    """What he sees of conversations of which only branches are shared with him."""
     loaders: Loaders = field(init=False)
     _decided: Takings = field(init=False, default_factory=Takings)
     _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.loaders = Loaders(self.tree)
+        self._load_anew()
 
     @property
     def origin(self) -> Origin:
@@ -114,6 +120,7 @@ class Context:
         self._decided.take(self.access.takings())
         self.principal, self.token = token.principal, token
         self.access = await self.judge(self.principal, token)
+        self._load_anew()
 
     async def for_operation(self) -> Self:
         """A context for one operation of a socket: what the caller may do now, and nothing loaded before."""
@@ -123,7 +130,15 @@ class Context:
         """A subscription outlives the moment: judge, and load, anew."""
         self._decided.take(self.access.takings())
         self.access = await self.judge(self.principal, self.token)
-        self.loaders = Loaders(self.tree)
+        self._load_anew()
+
+    async def history(self, conversation: Conversation) -> History:
+        """Reads a conversation as far as the caller sees it, who may read its messages or its branches."""
+        return self.tree.history(conversation, await self.sights.of(conversation))
+
+    def _load_anew(self) -> None:
+        self.sights = Sights(self.tree, partial(shared_branches, self.access))
+        self.loaders = Loaders(self.tree, self.sights)
 
 
 Info = strawberry.Info[Context, None]

@@ -11,8 +11,9 @@ from strawberry.dataloader import DataLoader
 
 from models.conversation import Conversation
 from models.role import Role, RoleAssignment
-from models.tree import Address, BranchEnd, MessageTree, Row
+from models.tree import Address, BranchEnd, History, MessageTree, Row
 from models.user import User
+from resolvers.sights import Sights
 
 K = TypeVar("K", Address, str)
 V = TypeVar("V")
@@ -30,14 +31,15 @@ class Place(NamedTuple):
     """Ordinals that were removed."""
 
 
-Read = Callable[[Conversation, Sequence[K]], Awaitable[Mapping[K, V]]]
+Read = Callable[[History, Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
 class Loaders:
     """One request's."""
 
-    def __init__(self, tree: MessageTree) -> None:
+    def __init__(self, tree: MessageTree, sights: Sights) -> None:
         self._tree = tree
+        self._sights = sights
         self.users: DataLoader[PydanticObjectId, User | None] = DataLoader(_users)
         self.roles: DataLoader[str, Role | None] = DataLoader(_roles)
         self.assignments: DataLoader[PydanticObjectId, list[RoleAssignment]] = DataLoader(_assignments)
@@ -54,6 +56,7 @@ class Loaders:
     def forget(self, conversation_id: PydanticObjectId) -> None:
         """It has changed: read it, and its messages, anew."""
         self.conversations.clear(conversation_id)
+        self._sights.forget(conversation_id)
         self.rows.clear_all()
         self.siblings.clear_all()
         self.ends.clear_all()
@@ -64,7 +67,7 @@ class Loaders:
         self.assignments.clear_all()
 
     async def _rows(self, keys: list[InConversation[Address]]) -> list[Row | None]:
-        return await self._each(keys, lambda conversation, some: self._tree.history(conversation).rows(some))
+        return await self._each(keys, lambda history, some: history.rows(some))
 
     async def _siblings(self, places: list[Place]) -> list[list[Address]]:
         return list(await asyncio.gather(*map(self._siblings_at, places)))
@@ -73,13 +76,16 @@ class Loaders:
         conversation = await self.conversations.load(place.conversation_id)
         if conversation is None:
             return []
-        return await self._tree.history(conversation).siblings(place.parent, place.depth, place.limit, place.gone)
+        return await (await self._history(conversation)).siblings(place.parent, place.depth, place.limit, place.gone)
 
     async def _ends(self, keys: list[InConversation[str]]) -> list[BranchEnd | None]:
-        return await self._each(keys, lambda conversation, some: self._tree.history(conversation).ends(some))
+        return await self._each(keys, lambda history, some: history.ends(some))
 
     async def _branch_times(self, keys: list[InConversation[str]]) -> list[datetime | None]:
-        return await self._each(keys, lambda conversation, some: self._tree.history(conversation).created(some))
+        return await self._each(keys, lambda history, some: history.created(some))
+
+    async def _history(self, conversation: Conversation) -> History:
+        return self._tree.history(conversation, await self._sights.of(conversation))
 
     async def _each(self, keys: Sequence[InConversation[K]], read: "Read[K, V]") -> list[V | None]:
         """What `read` finds for `keys`, one call a conversation."""
@@ -89,7 +95,8 @@ class Loaders:
         found: dict[InConversation[K], V] = {}
         for conversation_id, some in wanted.items():
             if conversation := await self.conversations.load(conversation_id):
-                found |= {(conversation_id, key): value for key, value in (await read(conversation, some)).items()}
+                values = await read(await self._history(conversation), some)
+                found |= {(conversation_id, key): value for key, value in values.items()}
         return [found.get(key) for key in keys]
 
 

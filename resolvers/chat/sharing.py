@@ -8,7 +8,7 @@ import strawberry
 from models.clock import now, stored
 from models.conversation import Conversation as StoredConversation
 from models.database import Record
-from models.share import FOREVER, MOST_SHARES, Share, ShareAccess, role_grantee, user_grantee
+from models.share import FOREVER, MOST_SHARES, Share, ShareAccess, role_grantee, same, user_grantee
 from models.sharing import give, take
 from permissions.actions import Action
 from permissions.audit.events import Target
@@ -86,7 +86,7 @@ async def _given(context: Context, conversation: StoredConversation, share: Shar
         raise BadInputError("userId", "is the owner, who may do everything with it")
     require_to_give(context.access, conversation, share)
     changed = await give(context.db.db, conversation.id, share)
-    if changed is not None and share not in changed.shares:
+    if changed is not None and all(each.at != share.at or not same(each, share) for each in changed.shares):
         raise ConflictError(f"the conversation is shared {MOST_SHARES} times already: end some of that first")
     return changed
 
@@ -148,4 +148,4 @@ async def _tell(context: Context, before: StoredConversation, after: StoredConve
 
 
 def _record(share: Share) -> Record:
-    return share.model_dump(mode="json", exclude={"by", "at"})
+    return share.model_dump(mode="json", exclude={"by", "at", "forks"})
