@@ -1,6 +1,6 @@
 """Whose messages a search may look at, and which of them it wants."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +21,7 @@ Span = tuple[bytes, bytes]
 
 
 MOST_NAMED: Final = 1_000
-"""Conversations that a scope may name and are then searched one by one."""
+"""Conversations that a scope may name, or that are shared with one, and are then searched one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +84,21 @@ class Reach:
             return [_of(there.owner_id, there.id)]
         owners: set[ObjectId] = set()
         named: set[ObjectId] = set()
+        shared: list[Scope] = []
         for scope in self.conversations:
             owner_id, ids = scope.equal.get("owner_id"), _named(scope.where)
             if isinstance(owner_id, ObjectId):
                 owners.add(owner_id)
             elif ids is not None and len(named | ids) <= MOST_NAMED:
                 named |= ids
+            elif isinstance(scope.equal.get("grantees"), str):
+                shared.append(scope)
             else:
                 return [EVERYTHING]
-        found = db.conversations.find({"_id": {"$in": list(named)}}, {"owner_id": 1}) if named else None
-        single = [_of(record["owner_id"], record["_id"]) async for record in found] if found else []
+        found = await _named_ones(db, named) | await _shared_ones(db, shared)
+        if len(found) > MOST_NAMED:
+            return [EVERYTHING]
+        single = [_of(owner_id, id_) for id_, owner_id in found.items() if owner_id not in owners]
         return [*(Stretch.of(owner_id.binary) for owner_id in owners), *single]
 
     def match(self, wanted: MessageFilter) -> Record:
@@ -108,6 +113,29 @@ class Reach:
         if wanted.tags_any is not None:
             parts.append({"tags": {"$in": list(wanted.tags_any)}})
         return {"$and": parts}
+
+
+async def _named_ones(db: AsyncDatabase[Record], ids: Collection[ObjectId]) -> dict[ObjectId, ObjectId]:
+    """The owners of these conversations."""
+    found = db.conversations.find({"_id": {"$in": list(ids)}}, {"owner_id": 1}) if ids else None
+    return {record["_id"]: record["owner_id"] async for record in found} if found else {}
+
+
+async def _shared_ones(db: AsyncDatabase[Record], scopes: Sequence[Scope]) -> dict[ObjectId, ObjectId]:
+    """The owners of the conversations in scopes that say to whom they are shared: one more than can be named at most.
+
+    They lie among others' conversations, of which nothing else is to be looked at.
+    """
+    if not scopes:
+        return {}
+    grantees = list(dict.fromkeys(scope.equal["grantees"] for scope in scopes))
+    stages: Sequence[Record] = [
+        {"$match": {"grantees": {"$in": grantees}, "deleted": False}},
+        {"$match": {"$or": [dict(scope.where) for scope in scopes]}},
+        {"$limit": MOST_NAMED + 1},
+        {"$project": {"owner_id": 1}},
+    ]
+    return {record["_id"]: record["owner_id"] async for record in await db.conversations.aggregate(stages)}
 
 
 def _of(owner_id: ObjectId, conversation_id: ObjectId) -> Stretch:
