@@ -8,6 +8,7 @@ TreeError
 ├── KeyReusedError         an idempotency key came again with another message
 ├── PurgedError            it was deleted too long ago to be restored
 ├── TooManyRemovalsError   too many removed subtrees wait in the conversation
+├── UnsoundTreeError       what is to be planted is no tree
 └── ContentionError        writers kept overtaking this one; try again
 """
 
@@ -80,6 +81,16 @@ class TooManyRemovalsError(TreeError):
 
     def __str__(self) -> str:
         return f"{self.limit} removed subtrees {self.place}: delete single messages instead"
+
+
+@dataclass
+class UnsoundTreeError(TreeError):
+    """Branches that don't make a tree."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class ContentionError(TreeError):

@@ -1,0 +1,1 @@
+"""Parley's own format: newline-delimited JSON that says all of a tree. `lines` describes it."""
