@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from beanie import Document, PydanticObjectId
 from pydantic import BaseModel, Field
 
 from models.clock import now
+from models.list_terms import TERMED, changed_terms, stored_terms
 from models.share import Share
 
 
@@ -65,16 +66,26 @@ class Conversation(Document):
     """Who else may use it: at most 200, one for each grantee and branch."""
     grantees: list[str] = []
     """Whom `shares` are for, each once, written in the same update: an index finds a conversation by them."""
+    terms: list[str] = []
+    title_terms: list[str] = []
+    """What lists find it by (`list_terms`): `insert` and `change` write them with the fields that they follow from."""
     source: str | None = None
     """Where it was imported from: format and id, for the curious; the document's id is derived from it."""
 
     class Settings:
         name = "conversations"
 
+    async def insert(self, **options: Any) -> Self:
+        """Store it, with the terms that follow from it."""
+        terms = stored_terms(self.id, self.model_dump(include=TERMED))
+        self.terms, self.title_terms = terms["terms"], terms["title_terms"]
+        return await super().insert(**options)
+
     async def change(self, fields: Mapping[str, Any]) -> "Conversation":
-        """Write `fields`, and return the conversation with them."""
+        """Write `fields`, and the terms that follow from them, and return the conversation with them."""
         changed = {**fields, "updated_at": now()}
-        await self.get_pymongo_collection().update_one({"_id": self.id}, {"$set": changed})
+        stage = {name: {"$literal": value} for name, value in changed.items()} | changed_terms(self.id, fields)
+        await self.get_pymongo_collection().update_one({"_id": self.id}, [{"$set": stage}])
         copy: Conversation = self.model_copy(update=changed)
         return copy
 

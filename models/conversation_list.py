@@ -1,172 +1,162 @@
 """Lists of conversations, newest change first or by start: each scope on an index, merged in order."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Final, TypeVar
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
 from models.database import Record
+from models.listing.choice import Choice, Source, only_shared
+from models.listing.lines import EPOCH, LAST_ID, MILLISECOND, matching
+from models.listing.request import (
+    Attribute,
+    ConversationFilter,
+    ConversationOrder,
+    ListPage,
+    ListRequest,
+    Place,
+    Scope,
+    place,
+)
+from models.listing.walk import Walk
 
-MILLISECOND: Final = timedelta(milliseconds=1)
-"""Times are stored in whole ones."""
+__all__ = [
+    "Attribute",
+    "ConversationFilter",
+    "ConversationOrder",
+    "ListPage",
+    "ListRequest",
+    "Place",
+    "Scope",
+    "list_conversations",
+    "place",
+]
 
-INDEXED: Final = ("owner_id", "attributes.region")
-"""Fields by which lists are indexed, the most selective first (`migrations.m0001_first_indexes`)."""
+BUDGET: Final = 192
+"""Marks that one request passes at most, of some 64 conversations each, through all its scopes together."""
+LEAST_BUDGET: Final = 8
+"""Of one scope."""
+MOST_SOURCES: Final = 64
+"""Scopes times tags of which one is enough: beyond, a tag is looked for among what other terms find."""
+AT_ONCE: Final = 8
+"""Scopes that are read beside each other."""
+NAMED: Final = 1_000
+"""Conversations asked for by id in one call."""
 
+T = TypeVar("T")
 
-class ConversationOrder(StrEnum):
-    """By which time, and which way."""
-
-    UPDATED_DESC = "-updated_at"
-    UPDATED_ASC = "updated_at"
-    STARTED_DESC = "-started_at"
-    STARTED_ASC = "started_at"
-
-    @property
-    def field(self) -> str:
-        """The time that counts."""
-        return self.value.lstrip("-")
-
-    @property
-    def descending(self) -> bool:
-        """Whether the latest comes first."""
-        return self.value.startswith("-")
-
-
-class Place(NamedTuple):
-    """Where a conversation stands in a list. Two at the same instant are told apart by their ids."""
-
-    time: datetime
-    id: PydanticObjectId
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Conversations that `where` selects; `equal` are the `field: value` pairs which they all have."""
-
-    equal: Mapping[str, Any]
-    where: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationFilter:
-    """What a reader looks for; None doesn't matter."""
-
-    owner_id: PydanticObjectId | None = None
-    tags_all: Sequence[str] | None = None
-    tags_any: Sequence[str] | None = None
-    started_after: datetime | None = None
-    started_before: datetime | None = None
-    archived: bool | None = None
-    title_contains: str | None = None
-
-    @property
-    def query(self) -> dict[str, Any]:
-        """The same for MongoDB. No value becomes an operator or a pattern."""
-        parts: list[dict[str, Any]] = []
-        if self.owner_id is not None:
-            parts.append({"owner_id": {"$eq": self.owner_id}})
-        if self.tags_all is not None:
-            parts += [{"tags": {"$eq": tag}} for tag in self.tags_all]
-        if self.tags_any is not None:
-            parts.append({"tags": {"$in": list(self.tags_any)}})
-        if self.started_after is not None:
-            parts.append({"started_at": {"$gt": self.started_after}})
-        if self.started_before is not None:
-            parts.append({"started_at": {"$lt": self.started_before}})
-        if self.archived is not None:
-            parts.append({"archived": {"$eq": self.archived}})
-        if self.title_contains:
-            found = {"$indexOfCP": [{"$ifNull": ["$title_key", ""]}, {"$literal": self.title_contains.casefold()}]}
-            parts.append({"$expr": {"$gte": [found, 0]}})
-        return {"$and": parts} if parts else {}
-
-
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """A page, in the list's order; `more` says whether others follow in the direction of reading."""
-
-    conversations: Sequence[Conversation]
-    more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ListRequest:
-    """Up to `size` conversations after `after` and before `before`; the last of them when `backwards`."""
-
-    order: ConversationOrder
-    size: int
-    after: Place | None = None
-    before: Place | None = None
-    backwards: bool = False
-    deleted: bool = False
-    """Whether deleted ones are listed instead of all others."""
-
-    @property
-    def direction(self) -> int:
-        """The order of reading, as MongoDB's sort has it."""
-        return -1 if self.order.descending != self.backwards else 1
+_Read = tuple[list[Record], Place | None]
+"""Conversations in order, and how far was read where something is left to read."""
 
 
 async def list_conversations(
     db: AsyncDatabase[Record], scopes: Sequence[Scope], wanted: ConversationFilter, request: ListRequest
 ) -> ListPage:
-    """The conversations that lie in any of `scopes`, and are `wanted`. One database call a scope."""
+    """The conversations that lie in any of `scopes`, and are `wanted`.
+
+    A page may come short, or empty, where what is wanted is rare in a large scope: `ListPage.reached` then says where
+    to go on.
+    """
+    reads = await _Reading(db, wanted, request).run(scopes)
     found: dict[PydanticObjectId, Conversation] = {}
-    for scope in scopes:
-        cursor = await db.conversations.aggregate(_pipeline(scope, wanted, request))
-        async for record in cursor:
-            found.setdefault(record["_id"], Conversation.model_validate(record))
-    ordered = sorted(found.values(), key=lambda each: place(each, request.order), reverse=request.direction < 0)
+    for record in (record for records, _ in reads for record in records):
+        found.setdefault(record["_id"], Conversation.model_validate(record))
+    upwards = request.direction > 0
+    ordered = sorted(found.values(), key=lambda each: place(each, request.order), reverse=not upwards)
+    stops = [reached for _, reached in reads if reached]
+    stop = (min if upwards else max)(stops, default=None)
+    if stop is not None:  # what lies beyond may have others before it
+        ordered = [
+            each
+            for each in ordered
+            if (place(each, request.order) <= stop if upwards else place(each, request.order) >= stop)
+        ]
     page = ordered[: request.size]
-    return ListPage(page[::-1] if request.backwards else page, len(ordered) > request.size)
+    return ListPage(
+        page[::-1] if request.backwards else page,
+        len(ordered) > request.size or stop is not None,
+        stop if len(ordered) <= request.size else None,
+    )
 
 
-def place(conversation: Conversation, order: ConversationOrder) -> Place:
-    """Where `conversation` stands in that order."""
-    return Place(getattr(conversation, order.field), conversation.id)
+class _Reading:
+    """Of one request."""
+
+    def __init__(self, db: AsyncDatabase[Record], wanted: ConversationFilter, request: ListRequest) -> None:
+        self._db = db
+        self._wanted = wanted
+        self._request = request
+        self._choice = Choice(db, wanted, request)
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self, scopes: Sequence[Scope]) -> list[_Read]:
+        """Up to one more than the page holds, of each scope."""
+        named = [scope for scope in scopes if scope.ids is not None]
+        shared = [scope for scope in scopes if scope.ids is None and only_shared(scope)]
+        others = [scope for scope in scopes if scope.ids is None and not only_shared(scope)]
+        together, read, by_id = await asyncio.gather(
+            self._together(shared), self._each(others), asyncio.gather(*map(self._named, named))
+        )
+        if together is None:
+            read += await self._each(shared)
+        return [*read, *((records, None) for records in (*by_id, together or []))]
+
+    async def _together(self, shared: Sequence[Scope]) -> list[Record] | None:
+        """All that was shared, where that is little; None where it isn't."""
+        source = await self._choice.together(shared) if shared else None
+        return await self._whole(source) if source else None if shared else []
+
+    async def _each(self, scopes: Sequence[Scope]) -> list[_Read]:
+        tags = self._wanted.tags_any
+        apart: Iterable[str | None] = tags if tags is not None and len(scopes) * len(tags) <= MOST_SOURCES else [None]
+        chosen = await asyncio.gather(
+            *(self._in_turn(self._choice.source(scope, tag)) for scope in scopes for tag in apart)
+        )
+        sources = list({source.key: source for source in chosen if source}.values())
+        budget = max(LEAST_BUDGET, BUDGET // max(1, len(sources)))
+        return await asyncio.gather(*(self._in_turn(self._read(source, budget)) for source in sources))
+
+    async def _in_turn(self, work: Awaitable[T]) -> T:
+        async with self._turn:
+            return await work
+
+    async def _read(self, source: Source, budget: int) -> _Read:
+        if source.whole:
+            return await self._whole(source), None
+        span = source.span
+        walk = Walk(source.line, span.first, span.end, source.wanted, self._need, budget, span.beyond)
+        await walk.run()
+        stopped = not walk.ended and len(walk.found) < self._need
+        return walk.found, _reached(walk) if stopped else None
+
+    async def _whole(self, source: Source) -> list[Record]:
+        span, order = source.span, self._request.order.field
+        return await source.line.read(span.first, span.end, source.wanted, self._need, order)
+
+    async def _named(self, scope: Scope) -> list[Record]:
+        """Of the conversations that a scope names, each is looked up."""
+        ids, request = scope.ids or [], self._request
+        tests = [dict(scope.where), self._wanted.query, {"deleted": request.deleted}, *request.between]
+        order = {request.order.field: request.direction, "_id": request.direction}
+        found: list[Record] = []
+        for start in range(0, len(ids), NAMED):
+            query = {"_id": {"$in": ids[start : start + NAMED]}}
+            found += await matching(self._db, query, [test for test in tests if test], order, self._need)
+        return found
+
+    @property
+    def _need(self) -> int:
+        return self._request.size + 1
 
 
-def _pipeline(scope: Scope, wanted: ConversationFilter, request: ListRequest) -> list[dict[str, Any]]:
-    """First what an index answers, then the rest: the embedded server uses none that doesn't answer all of a match."""
-    equal = dict(scope.equal) | ({"owner_id": wanted.owner_id} if wanted.owner_id is not None else {})
-    field, direction = request.order.field, request.direction
-    indexed: dict[str, Any] = {name: equal[name] for name in INDEXED if name in equal}
-    indexed = dict(list(indexed.items())[:1]) | {"deleted": request.deleted}
-    bounds, beyond = _bounds(field, request)
-    if bounds:
-        indexed[field] = bounds
-    return [
-        {"$match": indexed},
-        {"$match": {"$and": [dict(scope.where), wanted.query, *beyond]}},
-        {"$sort": {field: direction, "_id": direction}},
-        {"$limit": request.size + 1},
-    ]
-
-
-def _bounds(field: str, request: ListRequest) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The times between the cursors for the index, and what tells conversations of the cursors' own instants apart."""
-    bounds: dict[str, Any] = {}
-    beyond: list[dict[str, Any]] = []
-    for low, edge in _edges(request):
-        if low:
-            bounds["$gte"] = edge.time
-        else:  # `$lte` on a field with others after it in the index loses its own bound on the embedded server
-            bounds["$lt"] = edge.time + MILLISECOND
-        operator = "$gt" if low else "$lt"
-        same = {field: edge.time, "_id": {operator: edge.id}}
-        beyond.append({"$or": [{field: {operator: edge.time}}, same]})
-    return bounds, beyond
-
-
-def _edges(request: ListRequest) -> Iterator[tuple[bool, Place]]:
-    """(whether it is the lower bound, cursor)."""
-    if request.after:
-        yield not request.order.descending, request.after
-    if request.before:
-        yield request.order.descending, request.before
+def _reached(walk: Walk) -> Place:
+    """The place beyond which `walk` has read nothing."""
+    onwards = walk.line.direction
+    at = walk.at or 0
+    if walk.beyond is not None:
+        return Place(EPOCH + at * MILLISECOND, PydanticObjectId(f"{walk.beyond:024x}"))
+    # As if the last id of the instant before had been read.
+    return Place(EPOCH + (at - onwards) * MILLISECOND, PydanticObjectId(f"{LAST_ID if onwards > 0 else 0:024x}"))

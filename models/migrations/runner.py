@@ -20,6 +20,7 @@ from models.migrations import (
     m0008_deletions,
     m0009_attachments,
     m0010_shares,
+    m0011_list_terms,
 )
 
 RESTORING: Final = {"_id": "restoring"}
@@ -52,6 +53,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0008_deletions", m0008_deletions.apply),
     Migration("0009_attachments", m0009_attachments.apply),
     Migration("0010_shares", m0010_shares.apply),
+    Migration("0011_list_terms", m0011_list_terms.apply),
 )
 
 

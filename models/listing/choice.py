@@ -1,0 +1,142 @@
+"""Which terms a list goes by: of those that all that is wanted has, the one that the fewest conversations have."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.database import Record
+from models.list_terms import EVERY, archived_term, attribute_term, grams, grantee_term, tag_term
+from models.listing.lines import Line
+from models.listing.request import ConversationFilter, ListRequest, Scope
+from models.listing.spans import Span, ordered_span, started_span
+
+MOST_TERMS: Final = 6
+"""Compared for one scope: each costs up to two calls."""
+MOST_GRAMS: Final = 3
+"""Of a title's pieces so many are compared."""
+FEW: Final = 16
+"""Marks of the first level that a set may have to be sorted as a whole: some 1,000 conversations."""
+COUNTED: Final = 512
+ATTRIBUTES: Final = "attributes."
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A line, which part of it is wanted, and whether it is `whole`: read at once, and sorted by what is asked for."""
+
+    line: Line
+    span: Span
+    wanted: Sequence[Record]
+    whole: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same for sources that read the same."""
+        return repr((self.line.equal, self.line.field, self.line.terms, self.line.time, self.wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Of one request."""
+
+    db: AsyncDatabase[Record]
+    wanted: ConversationFilter
+    request: ListRequest
+
+    async def source(self, scope: Scope, tag: str | None) -> Source | None:
+        """The way into that scope, or into what of it has that tag; None where nothing can be there."""
+        owners = [each for each in (scope.equal.get("owner_id"), self.wanted.owner_id) if each is not None]
+        span = ordered_span(self.wanted, self.request)
+        if (owners[1:] and owners[0] != owners[1]) or span is None:
+            return None
+        equal = {"owner_id": owners[0]} if owners else {}
+        tests: list[Record] = [test for test in (dict(scope.where), self.wanted.query, *self.request.between) if test]
+        if few := await self._few(equal, tests):
+            return few
+        lines = [self._line(equal, "terms", term, self.request.order.field) for term in self._terms(scope, tag)]
+        if self.request.order.field == "started_at":
+            lines += self._titles(equal)
+        lines = lines[:MOST_TERMS] or [self._line(equal, "terms", EVERY, self.request.order.field)]
+        line = await self._rarest(lines, span) if len(lines) > 1 else lines[0]
+        if few := await self._few_started(line, tests):
+            return few
+        return Source(line, span, tests)
+
+    async def together(self, scopes: Sequence[Scope]) -> Source | None:
+        """The way into all of those at once, which are of shares; None where that would be too many."""
+        terms = tuple(grantee_term(scope.equal["grantees"]) for scope in scopes)
+        line = replace(self._line({}, "terms", EVERY, self.request.order.field), terms=terms)
+        tests: list[Record] = [{"$or": [dict(scope.where) for scope in scopes]}]
+        tests += [test for test in (self.wanted.query, *self.request.between) if test]
+        everything = Span(None, None, None)
+        return Source(line, everything, tests, whole=True) if await is_few(line, everything) else None
+
+    async def _few(self, equal: Record, tests: Sequence[Record]) -> Source | None:
+        """Titles lie in the order of starts: those of other orders must be few, to be sorted."""
+        lines = self._titles(equal) if self.request.order.field != "started_at" else []
+        span = started_span(self.wanted, self.request.direction)
+        if not lines or span is None:
+            return None
+        few = await asyncio.gather(*(is_few(line, span) for line in lines))
+        found = next((line for line, is_ in zip(lines, few, strict=True) if is_), None)
+        return Source(found, span, tests, whole=True) if found else None
+
+    async def _few_started(self, line: Line, tests: Sequence[Record]) -> Source | None:
+        """What started within a time, in another order: the same."""
+        span = started_span(self.wanted, self.request.direction)
+        if line.time == "started_at" or span is None or span.is_open:
+            return None
+        by_start = replace(line, time="started_at")
+        return Source(by_start, span, tests, whole=True) if await is_few(by_start, span) else None
+
+    def _terms(self, scope: Scope, tag: str | None) -> Iterator[str]:
+        """Those that everything in the scope has that is wanted, the likely rare ones first."""
+        if tag is not None:
+            yield tag_term(tag)
+        named = [(each.name, each.value) for each in self.wanted.attributes]
+        named += [
+            (name[len(ATTRIBUTES) :], value) for name, value in scope.equal.items() if name.startswith(ATTRIBUTES)
+        ]
+        for name, value in named:
+            if "." not in name and (term := attribute_term(name, value)):
+                yield term
+        if isinstance(grantee := scope.equal.get("grantees"), str):
+            yield grantee_term(grantee)
+        yield from map(tag_term, self.wanted.tags_all or ())
+        if self.wanted.archived is not None:
+            yield archived_term(self.wanted.archived)
+
+    def _titles(self, equal: Record) -> list[Line]:
+        pieces = grams(self.wanted.title_key)
+        chosen = pieces[:: max(1, -(-len(pieces) // MOST_GRAMS))]
+        return [self._line(equal, "title_terms", piece, "started_at") for piece in chosen]
+
+    def _line(self, equal: Record, field: str, term: str, time: str) -> Line:
+        return Line(self.db, equal, field, (term,), time, self.request.deleted, self.request.direction)
+
+    async def _rarest(self, lines: Sequence[Line], span: Span) -> Line:
+        """By a sample of a sample; where that says little, by the sample."""
+        above = await asyncio.gather(*(line.marks(2, span.first, span.end, 4) for line in lines))
+        fewest = min(map(len, above))
+        sparse = [(marks, line) for marks, line in zip(above, lines, strict=True) if len(marks) == fewest]
+        if len(sparse) == 1:
+            return sparse[0][1]
+        if fewest == 4:
+            return max(sparse, key=lambda each: each[0][-1] * each[1].direction)[1]
+        counted = await asyncio.gather(*(line.marks(1, span.first, span.end, COUNTED) for _, line in sparse))
+        return min(zip(counted, sparse, strict=True), key=lambda each: len(each[0]))[1][1]
+
+
+async def is_few(line: Line, span: Span) -> bool:
+    """Whether that part of the line is short enough to be read as a whole."""
+    if len(await line.marks(2, span.first, span.end, 2)) > 1:
+        return False
+    return len(await line.marks(1, span.first, span.end, FEW)) < FEW
+
+
+def only_shared(scope: Scope) -> bool:
+    """Whether the scope is one of a share, and nothing else in it has an index."""
+    return isinstance(scope.equal.get("grantees"), str) and "owner_id" not in scope.equal

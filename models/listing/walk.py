@@ -1,0 +1,113 @@
+"""Reading one line in order, a window at a time, each of which holds few conversations however many there are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
+
+from models.database import Record
+from models.listing.lines import Line
+
+MARKS: Final = 128
+"""Marks of the first level asked for at once."""
+CROWD: Final = 8
+"""Marks of one instant that make it a crowd, which is read by ids: some 500 conversations."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """From `at` on, and before `end`; `beyond` is an id after which it starts within its first instant.
+
+    `budget` are the marks that it may still pass, of some 64 conversations each. Afterwards `ended` tells that nothing
+    is left; if it isn't, `at` and `beyond` tell how far it came.
+    """
+
+    line: Line
+    at: int | None
+    end: int | None
+    wanted: Sequence[Record]
+    need: int
+    budget: int
+    beyond: int | None = None
+    stride: int = 0
+    """Marks to the next window; the first ones make a page more likely than not, each further one is twice as wide."""
+    found: list[Record] = field(default_factory=list)
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        self.stride = self.stride or 2 + self.need // 20
+
+    async def run(self) -> "Walk":
+        """Read until there is enough, nothing left, or the budget is spent."""
+        while not self._done:
+            await self._block()
+        return self
+
+    @property
+    def _done(self) -> bool:
+        return self.ended or len(self.found) >= self.need or self.budget <= 0
+
+    async def _block(self) -> None:
+        """Read up to the next mark of the second level, which some 4,000 conversations precede."""
+        above = await self.line.marks(2, self.at, self.end, 2)
+        if self._is_crowd(above, 2):
+            await self._crowd(above[0])
+            return
+        edge = next((mark for mark in above if mark != self.at), self.end)
+        await self._windows(edge)
+        while not self._done and self.at != edge:
+            await self._windows(edge)
+
+    async def _windows(self, edge: int | None) -> None:
+        marks = await self.line.marks(1, self.at, edge, MARKS)
+        if self._is_crowd(marks, CROWD):
+            await self._crowd(marks[0])
+            return
+        if len(marks) == MARKS:  # there are more, perhaps at the last one's instant
+            edge = marks[-1]
+            marks = [mark for mark in marks if mark != edge]
+        for stop, passed in windows(self.at, marks, edge, self.stride):
+            await self._read(stop)
+            self.stride *= 2
+            self.budget -= passed + 1
+            if self._done:
+                return
+
+    async def _read(self, stop: int | None) -> None:
+        self.found += await self.line.read(self.at, stop, self.wanted, self.need - len(self.found))
+        self.at, self.beyond, self.ended = stop, None, stop == self.end
+
+    def _is_crowd(self, marks: Sequence[int], most: int) -> bool:
+        """Whether so many marks stand at the instant where it is."""
+        return self.line.instant is None and len(marks) >= most and marks[most - 1] == self.at
+
+    async def _crowd(self, instant: int) -> None:
+        """Read the conversations of that instant, by their ids."""
+        onwards = self.line.direction
+        first = None if self.beyond is None else self.beyond + onwards
+        line, need = self.line.within(instant), self.need - len(self.found)
+        inner = await Walk(line, first, None, self.wanted, need, self.budget, stride=self.stride).run()
+        self.found += inner.found
+        self.budget = inner.budget
+        if inner.ended:
+            self.at, self.beyond = instant + onwards, None
+            self.ended = self.at == self.end
+        elif inner.at is not None:
+            self.beyond = inner.at - onwards
+
+
+def windows(at: int | None, marks: Sequence[int], edge: int | None, stride: int) -> Iterator[tuple[int | None, int]]:
+    """Where windows from `at` on end that pass some `stride` marks, then twice as many …, and how many they pass.
+
+    A crowd begins a window of its own, and ends the sequence: it is to be read by ids.
+    """
+    passed = 0
+    for mark, group in groupby(marks):
+        count = len(list(group))
+        if mark != at and (passed >= stride or count >= CROWD):
+            yield mark, passed
+            if count >= CROWD:
+                return
+            at, passed, stride = mark, 0, 2 * stride
+        passed += count
+    yield edge, passed
