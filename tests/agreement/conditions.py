@@ -8,13 +8,15 @@ from permissions.engine.errors import ConditionError
 from permissions.engine.schema import Schema
 from tests.permissions.hostile import SCALARS, is_literal, written
 
-ANYTHING: Final = Schema(open=frozenset({"user", "resource", "env"}))
+ANYTHING: Final = Schema(open=frozenset({"user", "resource", "env"}), shares=True)
 FIXED: Final = [written(value) for value in SCALARS if is_literal(value)]
 STORED: Final = [f"resource.{name}" for name in ("a", "b", "owner_id", "id", "type", "kind", "effect", "none")]
 NAMED: Final = [f"user.{name}" for name in ("a", "b", "id", "roles", "none")] + ["env.time", "env.a", "env.none"]
 SIGNS: Final = ("==", "!=", "<", "<=", ">", ">=")
 PLAIN: Final = (
     "resource.owner_id == user.id",
+    'shared("read")',
+    'shared("read") && !has(resource.b)',
     "resource.id == user.id",
     "resource.a == user.a",
     "has(resource.a)",
@@ -69,9 +71,11 @@ class Conditions:
 
     def _comparison(self) -> str:
         stored, chance = self._one(*STORED), self._chance
-        match chance.randrange(14):
+        match chance.randrange(16):
             case 0 | 1 | 2 | 12 | 13:
                 return self._one(*PLAIN)
+            case 14 | 15:
+                return self._one('shared("read")', 'shared("read")', 'shared("write")')
             case 3 | 4:
                 return self._of(stored)
             case 5:

@@ -14,15 +14,17 @@ from models.bucket import MessageRole, Metadata
 from models.conversation import Conversation
 from models.database import Database
 from models.directory import list_users
+from models.list_terms import stored_terms
 from models.role import RoleAssignment
 from models.search.indexer import Indexer
+from models.share import FOREVER, Share, ShareAccess, grantees, role_grantee, user_grantee
 from models.tree import Draft, MessageTree
 from models.user import User
 from permissions.engine.facts import Subject
 from permissions.subjects import all_of_them
 from resolvers.chat.events import announce_message, channel
 from resolvers.live import Broker, Event
-from tests.agreement.rules import ROLES
+from tests.agreement.rules import MOMENTS, ROLES
 from tests.permissions.hostile import KEYS, OWNERS, STORED
 from tests.permissions.worlds import NOON
 
@@ -32,6 +34,12 @@ COMMON: Final[Sequence[Any]] = (1, True, "EMEA", "a", ["a"], ["EMEA", 1, None], 
 """What meets more often than the rest."""
 HOURS: Final = (*[None] * 7, -48, -12, 0, 3, 24)
 WINDOWS: Final = (*[None] * 6, "MO-FR 09:00-17:00 Europe/Berlin", "SA-SU 00:00-24:00 UTC", "MO 12:00-12:30 UTC")
+ENDS: Final = (
+    FOREVER,
+    FOREVER,
+    *(moment + timedelta(milliseconds=off) for moment in sorted({*MOMENTS}) for off in (-1, 0, 1)),
+)
+"""Of shares: the instants at which worlds are looked at, and those beside them."""
 KINDS: Final = ("decision", "role.changed", "a", "A", "é", "", "$a", "a.b", "true")
 
 
@@ -130,12 +138,31 @@ def _assignment(chance: random.Random, user_id: Any) -> RoleAssignment:
 async def _conversations(chance: random.Random) -> None:
     conversations = Conversation.get_pymongo_collection()
     for number, id_ in enumerate(CONVERSATIONS):
+        shares = _shares(chance)
         fields = {
+            "shares": [share.model_dump() for share in shares],
+            "grantees": grantees(shares),
             "owner_id": chance.choice(OWNERS),
             "attributes": _attributes(chance),
             "updated_at": NOON + timedelta(seconds=number // 3),
         }
-        await conversations.update_one({"_id": id_}, {"$set": fields})
+        await conversations.update_one({"_id": id_}, {"$set": fields | stored_terms(id_, fields)})
+
+
+def _shares(chance: random.Random) -> list[Share]:
+    """With people, roles and nobody; over, or about to be, at a world's very instant. The branch is all there is."""
+    with_whom = [*map(user_grantee, (*PEOPLE, ObjectId())), *map(role_grantee, (*ROLES, "ghost"))]
+    return [
+        Share(
+            grantee=chance.choice(with_whom),
+            access=chance.choice([*ShareAccess]),
+            branch=chance.choice([None, None, "main"]),
+            until=chance.choice(ENDS),
+            by=PydanticObjectId(OWNERS[0]),
+            at=NOON,
+        )
+        for _ in range(chance.choice((0, 0, 1, 2, 3, 6)))
+    ]
 
 
 async def _index(database: Database) -> None:
