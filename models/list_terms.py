@@ -5,7 +5,7 @@ A term begins with a level and a kind. On level 0 stands every conversation, on 
 end, however many conversations there are: a skip list that lies in an index.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -39,8 +39,8 @@ def tag_term(tag: str) -> str:
 
 
 def grantee_term(grantee: str) -> str:
-    """Of conversations that are shared with them."""
-    return KINDS["grantees"] + _digest(grantee)
+    """Of conversations that are shared with them. As it is: `granted_terms` has the server make it."""
+    return KINDS["grantees"] + grantee
 
 
 def attribute_term(name: str, value: Any) -> str | None:
@@ -91,14 +91,31 @@ def changed_terms(conversation_id: ObjectId, fields: Mapping[str, Any]) -> dict[
     touched = {name: fields[name] for name in KINDS if name in fields}
     if touched:
         kinds = [KINDS[name] for name in touched]
-        kept = {"$not": [{"$in": [{"$substrCP": ["$$each", 1, 1]}, kinds]}]}
-        others = {"$filter": {"input": "$terms", "as": "each", "cond": kept}}
-        terms = {"$literal": _on_levels(conversation_id, _of_fields(touched))}
-        merged = {"$concatArrays": [others, terms]}
-        update["terms"] = {"$cond": [{"$isArray": ["$terms"]}, merged, "$$REMOVE"]}
+        update["terms"] = _merged(kinds, {"$literal": _on_levels(conversation_id, _of_fields(touched))})
     if "title_key" in fields:
         update["title_terms"] = {"$literal": _on_levels(conversation_id, grams(fields["title_key"]))}
     return update
+
+
+def granted_terms(conversation_id: ObjectId) -> dict[str, Any]:
+    """An expression for `terms` that follows the stored `grantees`, for a stage after the one that sets those."""
+    levels = range(highest_level(conversation_id) + 1)
+    prefixes = [at_level(level, KINDS["grantees"]) for level in levels]
+    whom = {"$ifNull": ["$grantees", []]}
+    named = [{"$map": {"input": whom, "as": "whom", "in": {"$concat": [prefix, "$$whom"]}}} for prefix in prefixes]
+    return _merged([KINDS["grantees"]], {"$concatArrays": named})
+
+
+def terms_of_grantee(grantee: str) -> list[str]:
+    """Those that any conversation shared with them may have."""
+    return [at_level(level, grantee_term(grantee)) for level in range(TOP + 1)]
+
+
+def _merged(kinds: Sequence[str], terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Terms of those kinds in place of the stored ones."""
+    kept = {"$not": [{"$in": [{"$substrCP": ["$$each", 1, 1]}, list(kinds)]}]}
+    others = {"$filter": {"input": "$terms", "as": "each", "cond": kept}}
+    return {"$cond": [{"$isArray": ["$terms"]}, {"$concatArrays": [others, terms]}, "$$REMOVE"]}
 
 
 def _of_fields(fields: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
+from models.list_terms import granted_terms, terms_of_grantee
 from models.share import MOST_FORKS, MOST_SHARES, Share
 
 STORED: Final[Record] = {"$ifNull": ["$shares", []]}
@@ -58,14 +59,18 @@ async def extend(
 
 async def forget(db: AsyncDatabase[Record], grantee: str) -> int:
     """Take away all that `grantee` was given anywhere; of how many conversations."""
-    his = {"shares": {"grantee": grantee}, "grantees": grantee}
+    his = {"shares": {"grantee": grantee}, "grantees": grantee, "terms": {"$in": terms_of_grantee(grantee)}}
     return (await db.conversations.update_many({"grantees": grantee}, {"$pull": his})).modified_count
 
 
 async def _write(db: AsyncDatabase[Record], conversation_id: PydanticObjectId, shares: Any) -> Conversation | None:
     """Of a deleted conversation nothing changes: whoever deleted it may have meant to take it from all."""
     changed = {"$cond": ["$deleted", STORED, shares]}
-    stages: Sequence[Record] = [{"$set": {"shares": changed}}, {"$set": {"grantees": GRANTEES}}]
+    stages: Sequence[Record] = [
+        {"$set": {"shares": changed}},
+        {"$set": {"grantees": GRANTEES}},
+        {"$set": {"terms": granted_terms(conversation_id)}},
+    ]
     await db.conversations.update_one({"_id": conversation_id}, stages)
     found = await db.conversations.find_one({"_id": conversation_id})
     return None if found is None or found["deleted"] else Conversation.model_validate(found)
