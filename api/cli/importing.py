@@ -17,7 +17,7 @@ from models import migrations
 from models.transfer.importing import Progress, Report, import_file
 from models.user import User, email_key
 
-Format = Literal["chatgpt", "oasst"]
+Format = Literal["chatgpt", "librechat", "oasst", "openwebui"]
 
 
 def import_conversations(

@@ -1,14 +1,12 @@
 """One message of ChatGPT's export: who says what, as text, whatever kind of content it is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from sys import getsizeof
 from typing import Any, Final
 
 from models.bucket import MessageRole, MessageStatus, Metadata
+from models.transfer.said import Said, UnfitMessageError, unknown_role
 from models.transfer.transcript import fitting
-from models.transfer.values import metadata, moment, text_of
+from models.transfer.values import Made, metadata, moment, text_of
 from models.tree.draft import TreeLimits
 
 CONTEXT: Final = {"user_editable_context", "model_editable_context"}
@@ -28,27 +26,6 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 COMMON: Final = ("text", "result", "content", "summary")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a message says. `flaw` is the reason why its content was replaced."""
-
-    role: MessageRole
-    content: str
-    created_at: datetime | None
-    status: MessageStatus
-    metadata: Metadata | None
-    flaw: str | None = None
-
-    @property
-    def weight(self) -> int:
-        """About the memory that it takes, in bytes."""
-        return getsizeof(self.content) + 1500
-
-
-class UnfitMessageError(ValueError):
-    """A message that can't be understood; the text says why."""
-
-
 def said(message: Any, limits: TreeLimits) -> Said | None:
     """What `message` says; None for what is no part of the conversation: hidden and empty system messages."""
     if not isinstance(message, dict):
@@ -63,12 +40,13 @@ def said(message: Any, limits: TreeLimits) -> Said | None:
     ):
         return None
     content, flaw = fitting(text, limits.message_bytes)
+    noted, _ = _metadata(message, about, kind, media, hidden, limits)
     return Said(
         role=role,
         content=content,
         created_at=moment(message.get("create_time")),
         status=_status(message.get("status")),
-        metadata=_metadata(message, about, kind, media, hidden, limits),
+        metadata=noted,
         flaw=flaw,
     )
 
@@ -78,7 +56,7 @@ def _role(message: Mapping[str, Any]) -> MessageRole:
     role = author.get("role") if isinstance(author, dict) else None
     if isinstance(role, str) and role in set(MessageRole):
         return MessageRole(role)
-    raise UnfitMessageError(f"it has the unknown role `{str(role)[:80]}`")
+    raise unknown_role(role)
 
 
 def _status(status: Any) -> MessageStatus:
@@ -151,7 +129,7 @@ def _metadata(
     media: list[Any],
     hidden: bool,
     limits: TreeLimits,
-) -> Metadata | None:
+) -> tuple[Metadata | None, str | None]:
     author = message.get("author")
     content = message.get("content")
     recipient = message.get("recipient")
@@ -167,7 +145,7 @@ def _metadata(
         "attachments": about.get("attachments"),
         "parts": media,
     }
-    return metadata(values, limits.metadata_bytes, about.get("model_slug"), _get(ended, "type"))
+    return metadata(values, limits.metadata_bytes, Made(about.get("model_slug"), _get(ended, "type")))
 
 
 def _get(value: Any, name: str) -> Any:

@@ -8,6 +8,10 @@ A `Refusal` is no error: one record was left out, the rest arrived.
 """
 
 from dataclasses import dataclass
+from typing import Final
+
+SHOWN: Final = 400
+"""Characters that a refusal says of a place, and of a reason."""
 
 
 class TransferError(Exception):
@@ -43,5 +47,15 @@ class Refusal:
     where: str
     reason: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", shown(self.where))
+        object.__setattr__(self, "reason", shown(self.reason))
+
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}"
+
+
+def shown(text: str) -> str:
+    """`text` as a terminal and a log may have it: ids come from files of strangers."""
+    cut = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return cut if cut.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in cut)

@@ -15,7 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.bucket import MessageRole
 from models.conversation import Conversation, title_key
 from models.database import Record
-from models.transfer import chatgpt, oasst
+from models.transfer import chatgpt, librechat, oasst, openwebui
 from models.transfer.errors import Refusal, UnknownFormatError, UnreadableFileError
 from models.transfer.source import Source
 from models.transfer.transcript import Terms, Transcript
@@ -40,7 +40,9 @@ class Format:
 
 FORMATS: Final[Mapping[str, Format]] = {
     "chatgpt": Format(chatgpt.read, chatgpt.IN_ZIP),
+    "librechat": Format(librechat.read),
     "oasst": Format(oasst.read),
+    "openwebui": Format(openwebui.read),
 }
 
 
@@ -178,6 +180,7 @@ def conversation_of(
         title_key=title_key(transcript.title),
         tags=transcript.tags,
         attributes={**transcript.attributes, **(attributes or {})},
+        archived=transcript.archived,
         started_at=transcript.started_at,
         updated_at=transcript.updated_at,
         slot_width=limits.bucket_messages,

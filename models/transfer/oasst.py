@@ -13,7 +13,7 @@ from models.transfer.errors import Refusal, UnreadableFileError
 from models.transfer.parsing import Unreadable, parse
 from models.transfer.records import lines
 from models.transfer.transcript import Terms, Transcript, fitting
-from models.transfer.values import headline, metadata, moment, text_of
+from models.transfer.values import Made, headline, metadata, moment, text_of
 from models.tree.plant import Sprout
 
 ROLES: Final = {"prompter": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
@@ -106,7 +106,7 @@ def _sprout(message: Any, parent: int | None, said_at: datetime, terms: Terms) -
     deleted = bool(message.get("deleted"))
     content, reason = fitting("" if deleted else text_of(message["text"]), terms.limits.message_bytes)
     extra = {"source_id": message.get("message_id")} | {name: message.get(name) for name in EXTRAS}
-    about = metadata(extra, terms.limits.metadata_bytes, model=message.get("model_name"))
+    about, _ = metadata(extra, terms.limits.metadata_bytes, Made(message.get("model_name")))
     sprout = Sprout(
         parent=parent,
         role=ROLES[message["role"]],

@@ -48,10 +48,15 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Make each member of the record's object `of` small as soon as it is read, so that no more is held."""
+    """Make each member of the record's objects or lists at `paths` small once it is read, so that no more is held."""
 
-    of: str
+    paths: frozenset[tuple[str, ...]]
     reduce: Reduce
+
+    @property
+    def deepest(self) -> int:
+        """Length of the longest path."""
+        return max(map(len, self.paths))
 
 
 def parse(pieces: Iterable[Piece], members: Members | None = None) -> Iterator[Parsed | Unreadable | None]:
@@ -180,47 +185,60 @@ class _Builder:
     repeated: list[str] = field(default_factory=list)
     _stack: list[Any] = field(default_factory=list)
     _names: list[Any] = field(default_factory=list)
+    _reduced: Any = None
+    """The container on the stack whose members are made small: one at a time, as no path leads through another."""
     _before: int = 0
-    """Weight when the present member began."""
+    """Weight when its present member began."""
 
     def add(self, events: Iterable[tuple[str, Any]]) -> None:
         for event, value in events:
             if event == "map_key":
                 self._names[-1] = value
                 self.weight += 100
-                if len(self._stack) == 2:
-                    self._before = self.weight
             elif event == "start_map":
                 self._open({})
             elif event == "start_array":
                 self._open([])
             elif event in {"end_map", "end_array"}:
                 self._names.pop()
-                self._put(self._stack.pop())
+                self._close(self._stack.pop())
             else:
                 self.weight += getsizeof(value)
                 self._put(value)
 
     def _open(self, container: Any) -> None:
         self.weight += 64
+        if self.members and len(self._names) <= self.members.deepest and tuple(self._names) in self.members.paths:
+            self._reduced, self._before = container, self.weight
         self._stack.append(container)
         self._names.append(None)
+
+    def _close(self, container: Any) -> None:
+        if container is self._reduced:
+            self._reduced = None
+        self._put(container)
 
     def _put(self, value: Any) -> None:
         if not self._stack:
             self.value = value
-        elif isinstance(self._stack[-1], list):
-            self._stack[-1].append(value)
-        elif self.members and len(self._stack) == 2 and self._names[0] == self.members.of:
-            self._put_member(self.members, value)
+            return
+        into = self._stack[-1]
+        if self.members and into is self._reduced:
+            self._put_member(self.members, into, value)
+        elif isinstance(into, list):
+            into.append(value)
         else:
-            self._stack[-1][self._names[-1]] = value
+            into[self._names[-1]] = value
 
-    def _put_member(self, members: Members, value: Any) -> None:
-        name, known = self._names[-1], self._stack[-1]
-        if name in known:
-            self.repeated.append(name)
+    def _put_member(self, members: Members, into: Any, value: Any) -> None:
+        if isinstance(into, dict) and self._names[-1] in into:
+            self.repeated.append(self._names[-1])
             self.weight = self._before
             return
-        small = known[name] = members.reduce(value)
-        self.weight = self._before + getattr(small, "weight", 1000)
+        small = members.reduce(value)
+        if isinstance(into, list):
+            into.append(small)
+        else:
+            into[self._names[-1]] = small
+        self._before += getattr(small, "weight", 1000)
+        self.weight = self._before

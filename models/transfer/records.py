@@ -6,6 +6,7 @@ when it is too large.
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final, TypeAlias
 
 Piece: TypeAlias = tuple[bytes, bool]
@@ -54,6 +55,21 @@ def elements(chunks: Iterable[bytes]) -> Iterator[Piece]:
     for chunk in chunks:
         yield from cutter.cut(chunk)
     cutter.end()
+
+
+def elements_or_one(chunks: Iterable[bytes]) -> Iterator[Piece]:
+    """The elements of a JSON list; what begins with `{` is a single record."""
+    rest = iter(chunks)
+    for chunk in rest:
+        begun = chunk.lstrip()
+        if begun[:1] == b"{":
+            yield from ((piece, False) for piece in chain([begun], rest))
+            yield b"", True
+            return
+        if begun:
+            yield from elements(chain([begun], rest))
+            return
+    raise NotAListError
 
 
 class _Cutter:

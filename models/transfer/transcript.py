@@ -3,10 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from models.transfer.values import text_of
 from models.tree.draft import TreeLimits
 from models.tree.plant import Sprout
+
+TAG_LENGTH: Final = 64
+TAGS: Final = 32
+"""As for tags that users give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Transcript:
     chosen: int | None = None
     tags: list[str] = field(default_factory=list)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    archived: bool = False
 
 
 def fitting(content: str, limit: int) -> tuple[str, str | None]:
@@ -44,3 +50,10 @@ def fitting(content: str, limit: int) -> tuple[str, str | None]:
         return content, None
     reason = f"has {size:,} bytes, {limit:,} are allowed"
     return f"[This message was not imported: it {reason}.]"[:limit], reason
+
+
+def labels(found: object) -> list[str]:
+    """The tags that `found` lists, as texts or as `{"name": …}`, as many and as long as a conversation may have."""
+    named = [each.get("name") if isinstance(each, dict) else each for each in found] if isinstance(found, list) else []
+    texts = [text_of(each.strip())[:TAG_LENGTH] for each in named if isinstance(each, str) and each.strip()]
+    return list(dict.fromkeys(texts))[:TAGS]

@@ -1,6 +1,7 @@
 """Foreign values made storable: times, titles, texts, free-form extras."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 from math import isfinite
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from models.bucket import Metadata
+from models.bucket import MAX_COUNT, Metadata
 from models.clock import stored
 
 TITLE_LENGTH: Final = 80
@@ -19,6 +20,9 @@ NESTING: Final = 12
 
 OMITTED_BYTES: Final = 512
 """Room left for the names of extras that didn't fit."""
+
+FAR_OFF: Final = 1e11
+"""Seconds since 1970 in the year 5138."""
 
 INT64: Final = range(-(2**63), 2**63)
 
@@ -34,6 +38,14 @@ def moment(value: object) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         pass
     return None
+
+
+def epoch(value: object) -> datetime | None:
+    """As `moment`, where some versions wrote milli-, micro- or nanoseconds: told by the size, as no time is far off."""
+    number = None if isinstance(value, str) else _number(value)
+    for _ in range(3):
+        number = number / 1000 if number is not None and number > FAR_OFF else number
+    return moment(value if number is None else number)
 
 
 def _number(value: object) -> float | None:
@@ -68,14 +80,64 @@ def headline(text: str, length: int = TITLE_LENGTH) -> str | None:
     return (line[:length].rpartition(" ")[0] or line[: length - 1]).rstrip() + "…"
 
 
-def metadata(values: Mapping[str, Any], limit: int, model: object = None, finish: object = None) -> Metadata | None:
-    """Metadata of at most `limit` bytes of JSON; None if there is nothing to say."""
-    made = Metadata(llm_model=_label(model), finish_reason=_label(finish))
-    spent = len(made.model_dump_json(exclude_none=True))
-    made.extra = extras(values, limit - spent - OMITTED_BYTES)
-    if made == Metadata() or len(made.model_dump_json(exclude_none=True).encode()) > limit:
-        return None
-    return made
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a message was made, as far as its file says. Latency in milliseconds."""
+
+    model: object = None
+    finish: object = None
+    tokens_in: object = None
+    tokens_out: object = None
+    tokens_used: object = None
+    latency_ms: object = None
+    reasoning: str = ""
+
+    def metadata(self) -> Metadata:
+        """The same without the reasoning, as far as it makes sense."""
+        tokens_in, tokens_out = _count(self.tokens_in), _count(self.tokens_out)
+        apart = tokens_in is not None or tokens_out is not None
+        return Metadata(
+            llm_model=_label(self.model),
+            tokens_used=None if apart else _count(self.tokens_used),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            latency_ms=_count(self.latency_ms),
+            finish_reason=_label(self.finish),
+        )
+
+
+def metadata(values: Mapping[str, Any], limit: int, made: Made) -> tuple[Metadata | None, str | None]:
+    """Metadata of at most `limit` bytes of JSON, None if there is nothing to say; and what was cut.
+
+    Reasoning goes in `extra`, as much as there is room for beside the rest.
+    """
+    about = made.metadata()
+    spent = len(about.model_dump_json(exclude_none=True))
+    room = limit - spent - OMITTED_BYTES
+    about.extra = extras(values, room)
+    kept = ""
+    if made.reasoning:
+        kept = _cut(text_of(made.reasoning), room - len(orjson.dumps(about.extra)) - OMITTED_BYTES)
+        about.extra |= {"reasoning": kept} if kept else {}
+    if about == Metadata() or len(about.model_dump_json(exclude_none=True).encode()) > limit:
+        return None, None
+    if len(kept) == len(made.reasoning):
+        return about, None
+    return about, f"its reasoning has {len(made.reasoning):,} characters, {len(kept):,} of them are kept"
+
+
+def _cut(text: str, room: int) -> str:
+    """As much of `text` from its beginning as fits in `room` bytes of JSON."""
+    text = text[: max(room, 0)]
+    while text and (size := len(orjson.dumps(text))) > room:
+        text = text[: min(len(text) - 1, len(text) * room // size)]
+    return text
+
+
+def _count(value: object) -> int | None:
+    """A whole number that a `Metadata` may hold."""
+    number = _number(value)
+    return round(number) if number is not None and 0 <= number <= MAX_COUNT else None
 
 
 def _label(value: object) -> str | None:
@@ -124,6 +186,6 @@ def _plain_number(value: float | Decimal) -> int | float | str:
 
 
 def _key(key: object) -> str:
-    """MongoDB reads a dot and a leading `$` in a name as more than a name, and ends it at a NUL."""
-    name = text_of(str(key)).replace(".", "\uff0e").replace("\0", "\ufffd")  # fullwidth full stop
+    """MongoDB reads a dot and a leading `$` in a name as more than a name, ends it at a NUL; an empty one is none."""
+    name = text_of(str(key) or "\ufffd").replace(".", "\uff0e").replace("\0", "\ufffd")  # fullwidth full stop
     return "\uff04" + name[1:] if name.startswith("$") else name

@@ -64,16 +64,17 @@ def terms(**limits: int) -> Terms:
 def read_chatgpt(export: Any, **limits: int) -> tuple[list[Transcript], list[Refusal]]:
     """What the reader makes of `export`: JSON text, or the value to render as such."""
     text = export if isinstance(export, str | bytes) else json.dumps(export)
-    return _sorted(chatgpt.read("f.json", chunks(text), terms(**limits)))
+    return sorted_out(chatgpt.read("f.json", chunks(text), terms(**limits)))
 
 
 def read_oasst(text: Any, **limits: int) -> tuple[list[Transcript], list[Refusal]]:
     """What the reader makes of JSON lines, or of one tree."""
     lines = text if isinstance(text, str | bytes) else json.dumps(text)
-    return _sorted(oasst.read("f.jsonl", chunks(lines), terms(**limits)))
+    return sorted_out(oasst.read("f.jsonl", chunks(lines), terms(**limits)))
 
 
-def _sorted(items: Iterator[Transcript | Refusal]) -> tuple[list[Transcript], list[Refusal]]:
+def sorted_out(items: Iterator[Transcript | Refusal]) -> tuple[list[Transcript], list[Refusal]]:
+    """Conversations and refusals apart."""
     found = list(items)
     transcripts = [item for item in found if isinstance(item, Transcript)]
     return transcripts, [item for item in found if isinstance(item, Refusal)]

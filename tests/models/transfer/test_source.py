@@ -46,7 +46,7 @@ def test_a_missing_file_and_a_directory_are_clear_errors(tmp_path: Path) -> None
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UnknownFormatError, match="unknown format `claude`, known are chatgpt, oasst"):
+    with pytest.raises(UnknownFormatError, match="unknown format `claude`, known are chatgpt, librechat, "):
         _titles(tmp_path, "claude")
 
 

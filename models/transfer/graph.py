@@ -1,18 +1,17 @@
-"""The shape of ChatGPT's `mapping`: which nodes form trees, in which order, and which do not."""
+"""The shape of nodes that point at each other by id: which form trees, in which order, and which do not."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from models.transfer.chatgpt_message import Said, UnfitMessageError, said
-from models.tree.draft import TreeLimits
+from models.transfer.said import Said
 
 NODE_BYTES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of the mapping. Without `said` it only links; `flaw` says what is wrong with its message."""
+    """A node by its links. Without `said` it only links; `flaw` says what is wrong with its message."""
 
     parent: str | None
     children: Sequence[str]
@@ -25,42 +24,33 @@ class Node:
         return NODE_BYTES + 80 * len(self.children) + (self.said.weight if self.said else 0)
 
 
-def node(raw: Any, limits: TreeLimits) -> Node | None:
-    """The node that `raw` describes; None if it isn't one."""
-    if not isinstance(raw, dict):
-        return None
-    parent, children = raw.get("parent"), raw.get("children")
-    links = [child for child in children if isinstance(child, str)] if isinstance(children, list) else []
-    above = None if parent is None else str(parent)
-    message = raw.get("message")
-    if message is None:
-        return Node(above, links)
-    try:
-        spoken = said(message, limits)
-    except UnfitMessageError as error:
-        return Node(above, links, flaw=f"{error}; its replies follow the message before it")
-    return Node(above, links, spoken, spoken.flaw if spoken else None)
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Ids of sound nodes, parents first, siblings in order, each with its parent's id; and what hangs nowhere."""
+    """Ids of sound nodes, parents first, siblings in order, each with its parent's id.
+
+    `lost`: what hangs nowhere, or not where it says, and why.
+    """
 
     order: Sequence[tuple[str, str | None]]
     lost: Sequence[tuple[str, str]]
 
 
-def shape(nodes: Mapping[str, Node]) -> Shape:
+def shape(nodes: Mapping[str, Node], *, adrift: bool = False) -> Shape:
     """Order `nodes`.
 
     A node's own `parent` decides where it hangs, its parent's `children` in which order; only a node whose parent is
     null or missing hangs where it is listed. Nodes that no root leads to are lost: below a missing parent, or a cycle.
+    With `adrift` those whose parent is missing begin trees of their own, after the others.
     """
     forest = _Forest(nodes)
     order = [*forest.walk(name for name in nodes if forest.parents[name] is None and nodes[name].parent is None)]
     # A root that its own descendant lists as a child is a root still.
     order += forest.walk(name for name in nodes if nodes[name].parent is None)
-    return Shape(order, [*forest.orphans(), *forest.cycles()])
+    if not adrift:
+        return Shape(order, [*forest.orphans(), *forest.cycles()])
+    moved = [name for name in nodes if forest.parents[name] is None and nodes[name].parent is not None]
+    order += forest.walk(moved)
+    return Shape(order, [*((name, f"{forest.missing(name)}: it begins a branch") for name in moved), *forest.cycles()])
 
 
 class _Forest:
@@ -106,8 +96,11 @@ class _Forest:
         """Nodes whose parent is missing, and how many are lost with each."""
         for name in self.nodes:
             if name not in self.seen and self.parents[name] is None:
-                missing = str(self.nodes[name].parent)[:80]
-                yield name, f"its parent `{missing}` is missing{self._with(name)}"
+                yield name, f"{self.missing(name)}{self._with(name)}"
+
+    def missing(self, name: str) -> str:
+        """What is wrong with a node whose parent isn't there."""
+        return f"its parent `{str(self.nodes[name].parent)[:80]}` is missing"
 
     def cycles(self) -> Iterator[tuple[str, str]]:
         """A node of each cycle, and how many are lost with it."""
