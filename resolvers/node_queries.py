@@ -10,7 +10,7 @@ from permissions.guards import SignedIn
 from permissions.resources import message_resource
 from resolvers.account.reach import readable_user
 from resolvers.account.types import User
-from resolvers.chat.conversation import Conversation
+from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.reach import readable
 from resolvers.chat.tree import Branch, Message, load_branches, load_message
 from resolvers.context import Info
@@ -23,7 +23,7 @@ MAX_NODES: Final = 100
 
 async def _conversation(info: Info, id: str) -> Conversation | None:
     stored = await readable(info.context, object_id(id, "Conversation"))
-    return Conversation.of(stored) if stored else None
+    return await shown(info.context, stored) if stored else None
 
 
 async def _branch(info: Info, id: str) -> Branch | None:

@@ -9,13 +9,13 @@ from beanie import PydanticObjectId
 from models.clock import now
 from models.conversation import Conversation as StoredConversation
 from models.conversation import title_key
-from models.tree import MAIN, Address, CursorError, Window
+from models.tree import MAIN, Address, CursorError, Sight, Window
 from permissions.actions import Action
 from permissions.audit.events import Target
 from permissions.guards import SignedIn, may
 from permissions.resources import CONVERSATION, message_resource
 from resolvers.chat import inputs
-from resolvers.chat.conversation import Conversation
+from resolvers.chat.conversation import shown
 from resolvers.chat.mutations import ConversationPayload, caller
 from resolvers.chat.reach import reached, readable
 from resolvers.chat.tree import Branch, Message, load_branch, load_message
@@ -51,7 +51,7 @@ class BranchRest:
                 raise BadInputError("after", "is a cursor of another conversation")
         try:
             window = Window(first=arguments.size, after=start)
-            page = await info.context.tree.history(self.conversation).page(self.name, window)
+            page = await (await info.context.history(self.conversation)).page(self.name, window)
         except CursorError as error:
             raise BadInputError("after", f"is no cursor of this branch: {error}") from None
         edges = [
@@ -106,7 +106,7 @@ class Query:
         info.context.access.require(Action.MESSAGE_READ, message_resource(stored))
         shared = None
         if stored.message_count or {one, other} != {MAIN}:
-            shared = await info.context.tree.history(stored).last_shared(one, other)
+            shared = await (await info.context.history(stored)).last_shared(one, other)
         rests = [BranchRest(conversation=stored, shared=shared, name=name) for name in (one, other)]
         return BranchDifference(conversation=stored, shared=shared, a=rests[0], b=rests[1])
 
@@ -127,9 +127,12 @@ class Mutation:
         source = await reached(context, home, Action.MESSAGE_READ)
         until = _until(input, home)
         target = _target(context, source, input)
-        metadata = bool(context.access.decide(Action.MESSAGE_READ_METADATA, message_resource(source)))
+        metadata: bool | Sight = bool(context.access.decide(Action.MESSAGE_READ_METADATA, message_resource(source)))
+        if metadata:
+            metadata = await context.sights.of(source, Action.MESSAGE_READ_METADATA) or True
+        sight = await context.sights.of(source)
         try:
-            fresh = await context.tree.copy(source, name, until, target, metadata=metadata)
+            fresh = await context.tree.copy(source, name, until, target, metadata=metadata, sight=sight)
         except CursorError:
             raise BadInputError("untilMessageId", "is not on this branch") from None
         if fresh:
@@ -139,7 +142,7 @@ class Mutation:
         current = await context.loaders.conversations.load(target.id)
         if current is None or current.deleted:
             raise NotFoundError("Conversation")
-        return ConversationPayload(conversation=Conversation.of(current))
+        return ConversationPayload(conversation=await shown(context, current))
 
 
 def _count(context: Context) -> None:

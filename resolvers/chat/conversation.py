@@ -9,8 +9,9 @@ from strawberry.scalars import JSON
 
 from models.conversation import Conversation as StoredConversation
 from models.conversation import Removal
-from models.tree import Address, CursorError, Page, Window
+from models.tree import Address, CursorError, Page, Sight, Window
 from models.tree.errors import BranchNotFoundError
+from models.tree.sight import Figures
 from permissions.actions import Action
 from permissions.engine.facts import Resource
 from permissions.guards import may
@@ -18,7 +19,7 @@ from permissions.resources import conversation_resource, message_resource
 from resolvers.account.types import User
 from resolvers.chat.shares import ConversationShare
 from resolvers.chat.tree import Branch, Message, load_branch, load_branches
-from resolvers.context import Info
+from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, branch_name, encode, message_address, message_id
 from resolvers.node import Node
@@ -38,13 +39,15 @@ class Conversation(Node):
     started_at: datetime
     updated_at: datetime
     message_count: int = strawberry.field(
-        description="In all branches together; deleted ones that keep their place count, removed subtrees don't."
+        description="In all branches together; deleted ones that keep their place count, removed subtrees don't. "
+        "These figures are those of what you see."
     )
     branch_count: int
 
     @classmethod
-    def of(cls, stored: StoredConversation) -> Self:
-        """A stored conversation, as the schema shows it."""
+    def of(cls, stored: StoredConversation, sight: Sight | None) -> Self:
+        """A stored conversation, as the schema shows it to who sees that of it; `shown` finds out."""
+        figures = _figures(stored, sight)
         return cls(
             id=strawberry.ID(encode("Conversation", stored.id)),
             stored=stored,
@@ -53,9 +56,9 @@ class Conversation(Node):
             attributes=JSON(stored.attributes),
             archived=stored.archived,
             started_at=stored.started_at,
-            updated_at=stored.updated_at,
-            message_count=stored.message_count,
-            branch_count=stored.branch_count,
+            updated_at=figures.updated_at,
+            message_count=figures.message_count,
+            branch_count=figures.branch_count,
         )
 
     def permission_resource(self) -> Resource:
@@ -99,7 +102,7 @@ class Conversation(Node):
     @strawberry.field(description="All branches, oldest first.")
     async def branches(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Branch]:
         arguments = page_arguments(first, after)
-        history = info.context.tree.history(self.stored)
+        history = await info.context.history(self.stored)
         listed = await history.branches(_place(after) if after else None, arguments.size + 1)
         shown = listed[: arguments.size]
         branches = await load_branches(info, self.stored, [name for _, name in shown])
@@ -113,9 +116,14 @@ class Conversation(Node):
     @strawberry.field(
         description="Subtrees that were deleted, and can be restored: 200 at most. Needs `message:delete`."
     )
-    def deleted_subtrees(self, info: Info) -> list["DeletedSubtree"]:
+    async def deleted_subtrees(self, info: Info) -> list["DeletedSubtree"]:
         info.context.access.require(Action.MESSAGE_DELETE, message_resource(self.stored))
-        return [DeletedSubtree.of(self.stored, each) for each in self.stored.removed if not each.purging]
+        sight = await info.context.sights.of(self.stored)
+        return [
+            DeletedSubtree.of(self.stored, each)
+            for each in self.stored.removed
+            if not each.purging and (sight is None or sight.sees(Address.parse(each.at)))
+        ]
 
     @strawberry.field(
         description="With whom it is shared, as far as that has not ended.",
@@ -132,7 +140,7 @@ class Conversation(Node):
 
     async def _page(self, info: Info, name: str, window: Window, *, named: bool) -> Page:
         """A page of the branch, or of what is left of it where nobody named it."""
-        history = info.context.tree.history(self.stored)
+        history = await info.context.history(self.stored)
         try:
             return await history.page(name, window)
         except BranchNotFoundError:
@@ -142,7 +150,7 @@ class Conversation(Node):
 
     async def _refuge(self, info: Info, name: str) -> str:
         """Where a reader is left whose branch was removed."""
-        return await info.context.tree.history(self.stored).refuge(name)
+        return await (await info.context.history(self.stored)).refuge(name)
 
     def _window(self, arguments: PageArguments) -> Window:
         return Window(
@@ -190,6 +198,17 @@ class DeletedSubtree:
             deleted_at=stored.deleted_at,
             message_count=stored.messages,
         )
+
+
+async def shown(context: Context, stored: StoredConversation) -> Conversation:
+    """A conversation that the caller may read, as the schema shows it to him."""
+    return Conversation.of(stored, await context.sights.of(stored))
+
+
+def _figures(stored: StoredConversation, sight: Sight | None) -> Figures:
+    if sight is None:
+        return Figures(stored.message_count, stored.branch_count, stored.updated_at)
+    return sight.figures(stored.started_at, [Address.parse(each.at) for each in stored.removed])
 
 
 async def chosen_branch(info: Info, stored: StoredConversation) -> str:

@@ -12,15 +12,15 @@ from permissions.actions import Action
 from permissions.audit.events import Target
 from permissions.guards import SignedIn, may
 from permissions.resources import CONVERSATION, MESSAGE, message_resource
-from resolvers.chat.conversation import Conversation
+from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_deletion, announce_restoration
 from resolvers.chat.mutations import ConversationPayload, MessagePayload, again, caller
 from resolvers.chat.queries import deleted_ones
-from resolvers.chat.reach import named, reached, restorable
+from resolvers.chat.reach import named, reached, require_seen, restorable
 from resolvers.chat.tree import load_message
 from resolvers.context import Context, Info
 from resolvers.errors import NotFoundError
-from resolvers.ids import encode, message_address, object_id
+from resolvers.ids import message_address, object_id
 from resolvers.pagination import Connection, page_arguments
 
 
@@ -89,10 +89,10 @@ class DeletedConversation:
     message_count: int
 
     @classmethod
-    def of(cls, stored: StoredConversation) -> Self:
+    def of(cls, stored: StoredConversation, as_shown: Conversation) -> Self:
         """A stored conversation, as the schema shows it."""
-        id_ = strawberry.ID(encode("Conversation", stored.id))
-        return cls(id=id_, title=stored.title, deleted_at=stored.deleted_at, message_count=stored.message_count)
+        count = as_shown.message_count
+        return cls(id=as_shown.id, title=stored.title, deleted_at=stored.deleted_at, message_count=count)
 
 
 @strawberry.type
@@ -106,7 +106,10 @@ class Query:
     async def deleted_conversations(
         self, info: Info, first: int | None = None, after: str | None = None
     ) -> Connection[DeletedConversation]:
-        return await deleted_ones(info.context, page_arguments(first, after), DeletedConversation.of)
+        async def show(stored: StoredConversation) -> DeletedConversation:
+            return DeletedConversation.of(stored, await shown(info.context, stored))
+
+        return await deleted_ones(info.context, page_arguments(first, after), show)
 
 
 @strawberry.type
@@ -122,13 +125,14 @@ class Mutation:
         context = info.context
         conversation_id, address = message_address(input.message_id, "messageId")
         conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
+        await require_seen(context, conversation, address)
         mode = input.mode or DeleteMode.TOMBSTONE
         delete = context.tree.remove if mode is DeleteMode.SUBTREE else context.tree.delete
         await delete(conversation, address, caller(context))
         await _recorded(context, f"message.deleted.{mode}", conversation, address)
         await announce_deletion(context.broker, conversation.id, address)
         current = await again(context, conversation.id)
-        return DeleteMessagePayload(message_id=input.message_id, conversation=Conversation.of(current))
+        return DeleteMessagePayload(message_id=input.message_id, conversation=await shown(context, current))
 
     @strawberry.mutation(
         permission_classes=[may(Action.MESSAGE_DELETE)],
@@ -139,6 +143,7 @@ class Mutation:
         conversation_id, address = message_address(input.message_id, "messageId")
         conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
         context.access.require(Action.MESSAGE_READ, message_resource(conversation))  # the answer shows it
+        await require_seen(context, conversation, address)
         await context.tree.restore(conversation, address)
         await _recorded(context, "message.restored", conversation, address)
         await announce_restoration(context.broker, conversation.id, address)
@@ -167,7 +172,7 @@ class Mutation:
         conversation = await restorable(context, conversation_id)
         await context.tree.reopen(conversation)
         await _told(context, "conversation.restored", conversation)
-        return ConversationPayload(conversation=Conversation.of(await again(context, conversation.id)))
+        return ConversationPayload(conversation=await shown(context, await again(context, conversation.id)))
 
 
 async def _recorded(context: Context, kind: str, conversation: StoredConversation, address: Address) -> None:

@@ -12,7 +12,7 @@ from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
 from resolvers.chat.attaching import attaching
-from resolvers.chat.conversation import Conversation, chosen_branch
+from resolvers.chat.conversation import Conversation, chosen_branch, shown
 from resolvers.chat.events import announce_change, announce_message
 from resolvers.chat.reach import named, reached
 from resolvers.chat.tree import Message, load_branch, written_message
@@ -53,7 +53,7 @@ class Mutation:
             **inputs.titled(input.title),
         )
         await context.tree.start(conversation)
-        return ConversationPayload(conversation=Conversation.of(conversation))
+        return ConversationPayload(conversation=await shown(context, conversation))
 
     @strawberry.mutation(permission_classes=[may(Action.CONVERSATION_UPDATE)])
     async def update_conversation(self, info: Info, input: inputs.UpdateConversationInput) -> ConversationPayload:
@@ -63,7 +63,7 @@ class Mutation:
             conversation = await conversation.change(changes)
             context.loaders.prime([conversation])
             await announce_change(context.broker, conversation.id)
-        return ConversationPayload(conversation=Conversation.of(conversation))
+        return ConversationPayload(conversation=await shown(context, conversation))
 
     @strawberry.mutation(
         permission_classes=[may(Action.MESSAGE_APPEND)],
@@ -121,7 +121,7 @@ class Mutation:
         conversation = await reached(context, conversation_id, Action.CONVERSATION_READ)
         await load_branch(info, conversation, name)
         await context.tree.choose(conversation, caller(context), name)
-        return ConversationPayload(conversation=Conversation.of(await again(context, conversation.id)))
+        return ConversationPayload(conversation=await shown(context, await again(context, conversation.id)))
 
 
 def _parent(id: str | None, conversation: StoredConversation) -> Address | None:

@@ -1,8 +1,10 @@
 """Questions about conversations."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import strawberry
@@ -22,7 +24,7 @@ from permissions.engine.filters import equalities
 from permissions.guards import SignedIn
 from permissions.resources import conversation_resource
 from resolvers.chat import inputs
-from resolvers.chat.conversation import Conversation
+from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.reach import readable
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
@@ -44,7 +46,7 @@ class Query:
     )
     async def conversation(self, info: Info, id: strawberry.ID) -> Conversation | None:
         stored = await readable(info.context, object_id(id, "Conversation"))
-        return Conversation.of(stored) if stored else None
+        return await shown(info.context, stored) if stored else None
 
     @strawberry.field(
         permission_classes=[SignedIn],
@@ -65,11 +67,11 @@ class Query:
         wanted = (filter or inputs.ConversationFilter()).stored()
         page = await list_conversations(info.context.db.db, scopes(info.context), wanted, request)
         info.context.loaders.prime(page.conversations)
-        return _shown(page, request, Conversation.of)
+        return await _shown(page, request, partial(shown, info.context))
 
 
 async def deleted_ones(
-    context: Context, arguments: PageArguments, show: Callable[[StoredConversation], T]
+    context: Context, arguments: PageArguments, show: Callable[[StoredConversation], Awaitable[T]]
 ) -> Connection[T]:
     """Deleted conversations that the caller may delete, the latest first."""
     request = replace(_request(ConversationOrder.UPDATED_DESC, arguments), deleted=True)
@@ -79,12 +81,18 @@ async def deleted_ones(
     readable = [
         each for each in page.conversations if context.access.consider(Action.CONVERSATION_READ, about[each.id])
     ]
-    return _shown(ListPage(readable, page.more), request, show)
+    return await _shown(ListPage(readable, page.more), request, show)
 
 
-def _shown(page: ListPage, request: ListRequest, show: Callable[[StoredConversation], T]) -> Connection[T]:
+async def _shown(
+    page: ListPage, request: ListRequest, show: Callable[[StoredConversation], Awaitable[T]]
+) -> Connection[T]:
     order = request.order
-    edges = [Edge(cursor=_cursor(order, place(stored, order)), node=show(stored)) for stored in page.conversations]
+    nodes = await asyncio.gather(*map(show, page.conversations))
+    edges = [
+        Edge(cursor=_cursor(order, place(stored, order)), node=node)
+        for stored, node in zip(page.conversations, nodes, strict=True)
+    ]
     before_is_more, after_is_more = request.after is not None, request.before is not None
     return connection(
         edges,

@@ -3,6 +3,8 @@
 from beanie import PydanticObjectId
 
 from models.conversation import Conversation
+from models.tree import Address
+from models.tree.errors import MessageNotFoundError
 from permissions.actions import Action
 from permissions.resources import MESSAGE, conversation_resource, message_resource
 from resolvers.context import Context
@@ -31,6 +33,13 @@ async def reached(context: Context, conversation_id: PydanticObjectId, action: A
     about = message_resource if action.resource_type == MESSAGE else conversation_resource
     context.access.require(action, about(conversation))
     return conversation
+
+
+async def require_seen(context: Context, conversation: Conversation, address: Address) -> None:
+    """Raise `MessageNotFoundError` for a place out of the caller's sight, as for one where nothing is."""
+    sight = await context.sights.of(conversation)
+    if sight is not None and not sight.sees(address):
+        raise MessageNotFoundError(str(address))
 
 
 async def restorable(context: Context, conversation_id: PydanticObjectId) -> Conversation:

@@ -15,7 +15,7 @@ from permissions.audit.events import Target
 from permissions.guards import may
 from permissions.resources import CONVERSATION, role_resource
 from permissions.sharing import require_to_give
-from resolvers.chat.conversation import Conversation
+from resolvers.chat.conversation import shown
 from resolvers.chat.events import announce_change
 from resolvers.chat.mutations import ConversationPayload, caller
 from resolvers.chat.reach import named
@@ -78,7 +78,7 @@ class Mutation:
         if changed.shares != conversation.shares:
             await _tell(context, conversation, changed)
         context.loaders.prime([changed])
-        return ConversationPayload(conversation=Conversation.of(changed))
+        return ConversationPayload(conversation=await shown(context, changed))
 
 
 async def _given(context: Context, conversation: StoredConversation, share: Share) -> StoredConversation | None:

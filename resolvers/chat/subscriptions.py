@@ -12,7 +12,7 @@ from permissions.actions import Action
 from permissions.engine.decision import Decision
 from permissions.guards import SignedIn
 from permissions.resources import conversation_resource, message_resource
-from resolvers.chat.conversation import Conversation
+from resolvers.chat.conversation import shown
 from resolvers.chat.events import (
     AccessRevoked,
     ConversationChanged,
@@ -46,13 +46,15 @@ class Subscription:
         async with info.context.broker.subscribe(channel(stored_id), after) as news:
             async for item in news:
                 event = await _told(info, stored_id, item)
+                if event is None:
+                    continue
                 yield event
                 if isinstance(event, AccessRevoked):
                     return
 
 
-async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Resync) -> ConversationEvent:
-    """What the caller is told of `item`, as his rights are now."""
+async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Resync) -> ConversationEvent | None:
+    """What the caller is told of `item`, as his rights are now; None for what he doesn't see."""
     await info.context.renew()
     stored = await info.context.loaders.conversations.load(conversation_id)
     if stored is None or stored.deleted:
@@ -75,15 +77,18 @@ def _may_follow(context: Context, stored: StoredConversation) -> Decision:
     return context.access.decide(Action.MESSAGE_READ, message_resource(stored)) if read else read
 
 
-async def _read(info: Info, stored: StoredConversation, item: Event) -> ConversationEvent:
+async def _read(info: Info, stored: StoredConversation, item: Event) -> ConversationEvent | None:
     """The event as the schema shows it; what it tells of is as it is now."""
     note = orjson.loads(item.payload)
+    place = note.get("message") or note.get("changed") or note.get("deleted")
+    if place is None:
+        return ConversationChanged(cursor=item.cursor, conversation=await shown(info.context, stored))
+    address, sight = Address.parse(place), await info.context.sights.of(stored)
+    if sight is not None and not sight.sees(address):
+        return None
     if "deleted" in note:
-        deleted = strawberry.ID(message_id(stored.id, Address.parse(note["deleted"])))
-        return MessageDeleted(cursor=item.cursor, message_id=deleted)
-    if "message" not in note and "changed" not in note:
-        return ConversationChanged(cursor=item.cursor, conversation=Conversation.of(stored))
-    message = await load_message(info, stored, Address.parse(note.get("message") or note["changed"]))
+        return MessageDeleted(cursor=item.cursor, message_id=strawberry.ID(message_id(stored.id, address)))
+    message = await load_message(info, stored, address)
     if message is None:
         return ResyncRequired(cursor=item.cursor, reason="the message is gone")
     if "changed" in note:

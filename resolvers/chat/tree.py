@@ -119,8 +119,10 @@ class Message(Node):
         return [Message.of(self.conversation, row) for row in rows if row]
 
     @strawberry.field(permission_classes=[may(Action.MESSAGE_READ_METADATA)])
-    def metadata(self) -> MessageMetadata | None:
+    def metadata(self, info: Info) -> MessageMetadata | None:
         stored = self.row.message.get("metadata")
+        if info.context.sights.hides(self.conversation, self.row.address, Action.MESSAGE_READ_METADATA):
+            return None
         return MessageMetadata.of(stored) if stored else None
 
     @strawberry.field(description="The message that this one is a new version of.")
@@ -196,9 +198,10 @@ async def load_branch(info: Info, conversation: StoredConversation, name: str) -
 
 
 async def load_branches(info: Info, conversation: StoredConversation, names: Sequence[str]) -> list[Branch | None]:
-    """The branches that exist, in the order of `names`."""
+    """The branches that exist for the caller, in the order of `names`."""
+    sight = await info.context.sights.of(conversation)
     ends = await info.context.loaders.ends.load_many([(conversation.id, name) for name in names])
     return [
-        Branch.of(conversation, name, end) if end or name == MAIN else None
+        Branch.of(conversation, name, end) if end or (name == MAIN and (sight is None or sight.stop(MAIN))) else None
         for name, end in zip(names, ends, strict=True)
     ]
