@@ -7,6 +7,7 @@ import typer
 from api.cli import (
     audit,
     backup,
+    exporting,
     importing,
     policies,
     purge,
@@ -34,6 +35,7 @@ app.command("purge")(purge.purge)
 app.command("backup")(backup.backup)
 app.command("restore")(restoring.restore)
 app.command("schema")(store.schema)
+app.command("export")(exporting.export_conversations)
 app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")
 app.add_typer(policies.app, name="policy")

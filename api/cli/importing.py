@@ -1,4 +1,4 @@
-"""`parley import`: another chat system's export, with a progress bar."""
+"""`parley import`: an export of Parley or of another chat system, with a progress bar."""
 
 import asyncio
 from pathlib import Path
@@ -14,10 +14,11 @@ from api.cli.stores import connected, reachable
 from api.services import tree_limits
 from api.settings import Settings
 from models import migrations
-from models.transfer.importing import Progress, Report, import_file
+from models.transfer.arrivals import import_any
+from models.transfer.importing import Progress, Report
 from models.user import User, email_key
 
-Format = Literal["chatgpt", "librechat", "oasst", "openwebui"]
+Format = Literal["chatgpt", "librechat", "oasst", "openwebui", "parley"]
 
 
 def import_conversations(
@@ -60,7 +61,7 @@ async def _import(settings: Settings, file: Path, format_name: str, owner: str) 
                 done = f"{progress.report.imported + progress.report.unchanged:,} conversations"
                 bar.update(task, total=progress.size, completed=progress.read, description=done)
 
-            return await import_file(database.db, file, format_name, user, tree_limits(settings), show)
+            return await import_any(database.db, file, format_name, user, tree_limits(settings), show)
 
 
 def _bar(file: Path) -> Bar:

@@ -1,8 +1,9 @@
-"""What can be wrong with a file to import.
+"""What can be wrong with a file to import, or to export to.
 
 TransferError                the file as a whole: nothing of it can be imported
 ├── UnknownFormatError       no reader of that name
-└── UnreadableFileError      not there, not a file, empty, packed, or not in that format
+├── UnreadableFileError      not there, not a file, empty, packed, or not in that format
+└── UnwritableFileError      there already, or nothing can be written there
 
 A `Refusal` is no error: one record was left out, the rest arrived.
 """
@@ -32,6 +33,17 @@ class UnknownFormatError(TransferError):
 @dataclass
 class UnreadableFileError(TransferError):
     """`path` can't be imported at all."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"`{self.path}` {self.reason}"
+
+
+@dataclass
+class UnwritableFileError(TransferError):
+    """Nothing can be exported to `path`."""
 
     path: str
     reason: str

@@ -1,6 +1,6 @@
 """What is common to all exports: which conversations, what may be said of them, and how far one is."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -81,4 +81,28 @@ class Writing(Protocol):
         """What is said where it ends early, if the format has words for that."""
 
     def whole(self, line: bytes) -> Mapping[str, object] | None:
-        """Of a line that ends a conversation: `id` and `messages`; None for any other."""
+        """By how a whole line begins, if it ends a conversation: its `id`, and `messages` if it tells; else None."""
+
+
+def no_progress(_: Tally) -> None:
+    """Tells nobody."""
+
+
+async def export(
+    trees: Trees,
+    of: PydanticObjectId | None,
+    writing: Writing,
+    view: View,
+    put: Callable[[bytes], object],
+    tally: Tally,
+    known: Collection[PydanticObjectId] = (),
+    progress: Callable[[Tally], None] = no_progress,
+) -> None:
+    """Put out the conversations of `of` (None: of everybody) but for those that are `known`, and the end."""
+    for id_ in await trees.listed(of):
+        if id_ in known or (conversation := await trees.read(id_)) is None:
+            continue
+        async for piece in writing.conversation(trees, conversation, view, tally):
+            put(piece)
+            progress(tally)
+    put(writing.last(tally))

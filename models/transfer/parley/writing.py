@@ -50,7 +50,7 @@ class ParleyWriting:
         return line("broken_off", {"reason": reason})
 
     def whole(self, line: bytes) -> Mapping[str, object] | None:
-        if not line.startswith(END) or not line.endswith(b"\n"):
+        if not line.startswith(END):
             return None
         ended: dict[str, object] = orjson.loads(line)
         return ended
