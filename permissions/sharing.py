@@ -54,6 +54,19 @@ def branch_shares(access: Access, conversation: Conversation, action: Action) ->
     return [share for share, fact in partial if allowed(fact)]
 
 
+def confinement(access: Access, conversation: Conversation, action: Action) -> Decision:
+    """The decision that denies `action` to who may do it on branches only that are shared with him. It is logged."""
+    about = _only(message_resource(conversation), None)
+    subject, env = access.subject, access.env
+    decision = (
+        access.snapshot.decide(subject, action, about, env)
+        if subject
+        else access.consider(action, replace(about, id=None))
+    )
+    access.note(decision)
+    return decision
+
+
 def given(snapshot: Snapshot, access: ShareAccess) -> list[Action]:
     """The actions that such a share may allow, by the rules as they are."""
     about = [action for action in Action if action.resource_type in (CONVERSATION, MESSAGE)]

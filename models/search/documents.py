@@ -56,6 +56,12 @@ class Stretch(NamedTuple):
         """All keys that begin so."""
         return cls(prefix.ljust(36, b"\0"), prefix.ljust(36, b"\xff"))
 
+    @classmethod
+    def run(cls, prefix: bytes, branch: str, start: int, stop: int) -> Self:
+        """Depths `start <= depth < stop` of a branch, of the conversation with that prefix."""
+        name = prefix + (_MAIN if branch == MAIN else bytes.fromhex(branch))
+        return cls(name + start.to_bytes(4, "big"), name + (stop - 1).to_bytes(4, "big"))
+
 
 EVERYTHING: Final = Stretch.of(b"")
 

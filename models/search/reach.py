@@ -1,6 +1,7 @@
 """Whose messages a search may look at, and which of them it wants."""
 
-from collections.abc import Collection, Mapping, Sequence
+from asyncio import gather
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,13 +16,25 @@ from models.conversation_list import Scope
 from models.database import Record
 from models.search.documents import EVERYTHING, Stretch
 from models.search.entries import of_author, of_model, of_role, of_week
+from models.tree import Sight
 
+Seen = Callable[[Conversation], Awaitable[Sight | None]]
+"""What a caller sees of a conversation; None is all of it."""
 Span = tuple[bytes, bytes]
 """Terms from the first to the second."""
 
 
 MOST_NAMED: Final = 1_000
 """Conversations that a scope may name, or that are shared with one, and are then searched one by one."""
+
+MOST_PARTLY: Final = 50
+"""Conversations of which branches are shared that are searched in just these: what else is found in others is passed
+over afterwards."""
+BRANCH_SHARES: Final = {"$filter": {"input": "$shares", "as": "share", "cond": {"$gt": ["$$share.branch", None]}}}
+
+
+async def everything(_: Conversation) -> None:
+    """All of it is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,10 @@ class Reach:
     conversations: Sequence[Scope]
     messages: Sequence[Mapping[str, Any]]
     models: Sequence[Mapping[str, Any]]
+    seen: Seen = everything
+    """Of a conversation in reach, the messages that are."""
+    seen_models: Seen = everything
+    """The same, where it is asked for the model."""
 
     def __bool__(self) -> bool:
         return bool(self.conversations and self.messages)
@@ -81,7 +98,7 @@ class Reach:
     async def stretches(self, db: AsyncDatabase[Record], wanted: MessageFilter) -> list[Stretch]:
         """Stretches of messages that hold all that is in reach and wanted: owners', single conversations', or all."""
         if there := wanted.conversation:
-            return [_of(there.owner_id, there.id)]
+            return _within(there, await self.seen(there))
         owners: set[ObjectId] = set()
         named: set[ObjectId] = set()
         shared: list[Scope] = []
@@ -95,11 +112,25 @@ class Reach:
                 shared.append(scope)
             else:
                 return [EVERYTHING]
-        found = await _named_ones(db, named) | await _shared_ones(db, shared)
+        partly: set[ObjectId] = set()
+        found = await _shared_ones(db, shared, partly) | await _named_ones(db, named)
         if len(found) > MOST_NAMED:
             return [EVERYTHING]
-        single = [_of(owner_id, id_) for id_, owner_id in found.items() if owner_id not in owners]
+        narrow = await self._narrow(db, sorted(partly - named)[:MOST_PARTLY])
+        single = [
+            stretch
+            for id_, owner_id in found.items()
+            if owner_id not in owners
+            for stretch in narrow.get(id_, [_of(owner_id, id_)])
+        ]
         return [*(Stretch.of(owner_id.binary) for owner_id in owners), *single]
+
+    async def _narrow(self, db: AsyncDatabase[Record], ids: Sequence[ObjectId]) -> dict[ObjectId, list[Stretch]]:
+        """What the caller sees of these conversations."""
+        cursor = db.conversations.find({"_id": {"$in": list(ids)}}, batch_size=MOST_PARTLY) if ids else None
+        there = [Conversation.model_validate(record) async for record in cursor] if cursor else []
+        sights = await gather(*map(self.seen, there))
+        return {each.id: _within(each, sight) for each, sight in zip(there, sights, strict=True)}
 
     def match(self, wanted: MessageFilter) -> Record:
         """What a conversation must match, for MongoDB."""
@@ -121,10 +152,13 @@ async def _named_ones(db: AsyncDatabase[Record], ids: Collection[ObjectId]) -> d
     return {record["_id"]: record["owner_id"] async for record in found} if found else {}
 
 
-async def _shared_ones(db: AsyncDatabase[Record], scopes: Sequence[Scope]) -> dict[ObjectId, ObjectId]:
+async def _shared_ones(
+    db: AsyncDatabase[Record], scopes: Sequence[Scope], partly: set[ObjectId]
+) -> dict[ObjectId, ObjectId]:
     """The owners of the conversations in scopes that say to whom they are shared: one more than can be named at most.
 
-    They lie among others' conversations, of which nothing else is to be looked at.
+    Those of which branches are shared are added to `partly`. They lie among others' conversations, of which nothing
+    else is to be looked at.
     """
     if not scopes:
         return {}
@@ -133,9 +167,21 @@ async def _shared_ones(db: AsyncDatabase[Record], scopes: Sequence[Scope]) -> di
         {"$match": {"grantees": {"$in": grantees}, "deleted": False}},
         {"$match": {"$or": [dict(scope.where) for scope in scopes]}},
         {"$limit": MOST_NAMED + 1},
-        {"$project": {"owner_id": 1}},
+        {"$project": {"owner_id": 1, "branches": {"$size": BRANCH_SHARES}}},
     ]
-    return {record["_id"]: record["owner_id"] async for record in await db.conversations.aggregate(stages)}
+    found: dict[ObjectId, ObjectId] = {}
+    async for record in await db.conversations.aggregate(stages):
+        found[record["_id"]] = record["owner_id"]
+        if record["branches"]:
+            partly.add(record["_id"])
+    return found
+
+
+def _within(conversation: Conversation, sight: Sight | None) -> list[Stretch]:
+    if sight is None:
+        return [_of(conversation.owner_id, conversation.id)]
+    prefix = conversation.owner_id.binary + conversation.id.binary
+    return [Stretch.run(prefix, run.branch, run.start, run.stop) for run in sight.runs()]
 
 
 def _of(owner_id: ObjectId, conversation_id: ObjectId) -> Stretch:

@@ -129,12 +129,20 @@ class MessageSearch:
             owner_id, conversation_id, address = candidate.message
             if conversation_id in conversations and conversations[conversation_id].owner_id == owner_id:
                 wanted.setdefault(conversation_id, {})[address] = candidate.key
-        read = [self._tree.history(conversations[id_]).rows(places) for id_, places in wanted.items()]
+        read = [self._seen(conversations[id_], places, reach, request) for id_, places in wanted.items()]
         return {
             places[address]: (conversations[id_], row)
             for (id_, places), rows in zip(wanted.items(), await asyncio.gather(*read), strict=True)
             for address, row in rows.items()
         }
+
+    async def _seen(
+        self, conversation: Conversation, places: Collection[Address], reach: Reach, request: SearchRequest
+    ) -> dict[Address, Row]:
+        """The messages at those places that the caller sees, and the model of which he sees if he asks for it."""
+        if request.wanted.llm_model is not None and (sight := await reach.seen_models(conversation)):
+            places = [place for place in places if sight.sees(place)]
+        return await self._tree.history(conversation, await reach.seen(conversation)).rows(places)
 
     async def _reachable(
         self, ids: Collection[PydanticObjectId], reach: Reach, request: SearchRequest

@@ -7,15 +7,15 @@ from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation as StoredConversation
 from models.tree import Address, Appended, Draft
-from models.tree.errors import BranchNotFoundError
 from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
 from resolvers.chat.attaching import attaching
-from resolvers.chat.conversation import Conversation, chosen_branch, shown
+from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_message
 from resolvers.chat.reach import named, reached
 from resolvers.chat.tree import Message, load_branch, written_message
+from resolvers.chat.writing import Pen
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError, NotFoundError
 from resolvers.ids import branch_name, message_address
@@ -80,11 +80,11 @@ class Mutation:
             idempotency_key=input.idempotency_key,
         )
         parent = _parent(input.parent_id, conversation)
+        pen = Pen(info, conversation, Action.MESSAGE_APPEND)
+        if parent is not None:
+            await pen.require(parent, forks=False)
         async with attaching(context, conversation, parent, draft, input.attachment_ids) as files:
-            if parent is None:
-                appended = await _at_end(info, conversation, files.draft)
-            else:
-                appended = await context.tree.append(conversation, parent, files.draft)
+            appended = await (pen.append(parent, files.draft) if parent else pen.append_at_end(files.draft))
             await files.stored(appended.address)
         return await _told(info, conversation, appended)
 
@@ -99,6 +99,8 @@ class Mutation:
         row = await context.loaders.rows.load((conversation.id, address))
         if row is None:
             raise NotFoundError("Message")
+        pen = Pen(info, conversation, Action.MESSAGE_EDIT)
+        await pen.require(address, forks=True)
         draft = Draft(
             role=MessageRole(row.message["role"]),
             content=input.content,
@@ -107,7 +109,7 @@ class Mutation:
             idempotency_key=input.idempotency_key,
         )
         async with attaching(context, conversation, row.parent, draft, input.attachment_ids) as files:
-            appended = await context.tree.append(conversation, row.parent, files.draft)
+            appended = await pen.shown(address, await context.tree.append(conversation, row.parent, files.draft))
             await files.stored(appended.address)
         return await _told(info, conversation, appended)
 
@@ -131,15 +133,6 @@ def _parent(id: str | None, conversation: StoredConversation) -> Address | None:
     if home != conversation.id:
         raise BadInputError("parentId", "belongs to another conversation")
     return parent
-
-
-async def _at_end(info: Info, conversation: StoredConversation, draft: Draft) -> Appended:
-    """Append where the caller left off, or where he was left when that was removed."""
-    tree, branch = info.context.tree, await chosen_branch(info, conversation)
-    try:
-        return await tree.append_at_end(conversation, branch, draft)
-    except BranchNotFoundError:
-        return await tree.append_at_end(conversation, await tree.history(conversation).refuge(branch), draft)
 
 
 def caller(context: Context) -> PydanticObjectId:

@@ -2,6 +2,7 @@
 
 import struct
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -143,6 +144,8 @@ def _reach(context: Context) -> Reach:
         scopes(context, Action.CONVERSATION_READ),
         context.access.scopes(Action.MESSAGE_READ, MESSAGE),
         context.access.scopes(Action.MESSAGE_READ_METADATA, MESSAGE),
+        context.sights.of,
+        partial(context.sights.of, action=Action.MESSAGE_READ_METADATA),
     )
 
 
