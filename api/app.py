@@ -21,6 +21,7 @@ from api.requests import BodyLimit, RequestLog
 from api.schema import build_schema
 from api.services import open_services
 from api.settings import Settings
+from api.transfer import routes as transfer
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Starlette:
             *health.ROUTES,
             *oauth.ROUTES,
             *attachments.routes(),
+            *transfer.routes(settings.import_bytes),
             *authzen_routes(settings.public_url),
         ],
         middleware=[
@@ -53,7 +55,7 @@ def create_app(settings: Settings) -> Starlette:
                 header=settings.proxy_header,
             ),
             Middleware(RequestLog),
-            Middleware(BodyLimit, limit=settings.request_bytes, streaming={attachments.PATH}),
+            Middleware(BodyLimit, limit=settings.request_bytes, streaming={attachments.PATH, transfer.IMPORT}),
         ],
         lifespan=lifespan,
     )

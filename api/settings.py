@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     attachment_hours: int = Field(24, ge=1, le=8760, description="a file that no message has is deleted after so long")
     attachments_per_message: int = Field(10, ge=0, le=50, description="files to a message")
 
+    import_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024, description="largest file of conversations that `POST /import` takes"
+    )
+
     search_seconds: float = Field(
         0.25, ge=0, le=60, description="new messages are looked for so often, to be found; 0: not by this worker"
     )

@@ -65,8 +65,13 @@ class Trees:
 class Writing(Protocol):
     """A format to export to: what comes first, a conversation, what comes last."""
 
-    media_type: str
-    file_name: str
+    @property
+    def media_type(self) -> str:
+        """Of its files."""
+
+    @property
+    def file_name(self) -> str:
+        """How such a file is called."""
 
     def first(self, of: PydanticObjectId | None) -> bytes:
         """The beginning of an export of `of`'s conversations; None: of everybody's."""

@@ -88,9 +88,7 @@ def _locked(part: Path) -> IO[bytes]:
     """Open it for one process, if it is a plain file of ours."""
     file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b")
     try:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != os.geteuid():
-            raise UnwritableFileError(str(part), "is not a file that an export of yours has left: move it away")
+        _require_ours(file, part)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.fchmod(file.fileno(), 0o600)
     except BlockingIOError:
@@ -100,6 +98,12 @@ def _locked(part: Path) -> IO[bytes]:
         file.close()
         raise
     return file
+
+
+def _require_ours(file: IO[bytes], part: Path) -> None:
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != os.geteuid():
+        raise UnwritableFileError(str(part), "is not a file that an export of yours has left: move it away")
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

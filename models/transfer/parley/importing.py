@@ -14,7 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.conversation import Conversation, title_key
 from models.database import Record
 from models.transfer.errors import Refusal
-from models.transfer.importing import Progress, Report, conversation_id
+from models.transfer.importing import Control, Progress, Report, conversation_id
 from models.transfer.parley.checking import Found, Place, Reading, conversations
 from models.transfer.parley.reading import LineError, lines, longest, parsed
 from models.transfer.parley.shape import Branch, Said
@@ -42,6 +42,7 @@ async def import_parley(
     limits: TreeLimits,
     progress: Callable[[Progress], None] = lambda _: None,
     admit: Admit = lambda _: None,
+    control: Control | None = None,
 ) -> Report:
     """Import what `path` holds as conversations of `owner`; `progress` is called again and again.
 
@@ -51,7 +52,7 @@ async def import_parley(
     source = await asyncio.to_thread(Source.open, path)
     try:
         with path.open("rb") as again:
-            importer = _Importer(db, owner, limits, source, again, progress, admit)
+            importer = _Importer(db, owner, limits, source, again, progress, admit, control or Control())
             await importer.run(source.parts[0][1])
     finally:
         source.close()
@@ -67,6 +68,7 @@ class _Importer:
     again: IO[bytes]
     progress: Callable[[Progress], None]
     admit: Admit
+    control: Control
     report: Report = field(default_factory=Report)
     _seen: set[PydanticObjectId] = field(default_factory=set)
 
@@ -83,6 +85,9 @@ class _Importer:
                 await self._take(item)
                 begun = item.stop
                 self._tell(begun)
+            if self.control.stop.is_set() and begun < self.source.size:
+                self.report.stopped = True
+                return
         self._tell(self.source.size)
 
     async def _take(self, found: Found) -> None:
@@ -96,13 +101,17 @@ class _Importer:
             self.report.refuse(Refusal(where, reason))
             return
         try:
-            planted = await self._sow(conversation, found)
+            planted = await (self._fits if self.control.check_only else self._sow)(conversation, found)
         except TreeError as error:
             self.report.refuse(Refusal(where, f"{error}: the conversation is left out"))
             return
         self.report.imported += planted
         self.report.unchanged += not planted
         self.report.messages += found.messages * planted
+
+    async def _fits(self, conversation: Conversation, _: Found) -> bool:
+        """Whether it could be planted now: it is sound, or it wouldn't have come so far."""
+        return await self.db.conversations.find_one({"_id": conversation.id}, {"_id": 1}) is None
 
     async def _sow(self, conversation: Conversation, found: Found) -> bool:
         text = sha256(repr(self.limits).encode() + found.digest).digest()[:8]
