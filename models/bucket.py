@@ -97,6 +97,10 @@ class Bucket(Document):
     """Some message in it isn't in the full-text index: the write that stores a message says so (`search.outbox`)."""
     indexed_to: int | None = None
     """Messages below this depth are in the full-text index."""
+    uncounted: bool | None = None
+    """Its tally isn't true: the write that changes what counts in it says so (`tree.tallies`)."""
+    changes: int = 0
+    """How often what counts in it has changed."""
     planting: bytes | None = None
     """Which text it was planted with, so that an unfinished planting is completed by the same one only."""
 

@@ -21,6 +21,7 @@ from models.migrations import (
     m0009_attachments,
     m0010_shares,
     m0011_list_terms,
+    m0012_usage,
 )
 
 RESTORING: Final = {"_id": "restoring"}
@@ -54,6 +55,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0009_attachments", m0009_attachments.apply),
     Migration("0010_shares", m0010_shares.apply),
     Migration("0011_list_terms", m0011_list_terms.apply),
+    Migration("0012_usage", m0012_usage.apply),
 )
 
 

@@ -13,6 +13,7 @@ from models.database import Record
 from models.tree.address import MAIN, Address, slot
 from models.tree.draft import TreeLimits, bson_size
 from models.tree.lineage import Chunk, Lineage
+from models.tree.tallies import FRESH, MARK, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Buckets:
                         "size": size,
                         "next_depth": depth + 1,
                         "unindexed": True,
+                        **MARK,
                         "open": {"$lt": [size, self._limits.bucket_bytes]} if self._room(depth) else False,
                     }
                 }
@@ -176,6 +178,16 @@ class Buckets:
         )
         return updated.modified_count > 0
 
+    async def bury(self, address: Address, moment: datetime) -> None:
+        """Make a tombstone of the message, unless it is one or is gone."""
+        update = {"$set": {"messages.$[m].deleted_at": moment}}
+        await self.change(address, marked(update), deleted_at={"$exists": False}, removed={"$exists": False})
+
+    async def unbury(self, address: Address) -> None:
+        """Make a message of the tombstone again, unless what it said is gone."""
+        update = {"$unset": {"messages.$[m].deleted_at": ""}}
+        await self.change(address, marked(update), content={"$exists": True}, removed={"$exists": False})
+
     def record(self, branch: str, messages: Sequence[Record], lineage: Lineage, *, tail: bool) -> dict[str, Any]:
         """A bucket that holds `messages`, consecutive ones of one slot."""
         first, last = messages[0]["depth"], messages[-1]["depth"]
@@ -189,6 +201,7 @@ class Buckets:
             "size": size,
             "messages": list(messages),
             "unindexed": True,
+            **FRESH,
         }
         if tail:
             is_open = self._room(last) and size < self._limits.bucket_bytes

@@ -27,7 +27,6 @@ from models.tree.subtree import COUNTED, Subtree
 
 GONE: Final = 1_000
 """Children of one message that may be removed for good: it remembers each of them, in ten bytes."""
-ABSENT: Final = {"$exists": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +49,23 @@ class Deleter:
         self._forks = Forks(db, self._buckets, locks)
         self._removals = Removals(conversation, self._buckets)
 
-    async def bury(self, address: Address, by: PydanticObjectId | None) -> bool:
-        """Make a tombstone of the message; False where it is one already. Raises `MessageNotFoundError`."""
+    async def bury(self, address: Address, by: PydanticObjectId | None) -> None:
+        """Make a tombstone of the message, unless it is one already. Raises `MessageNotFoundError`."""
         there = await self._in_sight(address)
         if there.get("deleted_at"):
-            return False
+            return
         moment = now()
         await self._note(DeletionKind.MESSAGE, moment, by, address)
-        changed = await self._buckets.change(
-            address, {"$set": {"messages.$[m].deleted_at": moment}}, deleted_at=ABSENT, removed=ABSENT
-        )
+        await self._buckets.bury(address, moment)
         await self._changed(moment)
-        return changed
 
     async def unbury(self, address: Address) -> bool:
         """Make a message of the tombstone again; False where it is none. Raises `PurgedError`."""
         there = await self._in_sight(address)
         if there.get("deleted_at") is None:
             return False
-        changed = await self._buckets.change(
-            address, {"$unset": {"messages.$[m].deleted_at": ""}}, content={"$exists": True}, removed=ABSENT
-        )
-        # A store that was killed gets the write twice, and says of the second that it changed nothing.
-        if not changed and (await self._in_sight(address)).get("deleted_at"):
+        await self._buckets.unbury(address)
+        if (await self._in_sight(address)).get("deleted_at") == there["deleted_at"]:
             raise PurgedError
         await self._forget(DeletionKind.MESSAGE, there["deleted_at"], address)
         await self._changed(now())

@@ -8,6 +8,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.clock import now
 from models.database import Record
 from models.tree.address import Address
+from models.tree.tallies import marked
 from models.tree.watch import TreeWatcher
 
 PERSONAL: Final = ("content", "metadata", "attachments", "status", "idempotency_key", "nonce")
@@ -49,7 +50,7 @@ async def _erase(
     key = {"conversation_id": conversation_id, "slot": bucket["slot"], "first_depth": bucket["first_depth"]}
     await db.buckets.update_one(
         key,
-        {"$set": {"messages.$[m].deleted_at": now()}},
+        marked({"$set": {"messages.$[m].deleted_at": now()}}),
         array_filters=[{"m.author_id": author_id, "m.deleted_at": {"$exists": False}}],
     )
     gone = {f"messages.$[m].{name}": "" for name in PERSONAL}

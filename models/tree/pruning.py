@@ -14,6 +14,7 @@ from models.tree.address import MAIN, Address, slot, slots
 from models.tree.buckets import Buckets, Tail
 from models.tree.errors import MessageNotFoundError
 from models.tree.subtree import Run, Subtree, batches
+from models.tree.tallies import MARK, forget_buckets
 from models.tree.watch import TreeWatcher
 
 REST: Final = ("depth", "role", "created_at", "author_id", "idempotency_key", "nonce")
@@ -43,6 +44,7 @@ class Pruning:
         for run in reversed(subtree.runs):
             await self._delete(run)
         await self._cut(root)
+        await forget_buckets(self._db, conversation.id, root.branch, root.depth + 1)
         await self._tell_parent(conversation, removal)
         await self._unmark(conversation, removal.at, inside, excess)
 
@@ -66,6 +68,7 @@ class Pruning:
         conversation_id = self._buckets.conversation_id
         await self._watcher.purging(conversation_id, run.branch, run.start)
         await self._delete_slots(slots(run.branch, run.start, run.end + 1, self._buckets.width))
+        await forget_buckets(self._db, conversation_id, run.branch, run.start)
         await self._db.branches.delete_one({"conversation_id": conversation_id, "branch": run.branch})
 
     async def _delete_slots(self, names: list[str]) -> None:
@@ -106,6 +109,7 @@ class Pruning:
             "next_depth": root.depth + 1,
             "open": False,
             "cut": True,
+            **MARK,
         }
         if root.branch != MAIN:
             fields["lineage"] = {"$literal": tail.lineage.record()}

@@ -22,6 +22,7 @@ from models.tree.buckets import Buckets
 from models.tree.draft import TreeLimits
 from models.tree.errors import MessageNotFoundError
 from models.tree.pruning import Pruning
+from models.tree.tallies import forget_conversation
 from models.tree.watch import TreeWatcher
 
 SAID: Final = ("content", "metadata", "attachments", "status")
@@ -125,4 +126,5 @@ class Purge:
                     await self._db[collection].delete_many({**within, key: {"$in": names}})
                     names = []
             await self._db[collection].delete_many({**within, key: {"$in": names}})
+        await forget_conversation(self._db, conversation_id)
         await self._db.readers.delete_many(within)
