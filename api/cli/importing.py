@@ -1,8 +1,11 @@
 """`parley import`: an export of Parley or of another chat system, with a progress bar."""
 
 import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 from rich.console import Console
@@ -15,53 +18,84 @@ from api.services import tree_limits
 from api.settings import Settings
 from models import migrations
 from models.transfer.arrivals import import_any
-from models.transfer.importing import Progress, Report
+from models.transfer.importing import Control, Progress, Report
 from models.user import User, email_key
 
 Format = Literal["chatgpt", "librechat", "oasst", "openwebui", "parley"]
+STOPPED: Final = 130
+"""Exit status, as shells have it for what SIGINT ended."""
 
 
 def import_conversations(
     file: Annotated[Path, typer.Argument(help="The export.")],
     format_name: Annotated[Format, typer.Option("--format", help="Where it comes from.")],
     owner: Annotated[str, typer.Option(help="Address of the account that shall own the conversations.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file: nothing is written.")] = False,
 ) -> None:
-    """Import conversations with every branch. Doing it again changes nothing.
+    """Import conversations with every branch. Doing it again changes nothing, and goes on where it was cut short.
 
-    What cannot be imported is listed; the status is then 1, and the rest is imported all the same.
+    What cannot be imported is listed; the status is then 1, and the rest is imported all the same. Ctrl-C ends it
+    after the conversation that it is at, with status 130; once more ends it at once.
     """
     with reachable(Settings()) as settings:
-        report = asyncio.run(_import(settings, file, format_name, owner))
+        report = asyncio.run(_import(settings, file, format_name, owner, dry_run))
     for refusal in report.refusals:
         typer.echo(f"not imported: {refusal}", err=True)
     if report.refused > len(report.refusals):
         typer.echo(f"and {report.refused - len(report.refusals):,} more", err=True)
-    typer.echo(summary(report))
+    typer.echo(summary(report, dry_run))
+    if report.stopped:
+        typer.echo("stopped before the end of the file: the same command goes on from here", err=True)
+        raise typer.Exit(STOPPED)
     raise typer.Exit(1 if report.refused else 0)
 
 
-def summary(report: Report) -> str:
+def summary(report: Report, dry_run: bool = False) -> str:
     """The outcome in one line."""
+    done = "would import" if dry_run else "imported"
     return (
-        f"imported {report.imported:,} conversations with {report.messages:,} messages; "
+        f"{done} {report.imported:,} conversations with {report.messages:,} messages; "
         f"{report.unchanged:,} were there already; {report.refused:,} records were refused"
     )
 
 
-async def _import(settings: Settings, file: Path, format_name: str, owner: str) -> Report:
+async def _import(settings: Settings, file: Path, format_name: str, owner: str, dry_run: bool) -> Report:
     async with connected(settings) as database:
-        await migrations.migrate(database.db)
+        if not dry_run:
+            await migrations.migrate(database.db)
         user = await User.find_one({"email_key": email_key(owner)})
         if user is None:
             raise CommandError(f"no account has the address `{owner}`: make one with `parley user create`")
-        with _bar(file) as bar:
-            task = bar.add_task(file.name, total=None)
+        with _bar(file) as bar, _interruptible() as stop:
+            task = bar.add_task("", total=None)
 
             def show(progress: Progress) -> None:
-                done = f"{progress.report.imported + progress.report.unchanged:,} conversations"
-                bar.update(task, total=progress.size, completed=progress.read, description=done)
+                bar.update(task, total=progress.size, completed=progress.read, description=counts(progress.report))
 
-            return await import_any(database.db, file, format_name, user, tree_limits(settings), show)
+            limits, control = tree_limits(settings), Control(stop, dry_run)
+            return await import_any(database.db, file, format_name, user, limits, show, control=control)
+
+
+def counts(report: Report) -> str:
+    """What came of it so far."""
+    done = f"{report.imported + report.unchanged:,} conversations, {report.messages:,} messages"
+    return f"{done}, {report.refused:,} refused" if report.refused else done
+
+
+@contextmanager
+def _interruptible() -> Iterator[asyncio.Event]:
+    """An event that the first Ctrl-C sets; the second one does what it always does."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def ask() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _bar(file: Path) -> Bar:

@@ -7,7 +7,7 @@ from typing import Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
-from models.transfer.importing import FORMATS, Progress, Report, import_file
+from models.transfer.importing import FORMATS, Control, Progress, Report, import_file
 from models.transfer.parley.importing import FORMAT, Admit, import_parley
 from models.tree.draft import TreeLimits
 from models.user import User
@@ -23,11 +23,12 @@ async def import_any(
     limits: TreeLimits,
     progress: Callable[[Progress], None] = lambda _: None,
     admit: Admit = lambda _: None,
+    control: Control | None = None,
 ) -> Report:
     """Import `path`, as `import_file` and `import_parley` do. `admit` is asked for conversations with attributes.
 
     Other systems' conversations have none.
     """
     if format_name == FORMAT:
-        return await import_parley(db, path, owner, limits, progress, admit)
-    return await import_file(db, path, format_name, owner, limits, progress)
+        return await import_parley(db, path, owner, limits, progress, admit, control)
+    return await import_file(db, path, format_name, owner, limits, progress, control)

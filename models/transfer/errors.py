@@ -1,6 +1,7 @@
 """What can be wrong with a file to import, or to export to.
 
 TransferError                the file as a whole: nothing of it can be imported
+├── HaltedError              somebody asked to stop
 ├── UnknownFormatError       no reader of that name
 ├── UnreadableFileError      not there, not a file, empty, packed, or not in that format
 └── UnwritableFileError      there already, or nothing can be written there
@@ -17,6 +18,10 @@ SHOWN: Final = 400
 
 class TransferError(Exception):
     """Base of them all."""
+
+
+class HaltedError(TransferError):
+    """Reading ends here, as somebody asked to stop."""
 
 
 @dataclass

@@ -16,7 +16,7 @@ from models.bucket import MessageRole
 from models.conversation import Conversation, title_key
 from models.database import Record
 from models.transfer import chatgpt, librechat, oasst, openwebui
-from models.transfer.errors import Refusal, UnknownFormatError, UnreadableFileError
+from models.transfer.errors import HaltedError, Refusal, UnknownFormatError, UnreadableFileError
 from models.transfer.source import Source
 from models.transfer.transcript import Terms, Transcript
 from models.tree.draft import TreeLimits
@@ -28,6 +28,8 @@ Reader: TypeAlias = Callable[[str, Iterator[bytes], Terms], Iterator[Transcript 
 
 REFUSALS_KEPT: Final = 100
 """Refusals that a report holds; it counts the others."""
+TICK_SECONDS: Final = 0.5
+"""How often somebody who waits for a large record hears of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Report:
     messages: int = 0
     unchanged: int = 0
     refused: int = 0
+    stopped: bool = False
+    """Somebody asked for it before the file's end was seen."""
     refusals: list[Refusal] = field(default_factory=list)
 
     def refuse(self, refusal: Refusal) -> None:
@@ -70,6 +74,18 @@ class Progress:
     read: int
     size: int
     report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What whoever started an import may want of it.
+
+    Once `stop` is set, the conversation that was begun is ended, and the report says `stopped`. With `check_only`
+    everything is read and checked, and nothing is written.
+    """
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    check_only: bool = False
 
 
 class Intake:
@@ -102,17 +118,20 @@ async def import_file(
     owner: User,
     limits: TreeLimits,
     progress: Callable[[Progress], None] = lambda _: None,
+    control: Control | None = None,
 ) -> Report:
-    """Import what `path` holds as conversations of `owner`; `progress` is called after each record.
+    """Import what `path` holds as conversations of `owner`; `progress` is called again and again.
 
-    Importing again changes nothing, and completes what a crash cut short. Raises `TransferError` if nothing of the
-    file can be read; a single bad record is a `Refusal` in the report.
+    Importing again changes nothing, and goes on where a stop or a crash cut it short: what is there already costs its
+    reading and a look. Raises `TransferError` if nothing of the file can be read; a single bad record is a `Refusal`
+    in the report.
     """
     report = Report()
+    control = control or Control()
     with Intake(path, format_name, limits) as intake:
+        importer = _Importer(db, format_name, owner, limits, report, control.check_only)
         items = iter(intake)
-        importer = _Importer(db, format_name, owner, limits, report)
-        while (item := await asyncio.to_thread(_next, items, path, report)) is not None:
+        while (item := await _read(intake, items, path, report, progress, control.stop)) is not None:
             await importer.take(item)
             del item  # or else it is held while the next one is read
             progress(Progress(intake.source.read, intake.source.size, report))
@@ -120,10 +139,32 @@ async def import_file(
     return report
 
 
+async def _read(
+    intake: Intake,
+    items: Iterator[Transcript | Refusal],
+    path: Path,
+    report: Report,
+    progress: Callable[[Progress], None],
+    stop: asyncio.Event,
+) -> Transcript | Refusal | None:
+    """The next item, read in a thread; None at the end, and soon after `stop` is set."""
+    if stop.is_set():
+        report.stopped = True
+        return None
+    reading = asyncio.ensure_future(asyncio.to_thread(_next, items, path, report))
+    while not (await asyncio.wait({reading}, timeout=TICK_SECONDS))[0]:
+        progress(Progress(intake.source.read, intake.source.size, report))
+        intake.source.halted = stop.is_set()
+    return reading.result()
+
+
 def _next(items: Iterator[Transcript | Refusal], path: Path, report: Report) -> Transcript | Refusal | None:
     """The next item; a file that fails after its beginning is one more refusal."""
     try:
         return next(items, None)
+    except HaltedError:
+        report.stopped = True
+        return None
     except UnreadableFileError as error:
         if not (report.imported or report.unchanged or report.refused):
             raise
@@ -137,6 +178,7 @@ class _Importer:
     owner: User
     limits: TreeLimits
     report: Report
+    check_only: bool
     _seen: set[PydanticObjectId] = field(default_factory=set)
 
     async def take(self, item: Transcript | Refusal) -> None:
@@ -151,7 +193,8 @@ class _Importer:
             return
         self._seen.add(conversation.id)
         try:
-            planted = await plant_transcript(self.db, conversation, item, self.limits)
+            take = _fits if self.check_only else plant_transcript
+            planted = await take(self.db, conversation, item, self.limits)
         except TreeError as error:
             self.report.refuse(Refusal(where, str(error)))
             return
@@ -186,6 +229,17 @@ def conversation_of(
         slot_width=limits.bucket_messages,
         source=f"{format_name}:{transcript.source_id}",
     )
+
+
+async def _fits(
+    db: AsyncDatabase[Record], conversation: Conversation, transcript: Transcript, limits: TreeLimits
+) -> bool:
+    """Whether it could be planted now; raises what planting would raise."""
+    if await db.conversations.find_one({"_id": conversation.id}, {"_id": 1}):
+        return False
+    for sprout in transcript.sprouts:
+        sprout.draft().check(limits)
+    return True
 
 
 async def plant_transcript(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from models.clock import stored
-from models.transfer.errors import UnreadableFileError
+from models.transfer.errors import HaltedError, UnreadableFileError
 
 CHUNK: Final = 256 * 1024
 BOM: Final = b"\xef\xbb\xbf"
@@ -27,13 +27,17 @@ FOREIGN: Final = {
 
 @dataclass(slots=True)
 class Source:
-    """An open file. `read` of `size` bytes went through `chunks` so far; `parts` are the texts that it holds."""
+    """An open file. `read` of `size` bytes went through `chunks` so far; `parts` are the texts that it holds.
+
+    Once it is `halted`, whoever reads it gets `HaltedError`.
+    """
 
     path: Path
     size: int
     written_at: datetime
     parts: list[tuple[str, IO[bytes]]]
     read: int = 0
+    halted: bool = False
     _opened: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -79,6 +83,8 @@ class Source:
             raise UnreadableFileError(str(self.path), f"can't be read to its end: {error}") from error
 
     def _next(self, part: IO[bytes]) -> bytes:
+        if self.halted:
+            raise HaltedError
         chunk = part.read(CHUNK)
         self.read += len(chunk)
         return chunk

@@ -76,10 +76,10 @@ async def plant(
     before that left behind, the next try completes; what is left of another text it sweeps away. So two that plant the
     same at once complete each other, and neither takes from the other.
     """
-    for sprout in sprouts:
-        sprout.draft().check(limits)
     if await db.conversations.find_one({"_id": conversation.id}, {"_id": 1}):
         return False
+    for sprout in sprouts:
+        sprout.draft().check(limits)
     planting = _digest(sprouts, limits)
     await _sweep(db, conversation.id, planting)
     runs, homes = _grown(conversation.id, sprouts)

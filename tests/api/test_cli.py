@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 from api.cli.importing import Format
 from models.embedded import EmbeddedStores
-from models.transfer.importing import FORMATS
+from models.transfer.arrivals import KNOWN
 from tests.api.commands import Outcome, Parley
 
 PASSWORD = "correct horse battery staple"
@@ -131,7 +131,7 @@ def test_an_import_for_nobody_or_of_nothing_is_one_line(parley: Parley) -> None:
 
 
 def test_every_format_that_is_known_can_be_asked_for() -> None:
-    assert set(get_args(Format)) == set(FORMATS)
+    assert set(get_args(Format)) == set(KNOWN)
 
 
 def test_commands_start_embedded_stores_of_their_own_and_stop_them(tmp_path: Path) -> None:
