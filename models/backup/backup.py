@@ -69,23 +69,22 @@ async def follow(
 
 async def _backed_up(db: AsyncDatabase[Record], directory: Path, fresh: bool, progress: Progress) -> Report:
     store = await identity(db)
-    newest = [Generation.read(path) for path in generations(directory)[-1:]]
-    reason = _unfit(newest[0], store, fresh=fresh) if newest else None
-    if newest and reason is None:
-        try:
-            return await _continued(db, newest[0])
-        except HistoryLostError as error:
-            reason = str(error)
+    paths = generations(directory)
+    reason = "a new base was asked for" if paths and fresh else None
+    if paths and not fresh:
+        newest = Generation.read(paths[-1])
+        reason = _unfit(newest, store)
+        if reason is None:
+            try:
+                return await _continued(db, newest)
+            except HistoryLostError as error:
+                reason = str(error)
     return replace(await _begun(db, directory, store, progress), reason=reason)
 
 
-def _unfit(newest: Generation, store: str, *, fresh: bool) -> str | None:
+def _unfit(newest: Generation, store: str) -> str | None:
     """Why it can't be continued."""
-    if fresh:
-        return "a new base was asked for"
-    if newest.base.store != store:
-        return "the last one is of another database"
-    return newest.journal.ended
+    return "the last one is of another database" if newest.base.store != store else newest.journal.ended
 
 
 async def _continued(db: AsyncDatabase[Record], generation: Generation) -> Report:

@@ -1,10 +1,10 @@
 """What a backup directory holds: generations, each a base and the journal of what changed after it."""
 
+import re
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Final, Self
 
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ BASE: Final = "base.json"
 JOURNAL: Final = "journal.json"
 UNFINISHED: Final = ".unfinished"
 """Ends the name of a generation whose base is being copied."""
+NAME: Final = re.compile(r"\d{6}-\d{8}T\d{6}Z")
 FORMAT: Final = 1
 
 
@@ -88,40 +89,58 @@ class Generation:
         """Those with documents in the base."""
         return list(dict.fromkeys(chunk.collection for chunk in self.base.chunks))
 
+    @property
+    def range(self) -> tuple[datetime, datetime]:
+        """The first and the last moment that can be restored."""
+        return self.base.complete_at, self.journal.reached
+
     def reaches(self, at: datetime) -> bool:
         """Whether the database can be restored as it was at that moment."""
-        return self.base.complete_at <= at <= self.journal.reached
+        first, last = self.range
+        return first <= at <= last
 
 
 def generations(directory: Path) -> list[Path]:
     """The finished ones, oldest first."""
     found = directory.iterdir() if directory.is_dir() else iter(())
-    return sorted(each for each in found if (each / BASE).exists() and each.suffix != UNFINISHED)
+    return sorted(each for each in found if NAME.fullmatch(each.name))
 
 
 def chosen(directory: Path, at: datetime | None) -> Generation:
-    """The one to restore from; None means as late as possible. Raise `NoBackupError`, `OutOfRangeError`."""
+    """The one to restore from; None means as late as possible.
+
+    Raise `NoBackupError`, `OutOfRangeError`, or `DamagedError` where it may be a damaged one that reaches there.
+    """
     paths = generations(directory)
     if not paths:
         raise NoBackupError(directory)
     if at is None:
         return Generation.read(paths[-1])
-    known = [Generation.read(path) for path in paths]
+    known: list[Generation] = []
+    flaws: list[DamagedError] = []
+    for path in paths:
+        try:
+            known.append(Generation.read(path))
+        except DamagedError as flaw:
+            flaws.append(flaw)
     for generation in reversed(known):
         if generation.reaches(at):
             return generation
-    raise OutOfRangeError(at, [(each.base.complete_at, each.journal.reached) for each in known])
+    raise flaws[0] if flaws else OutOfRangeError(at, [each.range for each in known])
 
 
 def begin(directory: Path) -> Path:
-    """The directory of a new generation."""
-    path = directory / f"{now():%Y%m%dT%H%M%S}-{token_hex(2)}{UNFINISHED}"
+    """The directory of a new generation: numbered, for clocks may be set back."""
+    last = max((int(path.name[:6]) for path in generations(directory)), default=0)
+    path = directory / f"{last + 1:06}-{now():%Y%m%dT%H%M%SZ}{UNFINISHED}"
     path.mkdir(mode=0o700)
     return path
 
 
 def finish(path: Path, base: Base) -> Generation:
     """Its base is whole: from now on it counts."""
+    for chunk in base.chunks:
+        settle(path / chunk.file)
     write_form(path / BASE, base)
     done = path.with_suffix("")
     path.rename(done)

@@ -36,7 +36,7 @@ class DamagedError(BackupError):
     def __init__(self, file: Path, reason: str) -> None:
         self.file = file
         self.reason = reason
-        super().__init__(f"`{file}` {reason}: use another copy of this backup")
+        super().__init__(f"`{file}` {reason}: restore from another copy; `parley backup --new` begins anew")
 
 
 class OutOfRangeError(BackupError):

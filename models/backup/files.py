@@ -23,19 +23,14 @@ def private_directory(path: Path) -> Path:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Put the whole file there, or nothing of it; it is on disk then, and so is its name."""
-    fresh = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    """Write a file. `settle` it, and its directory, before anything relies on it."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    settle(path.parent)
 
 
-def settle(directory: Path) -> None:
-    """Have the names in a directory on disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def settle(path: Path) -> None:
+    """Have a file, or the names in a directory, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -45,7 +40,11 @@ def settle(directory: Path) -> None:
 def write_form(path: Path, form: BaseModel) -> None:
     """Replace a file of JSON at once; its last line is the digest of what stands above."""
     text = form.model_dump_json().encode() + b"\n"
-    write(path, text + sha256(text).hexdigest().encode() + b"\n")
+    fresh = path.with_name(f"{path.name}.new")
+    write(fresh, text + sha256(text).hexdigest().encode() + b"\n")
+    settle(fresh)
+    fresh.replace(path)
+    settle(path.parent)
 
 
 def read_form(path: Path, kind: type[Form]) -> Form:

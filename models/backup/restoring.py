@@ -86,9 +86,15 @@ class Restoration:
         for collection in self.collections:
             await self._store(db, collection, done, progress)
         await self._index(db)
-        await self._compare(db)
+        await self.compare(db)
         await db[MARKS].delete_one(RESTORING)
         return done
+
+    async def compare(self, db: AsyncDatabase[Record]) -> None:
+        """Read everything back. Raise `DifferentError` where it is not what `into` has stored."""
+        wrong = [name for name, total in self.sums.items() if await _stored(db, name) != total]
+        if wrong:
+            raise DifferentError(wrong)
 
     def _folded(self, collection: str, documents: Iterator[bytes]) -> Iterator[bytes]:
         for each in documents:
@@ -114,11 +120,6 @@ class Restoration:
             if wanted:
                 with pymongo.timeout(None):
                     await db.command("createIndexes", collection, indexes=wanted)
-
-    async def _compare(self, db: AsyncDatabase[Record]) -> None:
-        wrong = [name for name, total in self.sums.items() if await _stored(db, name) != total]
-        if wrong:
-            raise DifferentError(wrong)
 
 
 async def require_empty(db: AsyncDatabase[Record]) -> None:

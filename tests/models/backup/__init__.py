@@ -1,0 +1,1 @@
+"""Backups, made while there are writers, and restored as of any moment."""
