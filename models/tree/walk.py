@@ -157,9 +157,10 @@ class Walk:
     ) -> Visit:
         fork, address = span.fork, Address(span.fork.branch, depth)
         message = found[address]
-        gone = {*message.get("gone", ()), *self._removals.gone(address)}
-        numbered = _numbered(forks.get(address, ()), gone)
-        leaving += numbered
+        numbered: list[Fork] = []
+        if address in forks:
+            numbered = _numbered(forks[address], {*message.get("gone", ()), *self._removals.gone(address)})
+            leaving += numbered
         parent = fork.after if depth == fork.start else Address(fork.branch, depth - 1)
         goes_on = depth + 1 < span.end and address.next in found
         return Visit(address, _shown(message, known), parent, goes_on, [each.branch for each in numbered])
@@ -223,7 +224,9 @@ def _numbered(forks: Iterable[Fork], gone: Collection[int]) -> list[Fork]:
 
 def _shown(message: Record, known: Collection[str]) -> Mapping[str, Any]:
     """What `History` shows of it, without the address of what nobody sees any more."""
-    hidden = {"edited_from"} if message.get("edited_from") not in known else set()
+    hidden = {"edited_from"} if "edited_from" in message and message["edited_from"] not in known else set()
     if message.get("deleted_at") is not None:
         hidden |= message.keys() - set(TOMBSTONE)
+    if not hidden:
+        return message
     return {name: value for name, value in message.items() if name not in hidden}

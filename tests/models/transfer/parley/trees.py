@@ -1,5 +1,6 @@
 """Random trees, as they are written by people, and what is seen of a stored one."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,12 +65,13 @@ async def grown(tree: MessageTree, owner: User, acts: list[Act], **fields: Any) 
 
 
 async def _done(tree: MessageTree, stored: Conversation, owner: User, act: Act, number: int) -> None:
-    there = [address for address in await addresses(tree, stored)]
+    there = await addresses(tree, stored)
     place = there[act.place % len(there)] if there else None
+    about = Metadata(llm_model="m", tokens_in=number, extra={"ü": [act.text]})
     draft = Draft(
         act.role, act.text, owner.id if act.role is MessageRole.USER else None, AT + timedelta(seconds=number),
         MessageStatus.INTERRUPTED if number % 7 == 0 else MessageStatus.COMPLETE,
-        Metadata(llm_model="m", tokens_in=number, extra={"ü": [act.text]}) if act.role is MessageRole.ASSISTANT else None,
+        about if act.role is MessageRole.ASSISTANT else None,
     )  # fmt: skip
     match act.kind, place:
         case "root", _:
@@ -158,7 +160,7 @@ async def exported(
 
 async def imported(database: Database, data: bytes, owner: User, path: Path, limits: TreeLimits = SMALL) -> Report:
     """What came of a file."""
-    path.write_bytes(data)
+    await asyncio.to_thread(path.write_bytes, data)
     return await import_parley(database.db, path, owner, limits)
 
 

@@ -1,0 +1,69 @@
+"""One's own conversations out and in over HTTP."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+
+from models.conversation import Conversation
+from tests.resolvers.chat.documents import append, chat, start
+from tests.served import Caller, Served
+
+
+def bearer(caller: Caller) -> dict[str, str]:
+    return {"Authorization": f"Bearer {caller.token}"} if caller.token else {}
+
+
+async def export(caller: Caller, format_name: str = "parley") -> httpx.Response:
+    return await caller.http.get("/export", params={"format": format_name}, headers=bearer(caller))
+
+
+async def send(caller: Caller, data: bytes | AsyncIterator[bytes], format_name: str = "parley") -> httpx.Response:
+    return await caller.http.post("/import", params={"format": format_name}, content=data, headers=bearer(caller))
+
+
+def lines(response: httpx.Response) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+async def test_what_alice_exports_bob_imports(served: Served) -> None:
+    alice, bob = await served.as_("alice"), await served.as_("bob")
+    await chat(alice, 5, title="mine", attributes={"region": "EMEA"})
+    answer = await export(alice)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    assert answer.headers["content-disposition"] == 'attachment; filename="conversations.parley.ndjson"'
+    assert [each["type"] for each in lines(answer)][-1] == "done"
+    assert (lines(answer)[-1]["conversations"], lines(answer)[-1]["messages"]) == (1, 5)
+    sent = await send(bob, answer.content)
+    assert sent.status_code == 200
+    assert lines(sent)[-1] == {"type": "summary", "imported": 1, "messages": 5, "unchanged": 0, "refused": 0}
+    copy = await Conversation.find_one({"owner_id": bob.user.id if bob.user else None})
+    assert copy
+    assert (copy.title, copy.message_count, copy.attributes) == ("mine", 5, {"region": "EMEA"})
+    assert lines(await send(bob, answer.content))[-1]["unchanged"] == 1
+    for format_name in ("parley", "chatgpt"):
+        exported = await export(bob, format_name)
+        assert exported.json() if format_name == "chatgpt" else lines(exported)
+        assert lines(await send(alice, exported.content, format_name))[-1]["imported"] == 1
+
+
+async def test_nobody_gets_what_is_not_his(served: Served) -> None:
+    alice, admin = await served.as_("alice"), await served.as_("admin")
+    await start(alice, title="secret of alice")
+    assert "secret" not in (await export(admin)).text  # though he may read it
+    for caller in (served.nobody, Caller(served.http, token="forged")):
+        for answer in (await export(caller), await send(caller, b"{}")):
+            assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
+    cookies = {"Cookie": "parley_refresh=x", "X-CSRF-Protection": "1"}
+    assert (await served.http.get("/export", headers=cookies)).status_code == 401
+
+
+async def test_who_may_not_see_metadata_exports_none(served: Served) -> None:
+    for name, seen in (("alice", True), ("john", False)):
+        caller = await served.as_(name)
+        conversation = await start(caller)
+        await append(caller, conversation, "x", metadata={"llmModel": "gpt-secret", "tokensIn": 77})
+        for format_name in ("parley", "chatgpt"):
+            text = (await export(caller, format_name)).text
+            assert ("gpt-secret" in text) == seen, (name, format_name, text)

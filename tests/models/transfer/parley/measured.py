@@ -1,0 +1,69 @@
+"""Exports or imports in a process of its own, which tells its peak memory.
+
+`python -m tests.models.transfer.parley.measured MONGODB DATABASE export|import FILE` prints seconds, seconds of
+CPU, messages, and by how many MiB it grew at most since it was connected.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from models.bucket import MessageRole, Metadata
+from models.clock import now
+from models.conversation import Conversation
+from models.database import Database
+from models.transfer.exporting import Tally, Trees, View, export
+from models.transfer.parley.importing import import_parley
+from models.transfer.parley.writing import ParleyWriting
+from models.tree import MAIN, Address, Draft, TreeLimits
+from models.tree.fork_queue import Fork
+from models.tree.sowing import Sowing
+from models.tree.turns import Turns
+from tests.models.transfer.measured import MIB, peak
+from tests.models.transfer.parley.trees import nameless, person
+
+TEXT = "The quick brown fox jumps over the lazy dog. " * 6
+
+
+async def sown(database: Database, messages: int, every: int = 20) -> Conversation:
+    """One conversation of so many messages, half of them on forks of one message each that leave every few."""
+    owner, limits = person(), TreeLimits()
+    begun = now()
+    made = Conversation(owner_id=owner.id, started_at=begun, updated_at=begun, slot_width=limits.bucket_messages)
+    sowing = Sowing(database.db, made, limits, b"measured")
+    assert await sowing.begin(0)
+    await sowing.branch(Fork(MAIN, None, 0, 0, begun))
+    forked = messages // (every + 1)
+    for depth in range(messages - forked):
+        role = MessageRole.ASSISTANT if depth % 2 else MessageRole.USER
+        about = Metadata(llm_model="model", tokens_in=depth, tokens_out=7, latency_ms=900)
+        draft = Draft(role, f"{depth} {TEXT}", None if depth % 2 else owner.id, begun, metadata=about)
+        await sowing.message(draft, int(depth % every == 0 and depth // every < forked))
+    for number in range(forked):
+        after = Address(MAIN, number * every)
+        await sowing.branch(Fork(f"{number + 1:016x}", after, after.depth + 1, 1, begun))
+        await sowing.message(Draft(MessageRole.USER, f"fork {number} {TEXT}", owner.id, begun), 0)
+    assert await sowing.finish(MAIN)
+    return made
+
+
+async def _measure(uri: str, name: str, what: str, path: Path) -> None:
+    async with await Database.connect(uri, name) as database:
+        limits, before, started, cpu = TreeLimits(), peak(), time.perf_counter(), time.process_time()
+        if what == "export":
+            trees, tally = Trees(database.db, limits, Turns()), Tally()
+            with path.open("wb") as file:
+                file.write(ParleyWriting().first(None))
+                await export(trees, None, ParleyWriting(), View(True, nameless), file.write, tally)
+            messages = tally.messages
+        else:
+            report = await import_parley(database.db, path, person(2), limits)
+            assert not report.refusals, report.refusals[0]
+            messages = report.messages
+        spent = f"{time.perf_counter() - started:.2f} {time.process_time() - cpu:.2f}"
+        sys.stdout.write(f"{spent} {messages} {(peak() - before) // MIB}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(_measure(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4])))
