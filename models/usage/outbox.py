@@ -1,0 +1,67 @@
+"""Buckets whose tallies aren't true: marked by the write that changed them, read as they are until a tally is."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bson import ObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.database import Record
+from models.tree.address import MAIN
+
+FIELDS: Final = {
+    "conversation_id": 1,
+    "branch": 1,
+    "slot": 1,
+    "first_depth": 1,
+    "changes": 1,
+    **{
+        f"messages.{name}": 1
+        for name in (
+            *("role", "created_at", "author_id", "deleted_at", "removed"),
+            *(f"metadata.{name}" for name in ("llm_model", "tokens_used", "tokens_in", "tokens_out", "latency_ms")),
+        )
+    },
+}
+"""What a tally is made of: no word of what was said."""
+SOME: Final = 2_000
+"""As many marked buckets are looked at for whoever asks about many conversations, instead of asking for each."""
+AT_ONCE: Final = 500
+_CALLS: Final = 8
+
+
+async def marked(db: AsyncDatabase[Record], conversation_ids: Sequence[ObjectId]) -> list[Record]:
+    """The marked buckets of these conversations which can be read: those of a fork that is half made can't yet."""
+    ids = conversation_ids
+    if len(ids) > AT_ONCE:
+        keys = await db.buckets.find({"uncounted": True}, {"conversation_id": 1}).limit(SOME).to_list()
+        if len(keys) < SOME:
+            wanted = set(ids)
+            ids = list({key["conversation_id"] for key in keys} & wanted)
+    found: list[Record] = []
+    for start in range(0, len(ids), AT_ONCE):
+        query = {"uncounted": True, "conversation_id": {"$in": list(ids[start : start + AT_ONCE])}}
+        found += await db.buckets.find(query, FIELDS, batch_size=AT_ONCE).to_list()
+    return await published(db, found)
+
+
+async def published(db: AsyncDatabase[Record], buckets: Iterable[Record]) -> list[Record]:
+    """Those that are on a branch which somebody can find: a fork's bucket is stored before its branch."""
+    found: list[Record] = []
+    forks: dict[ObjectId, list[Record]] = defaultdict(list)
+    for bucket in buckets:
+        (found if bucket["branch"] == MAIN else forks[bucket["conversation_id"]]).append(bucket)
+    calls = asyncio.Semaphore(_CALLS)
+
+    async def known(conversation_id: ObjectId, some: Sequence[Record]) -> list[Record]:
+        names = list({bucket["branch"] for bucket in some})
+        async with calls:
+            query = {"conversation_id": conversation_id, "branch": {"$in": names}}
+            there = {branch["branch"] async for branch in db.branches.find(query, {"branch": 1})}
+        return [bucket for bucket in some if bucket["branch"] in there]
+
+    for some in await asyncio.gather(*(known(id_, buckets) for id_, buckets in forks.items())):
+        found += some
+    return found

@@ -1,0 +1,149 @@
+"""Whose messages are counted: the conversations that somebody may read, and how much of each."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.conversation import Conversation
+from models.database import Record
+from models.usage.errors import TooMuchUsageError
+from models.usage.question import UsageFilter
+
+MOST_CONVERSATIONS: Final = 100_000
+"""To one question: some 300 bytes each are held in memory."""
+MOST_PARTLY_SEEN: Final = 500
+"""Of them those of which the caller sees some branches only: each is asked for by itself."""
+INDEXED: Final = ("owner_id", "grantees", "attributes.region")
+"""Fields of conversations that have an index with `deleted` after them."""
+_FIELDS: Final = {"owner_id": 1, "tags": 1, "removed.at": 1, "shares.branch": 1}
+
+Stops: TypeAlias = Mapping[str, int]
+"""Depths at which branches end for a reader, by name; he sees no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What somebody sees of a conversation of which only branches are shared with him."""
+
+    stops: Stops
+    metadata: bool
+
+
+@dataclass(slots=True)
+class Seen:
+    """A conversation that counts. `stops`: None where all branches are seen to their ends."""
+
+    id: ObjectId
+    owner_id: ObjectId
+    tags: Sequence[str]
+    metadata: bool
+    removed: Sequence[str]
+    stops: Stops | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReach:
+    """What a caller may read, as filters on conversations: each sequence holds alternatives, an empty one is nothing.
+
+    Where a conversation matches none of `metadata`, its messages count, and nothing that their metadata says. `part`
+    tells how much is seen of one that has shares of branches; None is all.
+    """
+
+    conversations: Sequence[Mapping[str, Any]]
+    """Each with the fields that equal something in all that it selects."""
+    equalities: Sequence[Mapping[str, Any]]
+    messages: Sequence[Mapping[str, Any]]
+    metadata: Sequence[Mapping[str, Any]]
+    part: Callable[[Conversation], Awaitable[Part | None]] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.conversations and self.messages)
+
+
+async def seen(db: AsyncDatabase[Record], reach: UsageReach, wanted: UsageFilter) -> list[Seen]:
+    """The conversations that count. Raises `TooMuchUsageError`."""
+    if not reach or (wanted.llm_model is not None and not reach.metadata):
+        return []
+    found = await _found(db, reach, wanted, _FIELDS)
+    if list(reach.metadata) == list(reach.messages):
+        with_metadata = set(found)
+    else:
+        narrower = [{"$or": [dict(each) for each in reach.metadata]}] if reach.metadata else [{"_id": None}]
+        with_metadata = set(await _found(db, reach, wanted, {"_id": 1}, narrower))
+    counted = [_seen(record, with_metadata) for record in found.values()]
+    if reach.part is not None:
+        shared = [id_ for id_, record in found.items() if any(each.get("branch") for each in record.get("shares", ()))]
+        counted = await _partly(db, counted, shared, reach.part)
+    return [each for each in counted if wanted.llm_model is None or each.metadata]
+
+
+async def _found(
+    db: AsyncDatabase[Record],
+    reach: UsageReach,
+    wanted: UsageFilter,
+    fields: Record,
+    more: Sequence[Record] = (),
+) -> dict[ObjectId, Record]:
+    found: dict[ObjectId, Record] = {}
+    for where, equal in zip(reach.conversations, reach.equalities, strict=True):
+        stages = _stages(reach, where, _indexable(equal, wanted), [wanted.conversations(), *more], fields)
+        async for record in await db.conversations.aggregate(stages, batchSize=5_000):
+            found[record["_id"]] = record
+        if len(found) > MOST_CONVERSATIONS:
+            raise TooMuchUsageError("conversations", MOST_CONVERSATIONS)
+    return found
+
+
+def _stages(
+    reach: UsageReach, where: Mapping[str, Any], indexable: Record, more: Sequence[Record], fields: Record
+) -> list[Record]:
+    """First what an index answers, then the rest: the embedded server uses none that doesn't answer all of a match."""
+    messages = {"$or": [dict(each) for each in reach.messages]}
+    return [
+        {"$match": indexable},
+        {"$match": {"$and": [{"deleted": False}, dict(where), messages, *more]}},
+        {"$project": fields},
+        {"$limit": MOST_CONVERSATIONS + 1},
+    ]
+
+
+def _indexable(equal: Mapping[str, Any], wanted: UsageFilter) -> Record:
+    if wanted.conversation_id is not None:
+        return {"_id": wanted.conversation_id}
+    known = dict(equal) | ({"owner_id": wanted.owner_id} if wanted.owner_id is not None else {})
+    first = [name for name in INDEXED if name in known][:1]
+    return {name: known[name] for name in first} | {"deleted": False}
+
+
+def _seen(record: Record, with_metadata: set[ObjectId]) -> Seen:
+    removed = [each["at"] for each in record.get("removed", ())]
+    tags = list(dict.fromkeys(record.get("tags", ())))
+    return Seen(record["_id"], record["owner_id"], tags, record["_id"] in with_metadata, removed)
+
+
+async def _partly(
+    db: AsyncDatabase[Record],
+    counted: Sequence[Seen],
+    shared: Sequence[ObjectId],
+    part: Callable[[Conversation], Awaitable[Part | None]],
+) -> list[Seen]:
+    """The same, narrowed to what is seen of those in `shared`; one that is gone by now counts no more."""
+    if len(shared) > MOST_PARTLY_SEEN:
+        raise TooMuchUsageError("conversations with shared branches", MOST_PARTLY_SEEN)
+    parts: dict[ObjectId, Part | None] = {}
+    if shared:
+        async for record in db.conversations.find({"_id": {"$in": list(shared)}}):
+            conversation = Conversation.model_validate(record)
+            parts[PydanticObjectId(record["_id"])] = await part(conversation)
+    waiting = set(shared)
+    kept: list[Seen] = []
+    for each in counted:
+        if each.id in parts and (narrower := parts[each.id]) is not None:
+            each.stops, each.metadata = narrower.stops, each.metadata and narrower.metadata
+        if each.id in parts or each.id not in waiting:
+            kept.append(each)
+    return kept

@@ -1,0 +1,114 @@
+"""Reading what there is to count: marked buckets as they are, and the tallies of all others.
+
+INVARIANT: marked buckets first. What is rolled up in between is then counted as it was read, and never missed; so all
+that was acknowledged before the question is in the answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bson import ObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.database import Record
+from models.usage.ends import Ends
+from models.usage.outbox import marked
+from models.usage.packing import Tally, milliseconds, pack
+from models.usage.question import UsageFilter
+from models.usage.reach import Seen
+
+AT_ONCE: Final = 1_000
+"""Conversations to a call."""
+SHEETS: Final = 4_000
+"""Tallies handed on at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A tally, and what is seen of it: messages at depths below `stop`. Its first message is at `first_depth`."""
+
+    conversation: Seen
+    first_depth: int
+    stop: int
+    tally: Tally
+
+
+async def sheets(
+    db: AsyncDatabase[Record], conversations: Sequence[Seen], wanted: UsageFilter
+) -> AsyncIterator[list[Sheet]]:
+    """All that may hold something that is wanted, in lists. Raises `TooMuchUsageError`."""
+    for start in range(0, len(conversations), AT_ONCE):
+        some = {each.id: each for each in conversations[start : start + AT_ONCE]}
+        async for found in _of(db, some, wanted):
+            yield found
+
+
+async def _of(
+    db: AsyncDatabase[Record], conversations: Mapping[ObjectId, Seen], wanted: UsageFilter
+) -> AsyncIterator[list[Sheet]]:
+    buckets = await marked(db, list(conversations))
+    ends = await Ends.read(db, conversations.values())
+    fresh = await asyncio.to_thread(_packed, buckets)
+
+    def sheet(conversation_id: ObjectId, branch: str, first_depth: int, tally: Tally) -> Sheet:
+        return Sheet(conversations[conversation_id], first_depth, ends.of(conversation_id, branch), tally)
+
+    yield [
+        sheet(bucket["conversation_id"], bucket["branch"], bucket["first_depth"], tally)
+        for bucket, tally in zip(buckets, fresh, strict=True)
+    ]
+    known = {bucket["_id"] for bucket in buckets}
+    waiting: list[Sheet] = []
+    async for pages in _pages(db, list(conversations), wanted):
+        there = await _there(db, pages)
+        for page in pages:
+            for name, entry in page.get("buckets", {}).items():
+                id_ = ObjectId(name)
+                if id_ in known or ("pending" in entry and id_ not in there):
+                    continue
+                tally = Tally.read(entry["data"])
+                waiting.append(sheet(page["conversation_id"], page["branch"], entry["depth"], tally))
+        if len(waiting) >= SHEETS:
+            yield waiting
+            waiting = []
+    yield waiting
+
+
+def _packed(buckets: Sequence[Record]) -> list[Tally]:
+    return [Tally.read(pack(bucket["messages"]).data) for bucket in buckets]
+
+
+async def _pages(
+    db: AsyncDatabase[Record], ids: Sequence[ObjectId], wanted: UsageFilter
+) -> AsyncIterator[list[Record]]:
+    """Pages that overlap with the time that is wanted, as many at a time as a megabyte or two hold."""
+    since = None if wanted.since is None else {"until": {"$gte": milliseconds(wanted.since)}}
+    until = None if wanted.until is None else {"since": {"$lt": milliseconds(wanted.until)}}
+    within: Record = {"conversation_id": ids[0]} if len(ids) == 1 else {"conversation_id": {"$in": list(ids)}}
+    if len(ids) == 1 and since:
+        within |= since
+        since = None
+    rest = [{"$match": each} for each in (since, until) if each]
+    pages: list[Record] = []
+    size = 0
+    async for page in await db.tallies.aggregate([{"$match": within}, *rest], batchSize=1_000):
+        pages.append(page)
+        size += len(page.get("buckets", ()))
+        if size >= SHEETS:
+            yield pages
+            pages, size = [], 0
+    yield pages
+
+
+async def _there(db: AsyncDatabase[Record], pages: Sequence[Record]) -> set[ObjectId]:
+    """The buckets of pending tallies that are there."""
+    pending = [
+        ObjectId(name) for page in pages for name, entry in page.get("buckets", {}).items() if "pending" in entry
+    ]
+    there: set[ObjectId] = set()
+    for start in range(0, len(pending), AT_ONCE):
+        query = {"_id": {"$in": pending[start : start + AT_ONCE]}}
+        there |= {each["_id"] async for each in db.buckets.find(query, {"_id": 1}, batch_size=AT_ONCE)}
+    return there

@@ -1,0 +1,50 @@
+"""Usage: who may ask how much at a time, and the answer."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakValueDictionary
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.database import Record
+from models.usage.counting import Counting, Key
+from models.usage.figures import Figures
+from models.usage.question import UsageQuestion
+from models.usage.reach import UsageReach, seen
+from models.usage.reading import sheets
+
+AT_ONCE: Final = 2
+"""Questions that a worker answers at a time; of each asker one, so that whoever asks many waits for himself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Groups by key, and all of it: a message with several tags is in several groups, and once in `total`."""
+
+    groups: Mapping[Key, Figures]
+    total: Figures
+
+
+class Usage:
+    """One a worker."""
+
+    def __init__(self, db: AsyncDatabase[Record]) -> None:
+        self._db = db
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._askers: WeakValueDictionary[PydanticObjectId, asyncio.Lock] = WeakValueDictionary()
+
+    async def report(self, asker: PydanticObjectId, reach: UsageReach, question: UsageQuestion) -> Report:
+        """Count what is in reach. Raises `TooMuchUsageError`."""
+        turn = self._askers.setdefault(asker, asyncio.Lock())
+        async with turn, self._turns:
+            counting = Counting(question)
+            async for some in sheets(self._db, await seen(self._db, reach, question.wanted), question.wanted):
+                await asyncio.to_thread(counting.add, some)
+            return await asyncio.to_thread(_report, counting)
+
+
+def _report(counting: Counting) -> Report:
+    return Report(counting.groups(), counting.total.figures(1)[0])
