@@ -1,20 +1,28 @@
-"""Stores of any size, built once and kept in `.parley/bench`: n conversations, one of which has n messages itself."""
+"""Stores of any size, built once and kept in `.parley/bench`: n conversations, one of which has n messages.
 
-from collections.abc import Iterator
+Of the others one in ten has two messages, a title and a tag; building a million with more would take an hour.
+"""
+
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from beanie import PydanticObjectId
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
 
 from models.bucket import MessageRole, Metadata
 from models.conversation import Conversation, title_key
 from models.database import TIMEOUT_MS, Database, Record
+from models.list_terms import stored_terms
 from models.migrations import migrate
 from models.tree import MAIN, Address, Draft, MessageTree, TreeLimits
 from models.tree.buckets import Buckets
 from models.tree.lineage import Lineage, Segment
+from models.usage.rollup import Rollup
 from tests.benchmarks.progress import Progress
 
 SMALLEST: Final = 100
@@ -25,8 +33,15 @@ FORKS: Final = 2
 """Branches that leave the long conversation in its middle, each as long as `FORK_LENGTH`."""
 FORK_LENGTH: Final = 30
 BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
-CALL: Final = 1_000
-"""Documents to a call; an interrupted building goes on after the last call that was noted."""
+CALL: Final = 500
+"""Documents to a call; an interrupted building goes on after the last ones that were noted."""
+AT_ONCE: Final = 6
+"""Calls under way."""
+LONG: Final = "buckets of the long conversation"
+SOME: Final = 10
+"""One in so many conversations has messages, a title and a tag: each term of a list is in four indexes."""
+COUNTED: Final = "buckets counted for usage"
+DUPLICATE: Final = 11000
 TEXT: Final = "what a person says in a chat, and what is said to him. " * 4
 
 
@@ -67,66 +82,74 @@ class World:
         if self.size <= SMALLEST:
             await self.database.client.drop_database(self.db.name)
         await migrate(self.db)
-        await self._insert("conversations", self._conversations(), self.size, progress)
-        await self._insert("branches", (_branch(conversation_id(n)) for n in range(self.size)), self.size, progress)
-        await self._insert("buckets", self._small_buckets(), self.size - 1, progress)
         width = TreeLimits().bucket_messages
-        await self._insert(
-            "buckets of the long conversation", self._long_buckets(), self.size // width, progress, "buckets"
-        )
+        await self._insert("conversations", self._conversation, self.size, progress)
+        await self._insert("branches", _branch, self.size, progress)
+        await self._insert("buckets", self._small_bucket, self.size // SOME - 1, progress)
+        await self._insert(LONG, self._long_bucket, self.size // width, progress, "buckets")
         await self._fork()
+        await self._count(progress)
+
+    async def _count(self, progress: Progress) -> None:
+        """Roll the usage up, as the worker does that."""
+        small, long = self.size // SOME - 1, self.size // TreeLimits().bucket_messages
+        ids = [*(_id(0xB, (n + 1) * SOME) for n in range(small)), *(_id(0xC, n) for n in range(long))]
+        noted = await self.db.bench_progress.find_one({"_id": COUNTED})
+        rollup = Rollup(self.db)
+        for done in range(noted["done"] if noted else 0, len(ids), CALL):
+            progress(f"{self.size:,}: {COUNTED}", done, len(ids))
+            await rollup.take(ids[done : done + CALL])
+            await self.db.bench_progress.replace_one({"_id": COUNTED}, {"done": done + CALL}, upsert=True)
+        await rollup.run()
+        progress(f"{self.size:,}: {COUNTED}", len(ids), len(ids))
 
     async def _insert(
-        self, step: str, documents: Iterator[Record], total: int, progress: Progress, collection: str | None = None
+        self, step: str, made: Callable[[int], Record], total: int, progress: Progress, collection: str | None = None
     ) -> None:
         """Insert what an earlier try did not. Ids are given, so that a call that was not noted is seen."""
         noted = await self.db.bench_progress.find_one({"_id": step})
         done = noted["done"] if noted else 0
         progress(f"{self.size:,}: {step}", done, total)
-        batch: list[Record] = []
         there = self.db[collection or step]
-        for number, document in enumerate(documents):
-            if number < done:
-                continue
-            batch.append(document)
-            if len(batch) == CALL or number + 1 == total:
-                if number < done + CALL:  # the only ones that can be there without being noted
-                    await there.delete_many({"_id": {"$in": [each["_id"] for each in batch]}})
-                await there.insert_many(batch, ordered=False)
-                await self.db.bench_progress.replace_one({"_id": step}, {"done": number + 1}, upsert=True)
-                progress(f"{self.size:,}: {step}", number + 1, total)
-                batch = []
+        while done < total:
+            stop = min(done + CALL * AT_ONCE, total)
+            calls = [range(first, min(first + CALL, stop)) for first in range(done, stop, CALL)]
+            await asyncio.gather(*(_insert(there, [made(number) for number in call]) for call in calls))
+            await self.db.bench_progress.replace_one({"_id": step}, {"done": stop}, upsert=True)
+            progress(f"{self.size:,}: {step}", done := stop, total)
 
-    def _conversations(self) -> Iterator[Record]:
-        like = _template()
-        for number in range(self.size):
-            began = BEGAN + timedelta(minutes=number % 400_000)
-            title = f"conversation {number}"
-            yield like | {
-                "_id": conversation_id(number),
-                "owner_id": self._owner(number),
-                "title": title,
-                "title_key": title_key(title),
-                "tags": [f"tag {number % 50}"],
-                "attributes": {"region": "EMEA" if number % 100 == 0 else "AMER"},
-                "started_at": began,
-                "updated_at": began,
-                "message_count": self.size if number == 0 else 2,
-            }
+    def _conversation(self, number: int) -> Record:
+        began, id_ = _began(number), conversation_id(number)
+        title = None if number % SOME else f"chat {number}"
+        record = LIKE | {
+            "_id": id_,
+            "owner_id": self._owner(number),
+            "title": title,
+            "title_key": title_key(title),
+            "tags": [] if number % SOME else [f"tag {number % 500}"],
+            "attributes": {"region": "EMEA" if number % 100 == 0 else "AMER"},
+            "started_at": began,
+            "updated_at": began,
+            "message_count": self._messages(number),
+        }
+        return record | stored_terms(id_, record)
 
-    def _small_buckets(self) -> Iterator[Record]:
-        """Two messages for each conversation but the long one."""
-        for number in range(1, self.size):
-            began = BEGAN + timedelta(minutes=number % 400_000)
-            messages = [_draft(depth, self._owner(number), began).record(depth) for depth in range(2)]
-            yield self._bucket(conversation_id(number), messages, tail=True) | {"_id": _id(0xB, number)}
+    def _messages(self, number: int) -> int:
+        return 0 if number % SOME else 2 if number else self.size
 
-    def _long_buckets(self) -> Iterator[Record]:
-        width = TreeLimits().bucket_messages
-        for first in range(0, self.size, width):
-            messages = [_draft(depth, ASKER, BEGAN).record(depth) for depth in range(first, first + width)]
-            bucket = self._bucket(self.long_id, messages, tail=first + width >= self.size)
-            yield bucket | {"_id": _id(0xC, first)}
+    def _small_bucket(self, number: int) -> Record:
+        """Two messages, of each conversation that has some, but the long one."""
+        conversation = (number + 1) * SOME
+        owner, began = self._owner(conversation), _began(conversation)
+        question, answer = SAID
+        messages = [question | {"author_id": owner, "created_at": began}, answer | {"created_at": began}]
+        return self._bucket(conversation_id(conversation), messages, tail=True) | {"_id": _id(0xB, conversation)}
+
+    def _long_bucket(self, number: int) -> Record:
+        first = number * TreeLimits().bucket_messages
+        last = first + TreeLimits().bucket_messages
+        messages = [_draft(depth, ASKER, BEGAN).record(depth) for depth in range(first, last)]
+        return self._bucket(self.long_id, messages, tail=last >= self.size) | {"_id": _id(0xC, number)}
 
     def _bucket(self, id_: PydanticObjectId, messages: list[Record], *, tail: bool) -> Record:
         """Indexed for search, so that no test of that finds them: these are measured with other data."""
@@ -164,16 +187,21 @@ def _id(kind: int, number: int) -> PydanticObjectId:
     return PydanticObjectId(f"{kind:08x}{number:016x}")
 
 
-def _template() -> dict[str, Any]:
-    """A conversation as it is stored, whatever its fields are by now."""
-    made = Conversation.model_construct(
-        owner_id=ASKER, started_at=BEGAN, updated_at=BEGAN, slot_width=TreeLimits().bucket_messages
-    )
-    stored: dict[str, Any] = made.model_dump(exclude={"id", "revision_id"})
-    return stored
+async def _insert(collection: AsyncCollection[Record], batch: list[Record]) -> None:
+    """Those that an interrupted try has left there are the same."""
+    try:
+        await collection.insert_many(batch, ordered=False)
+    except BulkWriteError as error:
+        if any(each["code"] != DUPLICATE for each in error.details["writeErrors"]):
+            raise
 
 
-def _branch(id_: PydanticObjectId) -> Record:
+def _began(number: int) -> datetime:
+    return BEGAN + timedelta(minutes=number % 400_000)
+
+
+def _branch(number: int) -> Record:
+    id_ = conversation_id(number)
     return {
         "_id": id_,
         "conversation_id": id_,
@@ -181,7 +209,7 @@ def _branch(id_: PydanticObjectId) -> Record:
         "parent_branch": None,
         "fork_depth": 0,
         "ordinal": 0,
-        "created_at": BEGAN,
+        "created_at": _began(number),
     }
 
 
@@ -199,3 +227,16 @@ def _draft(depth: int, owner: PydanticObjectId, began: datetime, key: str | None
         metadata=made if answer else None,
         idempotency_key=key,
     )
+
+
+def _template() -> dict[str, Any]:
+    """A conversation as it is stored, whatever its fields are by now."""
+    made = Conversation.model_construct(
+        owner_id=ASKER, started_at=BEGAN, updated_at=BEGAN, slot_width=TreeLimits().bucket_messages
+    )
+    stored: dict[str, Any] = made.model_dump(exclude={"id", "revision_id"})
+    return stored
+
+
+LIKE: Final = _template()
+SAID: Final = [_draft(depth, ASKER, BEGAN).record(depth) for depth in range(2)]
