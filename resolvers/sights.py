@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from beanie import PydanticObjectId
 from strawberry.dataloader import DataLoader
 
 from models.conversation import Conversation
+from models.share import Share
 from models.tree import Address, MessageTree, Sight
 from permissions.actions import Action
+from permissions.engine.facts import Resource
+from permissions.resources import message_resource
 
 Shared = Callable[[Conversation, Action], frozenset[str] | None]
 """The branches of a conversation to which an action is confined; None: it isn't."""
@@ -60,6 +64,20 @@ class Sights:
 
     async def _make(self, asked: list[_Asked]) -> list[Sight]:
         return list(await asyncio.gather(*(self._tree.sight(*each) for each in asked)))
+
+
+async def message_at(tree: MessageTree, conversation: Conversation, address: Address) -> Resource:
+    """One message, to ask about whom you like: of the shares of branches those only on whose paths it lies."""
+    about = message_resource(conversation)
+    paths = [_branches(share) for share in conversation.shares]
+    sights = {path: await tree.sight(conversation, path) for path in set(paths) if path}
+    kept = (fact for fact, path in zip(about.shares, paths, strict=True) if not path or sights[path].sees(address))
+    return replace(about, shares=tuple(kept))
+
+
+def _branches(share: Share) -> frozenset[str]:
+    """Those on whose paths it shows everything; none where it shows the whole conversation."""
+    return frozenset() if share.branch is None else frozenset({share.branch, *share.forks})
 
 
 def _key(asked: _Asked) -> tuple[PydanticObjectId, frozenset[str]]:

@@ -31,6 +31,7 @@ from permissions.resources import (
 from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, message_address, object_id, understood
 from resolvers.loaders import Loaders
+from resolvers.sights import Sights, message_at
 
 SUBJECT: Final = "user"
 """The type of every subject; services are accounts too."""
@@ -52,7 +53,7 @@ class Gatherer:
     def __init__(self, services: Services, access: Access) -> None:
         self._services: Final = services
         self._access: Final = access
-        self._loaders: Final = Loaders(services.tree)
+        self._loaders: Final = Loaders(services.tree, Sights(services.tree, lambda conversation, action: None))
         self._users: DataLoader[str, User | None] = DataLoader(self._load_users)
 
     async def facts(self, asked: Evaluation) -> Facts:
@@ -125,7 +126,7 @@ class Gatherer:
         stored = await self.conversation(conversation_id)
         if stored is None or await self._loaders.rows.load((conversation_id, address)) is None:
             return None
-        return message_resource(stored)
+        return await message_at(self._services.tree, stored, address)
 
     async def load_session(self, id_: str, type_: str) -> Resource | None:
         """A living session."""

@@ -26,6 +26,7 @@ from resolvers.admin.free_form import free_form
 from resolvers.context import Context
 from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, message_address, object_id, understood
+from resolvers.sights import message_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +72,22 @@ async def _message(context: Context, id: str, field: str, type_: str) -> Resourc
     if GlobalId.parse(id, field).kind == "Conversation":
         return await _conversation(context, id, field, type_)
     conversation_id, address = message_address(id, field)
-    found = await _in_conversation(context, conversation_id, type_)
-    return found if found and await context.loaders.rows.load((conversation_id, address)) else None
+    stored = await _readable(context, conversation_id)
+    if stored is None or await context.loaders.rows.load((conversation_id, address)) is None:
+        return None
+    return await message_at(context.tree, stored, address) if type_ == MESSAGE else conversation_resource(stored)
 
 
 async def _in_conversation(context: Context, id: PydanticObjectId, type_: str) -> Resource | None:
+    stored = await _readable(context, id)
+    return _about(stored, type_) if stored else None
+
+
+async def _readable(context: Context, id: PydanticObjectId) -> Conversation | None:
     stored = await context.loaders.conversations.load(id)
     if stored is None or stored.deleted:
         return None
-    readable = context.access.consider(Action.CONVERSATION_READ, conversation_resource(stored))
-    return _about(stored, type_) if readable else None
+    return stored if context.access.consider(Action.CONVERSATION_READ, conversation_resource(stored)) else None
 
 
 def _about(stored: Conversation, type_: str) -> Resource:
