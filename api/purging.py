@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -30,6 +31,9 @@ ERASING_SECONDS: Final = 30.0
 GRACE: Final = timedelta(minutes=1)
 """Nothing is purged earlier, whatever is set: a write that began before the deletion must have ended."""
 
+DEAD: Final = timedelta(days=1)
+"""Who has written nothing for so long, in the middle of what he began, has died."""
+
 
 @asynccontextmanager
 async def purging(
@@ -49,8 +53,10 @@ async def purge(db: AsyncDatabase[Record], tree: MessageTree, retention: timedel
         if not held:
             return None
         purged = await tree.purge(now() - max(retention, GRACE))
+        swept = await tree.sweep(now() - DEAD)
+        purged.unfinished = swept.plantings + swept.forks
     if purged.any:
-        _log.info("purged", messages=purged.messages, subtrees=purged.subtrees, conversations=purged.conversations)
+        _log.info("purged", **asdict(purged))
     return purged
 
 

@@ -19,6 +19,7 @@ def purge() -> None:
         purged = asyncio.run(_purge(settings))
     typer.echo(
         f"gone for good: {purged.messages} messages, {purged.subtrees} subtrees, {purged.conversations} conversations"
+        + (f", and what {purged.unfinished} writers left that died" if purged.unfinished else "")
     )
 
 

@@ -22,6 +22,7 @@ from models.migrations import (
     m0010_shares,
     m0011_list_terms,
     m0012_usage,
+    m0014_orphans,
 )
 
 RESTORING: Final = {"_id": "restoring"}
@@ -56,6 +57,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0010_shares", m0010_shares.apply),
     Migration("0011_list_terms", m0011_list_terms.apply),
     Migration("0012_usage", m0012_usage.apply),
+    Migration("0014_orphans", m0014_orphans.apply),
 )
 
 

@@ -194,17 +194,22 @@ class Appender:
         own = Segment(branch, start, UNNUMBERED)
         lineage = (await self._forks.numbered(home)).child(own) if parent else Lineage(own)
         address, message = Address(branch, start), _record(draft, start)
-        try:
-            await self._buckets.start(branch, message, lineage)
-        except DuplicateKeyError:
-            there = (await self._buckets.messages_at([address]))[address]
-            if not _is(there, message) and not draft.is_retried_by(there):
-                # Two keys with one digest: as good as impossible.
-                return await self._fork(parent, home, replace(draft, idempotency_key=None))
-            _same(there, draft)
-            message = there
-        published = await self._forks.publish(lineage)
-        return Appended(address, message, fresh=published or key is None, forked=True)
+        for _ in range(ATTEMPTS):
+            try:
+                await self._buckets.start(branch, message, lineage)
+            except DuplicateKeyError:
+                there = (await self._buckets.messages_at([address])).get(address)
+                if there is None:  # what an earlier try had left was swept away just now
+                    continue
+                if not _is(there, message) and not draft.is_retried_by(there):
+                    # Two keys with one digest: as good as impossible.
+                    return await self._fork(parent, home, replace(draft, idempotency_key=None))
+                _same(there, draft)
+                message = there
+            published = await self._forks.publish(lineage)
+            if published is not None:
+                return Appended(address, message, fresh=published or key is None, forked=True)
+        raise ContentionError
 
     def _keyed(self, parent: Address | None, draft: Draft) -> str:
         """The branch to which a draft with a key forks from `parent`, at each try."""

@@ -12,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.database import Record
 from models.tree.address import MAIN, Address, slot
 from models.tree.draft import TreeLimits, bson_size
-from models.tree.lineage import Chunk, Lineage
+from models.tree.lineage import UNNUMBERED, Chunk, Lineage
 from models.tree.tallies import FRESH, MARK, marked
 
 
@@ -155,9 +155,10 @@ class Buckets:
             gone["lineage"] = ""
         await self._collection.update_one(self._key(tail.branch, tail.first_depth), {"$unset": gone})
 
-    async def number(self, branch: str, start: int, ordinal: int) -> None:
-        """Write the ordinal into the first bucket of a new branch."""
-        await self._collection.update_one(self._key(branch, start), {"$set": {"lineage.ordinal": ordinal}})
+    async def number(self, branch: str, start: int, ordinal: int) -> bool:
+        """Write the ordinal into the first bucket of a new branch; False where that isn't there."""
+        update = {"$set": {"lineage.ordinal": ordinal}, "$unset": {"unnumbered": ""}}
+        return (await self._collection.update_one(self._key(branch, start), update)).matched_count > 0
 
     async def count_fork(self, parent: Address, ordinal: int) -> None:
         """At least `ordinal` branches leave after `parent`."""
@@ -208,6 +209,8 @@ class Buckets:
             bucket |= {"tail": branch, "next_depth": last + 1, "open": is_open}
         if branch != MAIN and (tail or first == lineage.own.start):
             bucket["lineage"] = lineage.record()
+            if lineage.own.ordinal == UNNUMBERED and first == lineage.own.start:
+                bucket["unnumbered"] = True
         return bucket
 
     def _key(self, branch: str, first_depth: int) -> Record:

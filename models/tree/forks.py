@@ -20,22 +20,27 @@ class Forks:
         self._buckets = buckets
         self._locks = locks
 
-    async def publish(self, lineage: Lineage) -> bool:
+    async def publish(self, lineage: Lineage) -> bool | None:
         """Give the branch its ordinal, and count it; whatever of that was done before is left as it is.
 
-        Returns whether this call is the one that made the branch visible.
+        Returns whether this call is the one that made the branch visible; None where its bucket is gone, swept away as
+        the leftover of a writer that had died.
         """
-        own, parent = lineage.own, lineage.parent
-        async with self._locks.of(self._buckets.conversation_id, parent):
+        async with self._locks.of(self._buckets.conversation_id, lineage.parent):
             ordinal, fresh = await self._claimed(lineage)
-            await self._buckets.number(own.branch, own.start, ordinal)
-            if parent:
-                await self._buckets.count_fork(parent, ordinal)
-            else:
-                await self._conversations.update_one(
-                    {"_id": self._buckets.conversation_id}, {"$max": {"root_forks": ordinal}}
-                )
-        return fresh
+            return fresh if await self.complete(lineage, ordinal) else None
+
+    async def complete(self, lineage: Lineage, ordinal: int) -> bool:
+        """Tell its bucket the ordinal, and its parent how many there are; False where the bucket is gone."""
+        own, parent = lineage.own, lineage.parent
+        there = await self._buckets.number(own.branch, own.start, ordinal)
+        if parent:
+            await self._buckets.count_fork(parent, ordinal)
+        else:
+            await self._conversations.update_one(
+                {"_id": self._buckets.conversation_id}, {"$max": {"root_forks": ordinal}}
+            )
+        return there
 
     async def numbered(self, lineage: Lineage) -> Lineage:
         """`lineage` with its ordinal, which a crash may have left out of the bucket."""

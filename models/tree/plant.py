@@ -19,6 +19,7 @@ from models.tree.address import MAIN, Address, keyed_branch, slot
 from models.tree.buckets import Buckets
 from models.tree.draft import Draft, TreeLimits, bson_size
 from models.tree.lineage import Lineage, Segment
+from models.tree.plantings import Planting
 
 DUPLICATE_KEY: Final = 11000
 BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -74,21 +75,26 @@ async def plant(
 
     False where that conversation is there already. Its document comes last and makes the rest visible. What a crash
     before that left behind, the next try completes; what is left of another text it sweeps away. So two that plant the
-    same at once complete each other, and neither takes from the other.
+    same at once complete each other, and neither takes from the other. Raises `ContentionError` where what was left of
+    it is swept away at this moment: it may be tried again.
     """
     if await db.conversations.find_one({"_id": conversation.id}, {"_id": 1}):
         return False
     for sprout in sprouts:
         sprout.draft().check(limits)
     planting = _digest(sprouts, limits)
+    note = Planting(db, conversation.id)
+    await note.begin()
     await _sweep(db, conversation.id, planting)
     runs, homes = _grown(conversation.id, sprouts)
     buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
     marked = ({**bucket, "planting": planting} for bucket in _bucketed(buckets, runs, limits))
-    for batch in _batches(marked, BATCH_BYTES):
-        await _insert_missing(db.buckets, batch)
-    for batch in _batches((_branch(conversation, run) for run in runs), BATCH_BYTES):
-        await _insert_missing(db.branches, batch)
+    batches = [(db.buckets, marked), (db.branches, (_branch(conversation, run) for run in runs))]
+    for collection, records in batches:
+        for number, batch in enumerate(_batches(records, BATCH_BYTES)):
+            if number and not await note.goes_on():
+                return False
+            await _insert_missing(collection, batch)
     counted = conversation.model_copy(
         update={
             "message_count": len(sprouts),
@@ -101,6 +107,7 @@ async def plant(
         await counted.insert()
     except DuplicateKeyError:
         return False
+    await note.end()
     return True
 
 

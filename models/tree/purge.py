@@ -21,6 +21,7 @@ from models.tree.address import Address
 from models.tree.buckets import Buckets
 from models.tree.draft import TreeLimits
 from models.tree.errors import MessageNotFoundError
+from models.tree.orphans import Orphans, Swept
 from models.tree.pruning import Pruning
 from models.tree.tallies import forget_conversation
 from models.tree.watch import TreeWatcher
@@ -36,11 +37,13 @@ class Purged:
     messages: int = 0
     subtrees: int = 0
     conversations: int = 0
+    unfinished: int = 0
+    """Writes that died in the middle, and what they left."""
 
     @property
     def any(self) -> bool:
         """Whether there was anything to do."""
-        return bool(self.messages or self.subtrees or self.conversations)
+        return bool(self.messages or self.subtrees or self.conversations or self.unfinished)
 
 
 class Purge:
@@ -60,6 +63,14 @@ class Purge:
                 with suppress(MessageNotFoundError):  # another worker purges all of the conversation; look again later
                     await self._take(Deletion.model_validate(record), before or now(), purged)
         return purged
+
+    async def orphans(self, before: datetime) -> Swept:
+        """Sweep away what writers that died before that time left unfinished."""
+        return await Orphans(self._db, self._limits, self._all_of).run(before)
+
+    async def _all_of(self, conversation_id: PydanticObjectId) -> None:
+        await self._watcher.conversation_purging(conversation_id)
+        await self._sweep(conversation_id)
 
     async def _take(self, note: Deletion, before: datetime, purged: Purged) -> None:
         if note.due_at is not None and note.due_at < now():
@@ -110,8 +121,7 @@ class Purge:
         found = await self._db.conversations.find_one({"_id": conversation_id}, {"purging": 1})
         if found is None or not found["purging"]:
             return False
-        await self._watcher.conversation_purging(conversation_id)
-        await self._sweep(conversation_id)
+        await self._all_of(conversation_id)
         await self._db.conversations.delete_one({"_id": conversation_id})
         return True
 

@@ -22,6 +22,7 @@ from models.tree.errors import UnsoundTreeError
 from models.tree.fork_queue import Fork
 from models.tree.lineage import Lineage, Segment
 from models.tree.plant import BATCH_BYTES, DUPLICATE_KEY
+from models.tree.plantings import Planting
 
 LINEAGES: Final = 2_000
 """Branches whose lineage is kept in memory, 2 KB each; that of others is read again."""
@@ -39,6 +40,7 @@ class Sowing:
         self._conversation = conversation
         self._limits = limits
         self._text = text
+        self._note = Planting(db, conversation.id)
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
         self._lineages: OrderedDict[str, Lineage] = OrderedDict()
         self._waiting: list[Record] = []
@@ -52,6 +54,7 @@ class Sowing:
         """False where the conversation is there already. `root_forks` alternatives to the first message will come."""
         if await self._db.conversations.find_one({"_id": self._conversation.id}, {"_id": 1}):
             return False
+        await self._note.begin()
         left = await self._db.buckets.find_one({"conversation_id": self._conversation.id}, {"planting": 1})
         if left and left.get("planting") != self._text:
             await self.sweep()
@@ -111,6 +114,7 @@ class Sowing:
             await counted.insert()
         except DuplicateKeyError:
             return False
+        await self._note.end()
         return True
 
     async def _add(self, run: "_Run", message: Record) -> None:
@@ -160,6 +164,7 @@ class Sowing:
 
     async def _flush(self) -> None:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        await self._note.goes_on()
         await self._insert_missing("buckets", waiting)
         branches, self._branches = self._branches, []
         if await self._insert_missing("branches", branches):

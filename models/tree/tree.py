@@ -21,6 +21,7 @@ from models.tree.errors import ContentionError, MessageNotFoundError
 from models.tree.figures import counting
 from models.tree.history import History
 from models.tree.locks import PlaceLocks
+from models.tree.orphans import Swept
 from models.tree.plant import Sprout, plant
 from models.tree.purge import Purge, Purged
 from models.tree.seeing import sight_of
@@ -132,6 +133,10 @@ class MessageTree:
     async def purge(self, before: datetime) -> Purged:
         """Make final what was deleted before that time. One at a time is enough (`models.lease`)."""
         return await Purge(self._db, self.limits, self._watcher).run(before)
+
+    async def sweep(self, before: datetime) -> Swept:
+        """Take away what writers that died before that time left unfinished."""
+        return await Purge(self._db, self.limits, self._watcher).orphans(before)
 
     async def purge_due(self) -> Purged:
         """Make final only what is due whatever the retention time."""
