@@ -10,13 +10,12 @@ from typing import Final
 
 import structlog
 from beanie import PydanticObjectId
-from pymongo.errors import PyMongoError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.attachments.answers import refusal, refused
-from api.errors import Code
+from api.errors import AWAY, MASKED, UNAVAILABLE, Code
 from api.graphql import ServedContext, proven
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation
@@ -87,10 +86,21 @@ class Exports:
                     await answer.write(piece)
             except UnauthenticatedError:
                 await answer.write(export.writing.broken_off(ENDED))
-            except (PyMongoError, TimeoutError) as error:  # too late for another status
-                _log.warning("export broken off", kind=type(error).__name__)
-                await answer.write(export.writing.broken_off("the database did not answer"))
+            except GoneError:
+                raise
+            except Exception as error:
+                if not answer.begun:
+                    raise
+                await answer.write(export.writing.broken_off(_told(error)))  # too late for another status
             await answer.end()
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, UNAVAILABLE):
+        _log.warning("export broken off", kind=type(error).__name__)
+        return AWAY
+    _log.error("export broken off", exc_info=error)
+    return MASKED
 
 
 class Export:

@@ -68,6 +68,11 @@ class Answer:
             await asyncio.gather(self._watching, return_exceptions=True)
 
     @property
+    def begun(self) -> bool:
+        """Whether some of it was sent, so that it can't be another answer any more."""
+        return self._begun
+
+    @property
     def gone(self) -> bool:
         """Whether the client is."""
         return self._gone.is_set()

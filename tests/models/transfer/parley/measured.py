@@ -1,7 +1,7 @@
 """Exports or imports in a process of its own, which tells its peak memory.
 
-`python -m tests.models.transfer.parley.measured MONGODB DATABASE export|import FILE` prints seconds, seconds of
-CPU, messages, and by how many MiB it grew at most since it was connected.
+`python -m tests.models.transfer.parley.measured MONGODB DATABASE export|import|import-slowly FILE` prints
+seconds, seconds of CPU, messages, and by how many MiB it grew at most since it was connected.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ from models.bucket import MessageRole, Metadata
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Database
-from models.transfer.exporting import Tally, Trees, View, export
+from models.transfer.exporting import Trees, View, export
+from models.transfer.exporting_file import ExportFile
 from models.transfer.parley.importing import import_parley
 from models.transfer.parley.writing import ParleyWriting
-from models.tree import MAIN, Address, Draft, TreeLimits
+from models.tree import MAIN, Address, Draft, TreeLimits, sowing
 from models.tree.fork_queue import Fork
 from models.tree.sowing import Sowing
 from models.tree.turns import Turns
@@ -31,20 +32,20 @@ async def sown(database: Database, messages: int, every: int = 20) -> Conversati
     owner, limits = person(), TreeLimits()
     begun = now()
     made = Conversation(owner_id=owner.id, started_at=begun, updated_at=begun, slot_width=limits.bucket_messages)
-    sowing = Sowing(database.db, made, limits, b"measured")
-    assert await sowing.begin(0)
-    await sowing.branch(Fork(MAIN, None, 0, 0, begun))
+    planting = Sowing(database.db, made, limits, b"measured")
+    assert await planting.begin(0)
+    await planting.branch(Fork(MAIN, None, 0, 0, begun))
     forked = messages // (every + 1)
     for depth in range(messages - forked):
         role = MessageRole.ASSISTANT if depth % 2 else MessageRole.USER
         about = Metadata(llm_model="model", tokens_in=depth, tokens_out=7, latency_ms=900)
         draft = Draft(role, f"{depth} {TEXT}", None if depth % 2 else owner.id, begun, metadata=about)
-        await sowing.message(draft, int(depth % every == 0 and depth // every < forked))
+        await planting.message(draft, int(depth % every == 0 and depth // every < forked))
     for number in range(forked):
         after = Address(MAIN, number * every)
-        await sowing.branch(Fork(f"{number + 1:016x}", after, after.depth + 1, 1, begun))
-        await sowing.message(Draft(MessageRole.USER, f"fork {number} {TEXT}", owner.id, begun), 0)
-    assert await sowing.finish(MAIN)
+        await planting.branch(Fork(f"{number + 1:016x}", after, after.depth + 1, 1, begun))
+        await planting.message(Draft(MessageRole.USER, f"fork {number} {TEXT}", owner.id, begun), 0)
+    assert await planting.finish(MAIN)
     return made
 
 
@@ -52,12 +53,15 @@ async def _measure(uri: str, name: str, what: str, path: Path) -> None:
     async with await Database.connect(uri, name) as database:
         limits, before, started, cpu = TreeLimits(), peak(), time.perf_counter(), time.process_time()
         if what == "export":
-            trees, tally = Trees(database.db, limits, Turns()), Tally()
-            with path.open("wb") as file:
-                file.write(ParleyWriting().first(None))
-                await export(trees, None, ParleyWriting(), View(True, nameless), file.write, tally)
+            trees, writing = Trees(database.db, limits, Turns()), ParleyWriting()
+            with ExportFile.open(path, None, "parley", writing) as out:
+                await export(trees, None, writing, View(True, nameless), out.put, out.tally, out.known)
+                out.finish()
+            tally = out.tally
             messages = tally.messages
         else:
+            if what == "import-slowly":  # many small calls, so that it can be killed in the middle
+                vars(sowing)["BATCH_BYTES"] = 1
             report = await import_parley(database.db, path, person(2), limits)
             assert not report.refusals, report.refusals[0]
             messages = report.messages

@@ -1,7 +1,7 @@
 """Random trees, as they are written by people, and what is seen of a stored one."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,43 +55,51 @@ ACTS = st.builds(
 async def grown(tree: MessageTree, owner: User, acts: list[Act], **fields: Any) -> Conversation:
     """A conversation to which all that was done."""
     started = {"started_at": AT, "updated_at": AT, "slot_width": tree.limits.bucket_messages}
-    made = Conversation(owner_id=owner.id, **started, **fields)
-    await tree.start(made)
-    stored = await again(made)
+    stored = Conversation(owner_id=owner.id, **started, **fields)
+    await tree.start(stored)
+    there: list[Address] = []
     for number, act in enumerate(acts):
-        await _done(tree, stored, owner, act, number)
-        stored = await again(stored)
-    return stored
+        place = there[act.place % len(there)] if there else None
+        there += await _done(tree, stored, owner, act, place, number)
+        if act.kind in {"remove", "purge"}:
+            stored = await again(stored)
+            there = await addresses(tree, stored)
+    return await again(stored)
 
 
-async def _done(tree: MessageTree, stored: Conversation, owner: User, act: Act, number: int) -> None:
-    there = await addresses(tree, stored)
-    place = there[act.place % len(there)] if there else None
+async def _done(
+    tree: MessageTree, stored: Conversation, owner: User, act: Act, place: Address | None, number: int
+) -> list[Address]:
+    """Where it put a message."""
     about = Metadata(llm_model="m", tokens_in=number, extra={"ü": [act.text]})
     draft = Draft(
-        act.role, act.text, owner.id if act.role is MessageRole.USER else None, AT + timedelta(seconds=number),
-        MessageStatus.INTERRUPTED if number % 7 == 0 else MessageStatus.COMPLETE,
-        about if act.role is MessageRole.ASSISTANT else None,
-    )  # fmt: skip
+        role=act.role,
+        content=act.text,
+        author_id=owner.id if act.role is MessageRole.USER else None,
+        created_at=AT + timedelta(seconds=number),
+        status=MessageStatus.INTERRUPTED if number % 7 == 0 else MessageStatus.COMPLETE,
+        metadata=about if act.role is MessageRole.ASSISTANT else None,
+    )
     match act.kind, place:
-        case "root", _:
-            await tree.append(stored, None, draft)
         case ("delete", Address()):
             await tree.delete(stored, place, None)
         case ("remove", Address()):
             await tree.remove(stored, place, None)
         case ("choose", Address()):
             await tree.choose(stored, owner.id, place.branch)
-        case "purge", _:
+        case ("purge", _):
             await tree.purge(datetime(2100, 1, 1, tzinfo=UTC))
         case ("edit", Address()):
             row = (await tree.history(stored).rows([place]))[place]
-            edited = Draft(act.role, act.text, owner.id, draft.created_at, edited_from=str(place))
-            await tree.append(stored, row.parent, edited)
+            edited = replace(draft, author_id=owner.id, edited_from=str(place))
+            return [(await tree.append(stored, row.parent, edited)).address]
         case ("end", Address()):
-            await tree.append_at_end(stored, place.branch, draft)
+            return [(await tree.append_at_end(stored, place.branch, draft)).address]
+        case (_, Address()) if act.kind != "root":
+            return [(await tree.append(stored, place, draft)).address]
         case _:
-            await tree.append(stored, place, draft)
+            return [(await tree.append(stored, None, draft)).address]
+    return []
 
 
 async def again(conversation: Conversation) -> Conversation:
