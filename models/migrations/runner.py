@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pymongo
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
@@ -34,6 +35,10 @@ class UnfinishedRestoreError(Exception):
 
     def __init__(self, database: str) -> None:
         super().__init__(f"a restore into the database `{database}` is under way, or was cut short: drop it then")
+
+
+LONGEST_SECONDS: Final = 24 * 3600
+"""Of one migration, instead of a call's ten seconds: an index over what is stored takes as long as there is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ async def migrate(db: AsyncDatabase[Record]) -> list[str]:
     had = await applied(db)
     missing = [migration for migration in MIGRATIONS if migration.name not in had]
     for migration in missing:
-        await migration.apply(db)
+        with pymongo.timeout(LONGEST_SECONDS):
+            await migration.apply(db)
         try:
             await db.migrations.insert_one({"_id": migration.name, "applied_at": now()})
         except DuplicateKeyError:
