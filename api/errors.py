@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from models.attachments import errors as attachments
 from models.tree import errors as tree
+from models.usage import errors as usage
 from permissions import errors as permissions
 from permissions.authn import errors as authn
 from permissions.authn.revocation.errors import CriteriaError
@@ -70,6 +71,8 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     tree.PurgedError: Code.CONFLICT,
     tree.TooManyRemovalsError: Code.CONFLICT,
     tree.ContentionError: Code.CONFLICT,
+    usage.TooMuchUsageError: Code.QUERY_TOO_COMPLEX,
+    usage.UsageBusyError: Code.RATE_LIMITED,
 }
 """The nearest class of an error's own line counts."""
 

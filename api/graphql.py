@@ -184,6 +184,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         tree=services.tree,
         attachments=services.attachments,
         search=services.search,
+        usage=services.usage,
         cursors=services.cursors,
         broker=services.broker,
         accounts=services.authentication.accounts,

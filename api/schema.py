@@ -24,6 +24,7 @@ from resolvers.chat import branches, deletions, events, sharing, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
 from resolvers.chat import search as chat_search
+from resolvers.chat import usage as chat_usage
 
 MAX_TOKENS: Final = 2_000
 """Longest document, in tokens."""
@@ -52,6 +53,7 @@ def build_schema() -> Schema:
             revocations.Query,
             chat_queries.Query,
             chat_search.Query,
+            chat_usage.Query,
             deletions.Query,
             branches.Query,
             node_queries.Query,

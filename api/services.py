@@ -16,6 +16,7 @@ from api.propagation import announcer, following
 from api.purging import purging
 from api.search import cursor_seal, keeping_index
 from api.settings import Settings
+from api.usage import rolling_up
 from models.attachments.store import AttachmentLimits, Attachments
 from models.attachments.watcher import AttachmentWatcher
 from models.database import Database
@@ -23,6 +24,7 @@ from models.search.removals import IndexWatcher
 from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
 from models.tree.watch import Watchers
+from models.usage.usage import Usage
 from permissions.administration import Administration
 from permissions.audit.log import AuditLog
 from permissions.audit.witness import AuditWitness
@@ -51,6 +53,7 @@ class Services:
     audit: AuditLog
     attachments: Attachments
     search: MessageSearch
+    usage: Usage
     cursors: CursorSeal
 
 
@@ -82,6 +85,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             following_keys(broker, rotation, settings.signing_key_days),
             purging(database.db, tree, eraser, retention),
             keeping_index(database, settings.search_seconds),
+            rolling_up(database.db, settings.usage_seconds),
             collecting(database.db, timedelta(hours=settings.attachment_hours)),
         ):
             search = MessageSearch(database.db, tree)
@@ -98,6 +102,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 audit,
                 Attachments(database.db, attachment_limits(settings)),
                 search,
+                Usage(database.db),
                 cursor_seal(settings),
             )
 

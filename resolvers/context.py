@@ -14,6 +14,7 @@ from models.conversation import Conversation
 from models.database import Database
 from models.search.search import MessageSearch
 from models.tree import History, MessageTree
+from models.usage.usage import Usage
 from permissions.access import Access, Takings
 from permissions.administration import Administration
 from permissions.audit.events import Origin
@@ -62,6 +63,7 @@ class Context:
     tree: MessageTree
     attachments: Attachments
     search: MessageSearch
+    usage: Usage
     cursors: CursorSeal
     broker: Broker
     accounts: Accounts
@@ -83,6 +85,8 @@ class Context:
     """When a socket's access ends; a request's ends with itself."""
     searches: int = field(init=False, default=0)
     """Asked for by this operation so far."""
+    usages: int = field(init=False, default=0)
+    """The same of questions about usage."""
     copies: int = field(init=False, default=0)
     """Of conversations, made by this operation so far."""
     sights: Sights = field(init=False)

@@ -18,6 +18,7 @@ from api.cli import (
     settings,
     signing_keys,
     store,
+    usage,
     users,
 )
 from api.cli.problems import explain
@@ -40,6 +41,7 @@ app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")
 app.add_typer(policies.app, name="policy")
 app.add_typer(search.app, name="search")
+app.add_typer(usage.app, name="usage")
 app.add_typer(audit.app, name="audit")
 app.add_typer(service_accounts.app, name="service")
 app.add_typer(signing_keys.app, name="keys")

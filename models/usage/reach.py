@@ -29,7 +29,7 @@ Stops: TypeAlias = Mapping[str, int]
 class Part:
     """What somebody sees of a conversation of which only branches are shared with him."""
 
-    stops: Stops
+    stops: Stops | None
     metadata: bool
 
 

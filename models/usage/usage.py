@@ -1,7 +1,8 @@
 """Usage: who may ask how much at a time, and the answer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
@@ -11,6 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
 from models.usage.counting import Counting, Key
+from models.usage.errors import UsageBusyError
 from models.usage.figures import Figures
 from models.usage.question import UsageQuestion
 from models.usage.reach import UsageReach, seen
@@ -18,6 +20,9 @@ from models.usage.reading import sheets
 
 AT_ONCE: Final = 2
 """Questions that a worker answers at a time; of each asker one, so that whoever asks many waits for himself."""
+
+PATIENCE_SECONDS: Final = 15.0
+"""How long somebody waits for his turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,22 @@ class Usage:
     async def report(self, asker: PydanticObjectId, reach: UsageReach, question: UsageQuestion) -> Report:
         """Count what is in reach. Raises `TooMuchUsageError`."""
         turn = self._askers.setdefault(asker, asyncio.Lock())
-        async with turn, self._turns:
+        async with self._turn(turn):
             counting = Counting(question)
             async for some in sheets(self._db, await seen(self._db, reach, question.wanted), question.wanted):
                 await asyncio.to_thread(counting.add, some)
             return await asyncio.to_thread(_report, counting)
+
+    @asynccontextmanager
+    async def _turn(self, own: asyncio.Lock) -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await held.enter_async_context(own)
+                    await held.enter_async_context(self._turns)
+            except TimeoutError:
+                raise UsageBusyError from None
+            yield
 
 
 def _report(counting: Counting) -> Report:

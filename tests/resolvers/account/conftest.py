@@ -15,6 +15,7 @@ from models.database import Database
 from models.role import RoleAssignment
 from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
+from models.usage.usage import Usage
 from models.user import User
 from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
@@ -80,6 +81,7 @@ class World:
             tree=tree,
             attachments=Attachments(self.database.db, AttachmentLimits()),
             search=MessageSearch(self.database.db, tree),
+            usage=Usage(self.database.db),
             cursors=CursorSeal(bytes(32)),
             broker=MemoryBroker(),
             accounts=self.accounts,

@@ -229,6 +229,7 @@ def context(served: Served, name: str, access: Access) -> Context:
         tree=services.tree,
         attachments=services.attachments,
         search=services.search,
+        usage=services.usage,
         cursors=services.cursors,
         broker=services.broker,
         accounts=services.authentication.accounts,
