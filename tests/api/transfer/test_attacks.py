@@ -20,7 +20,7 @@ from tests.resolvers.chat.documents import append, chat, start
 from tests.served import Served
 
 FILE = packed(FIRST) + talk(branch(), said(), attributes={"region": "EMEA"}) + DONE
-END_SESSIONS = "mutation { endAllSessions { endedSessions } }"
+END_SESSIONS = "mutation { logout { ended } }"
 DELETE_MESSAGE = "mutation ($input: DeleteMessageInput!) { deleteMessage(input: $input) { messageId } }"
 DELETE = "mutation ($input: DeleteConversationInput!) { deleteConversation(input: $input) { conversationId } }"
 
@@ -147,8 +147,8 @@ async def test_a_client_that_is_gone_ends_its_export(served: Served) -> None:
 
     scope = {
         "type": "http", "method": "GET", "path": "/export", "raw_path": b"/export", "query_string": b"",
-        "headers": [(b"authorization", bearer(alice)["Authorization"].encode())], "root_path": "", "http_version": "1.1",
-        "server": ("x", 80), "client": ("127.0.0.1", 1), "scheme": "http", "asgi": {"version": "3.0"},
+        "headers": [(b"authorization", bearer(alice)["Authorization"].encode())], "http_version": "1.1",
+        "root_path": "", "server": ("x", 80), "client": ("127.0.0.1", 1), "scheme": "http", "asgi": {"version": "3.0"},
     }  # fmt: skip
     async with asyncio.timeout(20):
         await served.app(scope, receive, deaf)
