@@ -1,6 +1,6 @@
 """The demo world: the case study's roles and people, and 100 real conversations shared out among them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from itertools import cycle
@@ -9,8 +9,11 @@ from typing import Any, Final
 from beanie import PydanticObjectId
 
 from models.clock import now
+from models.conversation import Conversation
 from models.database import Database
 from models.role import RoleAssignment
+from models.share import Share, ShareAccess, user_grantee
+from models.sharing import give
 from models.transfer.importing import Intake, conversation_of, plant_transcript
 from models.transfer.transcript import Transcript
 from models.tree import TreeLimits
@@ -28,6 +31,9 @@ from permissions.store import PermissionStore
 
 PASSWORD: Final = "parley-demo-password"  # noqa: S105 - public: the demo world listens to loopback only
 DOMAIN: Final = "demo.example"
+SHARED_BY: Final = f"alice@{DOMAIN}"
+SHARED_WITH: Final = f"bob@{DOMAIN}"
+"""One conversation of hers is shared with him."""
 TREES: Final = "oasst_en_100_trees.jsonl"
 
 
@@ -87,8 +93,19 @@ async def seed(database: Database, passwords: Passwords, limits: TreeLimits, log
         conversation = conversation_of(
             transcript, "oasst", owner, limits, {**attributes, "clearance_required": clearance}
         )
-        planted += await plant_transcript(database.db, conversation, transcript, limits)
+        fresh = await plant_transcript(database.db, conversation, transcript, limits)
+        if fresh and owner.email_key == SHARED_BY:
+            await _share(database, conversation, users)
+        planted += fresh
     return planted
+
+
+async def _share(database: Database, conversation: Conversation, users: Iterable[User]) -> None:
+    """With Bob, who has another region; once, when it is new."""
+    (bob,) = [user for user in users if user.email_key == SHARED_WITH]
+    if await Conversation.find_one({"grantees": user_grantee(bob.id)}) is None:
+        share = Share(grantee=user_grantee(bob.id), access=ShareAccess.WRITE, by=conversation.owner_id, at=now())
+        await give(database.db, conversation.id, share)
 
 
 async def _account(person: Person, passwords: Passwords, log: AuditLog) -> User:

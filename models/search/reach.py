@@ -164,8 +164,8 @@ async def _shared_ones(
         return {}
     grantees = list(dict.fromkeys(scope.equal["grantees"] for scope in scopes))
     stages: Sequence[Record] = [
-        {"$match": {"grantees": {"$in": grantees}, "deleted": False}},
-        {"$match": {"$or": [dict(scope.where) for scope in scopes]}},
+        {"$match": {"grantees": {"$in": grantees}}},  # alone: the embedded server scans for more beside an `$in`
+        {"$match": {"deleted": False, "$or": [dict(scope.where) for scope in scopes]}},
         {"$limit": MOST_NAMED + 1},
         {"$project": {"owner_id": 1, "branches": {"$size": BRANCH_SHARES}}},
     ]

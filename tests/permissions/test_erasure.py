@@ -24,6 +24,7 @@ from permissions.errors import EscalationError, InvalidChangeError
 from resolvers.ids import encode, object_id
 from tests.models.tree.faults import Crash, Mortal
 from tests.resolvers.chat.documents import append, chat
+from tests.resolvers.chat.test_sharing import share, user_id
 from tests.served import Served
 
 ERASE = """mutation ($id: ID!) { eraseUser(input: {userId: $id}) {
@@ -66,6 +67,7 @@ async def written(served: Served) -> tuple[str, User]:
         draft = Draft(MessageRole.USER, f"words of bob {number}", bob.user.id, idempotency_key=f"secret-{number}")
         await served.services.tree.append_at_end(await stored(conversation), MAIN, draft)
     await append(alice, conversation, "after")
+    assert (await share(alice, conversation, userId=user_id(bob), access="WRITE")).data
     return conversation, bob.user
 
 
@@ -89,6 +91,7 @@ async def test_nothing_is_left_of_an_erased_account_and_others_keep_their_tree(s
     assert [node["content"] for node in nodes] == ["m0", "m1", None, None, "after"]
     assert [bool(node["deletedAt"]) for node in nodes] == [False, False, True, True, False]
     assert [node["author"] for node in nodes[2:4]] == [None, None]
+    assert (await stored(conversation)).shares == (await stored(conversation)).grantees == []
     await eraser(served).resume()
     done = (await root.ask(REPORT, id=encode("User", bob.id))).data["erasure"]
     assert done["doneAt"]
