@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import Protocol, Self
 
 import strawberry
@@ -16,6 +15,7 @@ from models.search.search import MessageSearch
 from models.tree import History, MessageTree
 from models.usage.usage import Usage
 from permissions.access import Access, Takings
+from permissions.actions import Action
 from permissions.administration import Administration
 from permissions.audit.events import Origin
 from permissions.audit.log import AuditLog
@@ -140,8 +140,11 @@ class Context:
         """Reads a conversation as far as the caller sees it, who may read its messages or its branches."""
         return self.tree.history(conversation, await self.sights.of(conversation))
 
+    def _shared(self, conversation: Conversation, action: Action) -> frozenset[str] | None:
+        return shared_branches(self.access, conversation, action)
+
     def _load_anew(self) -> None:
-        self.sights = Sights(self.tree, partial(shared_branches, self.access))
+        self.sights = Sights(self.tree, self._shared)
         self.loaders = Loaders(self.tree, self.sights)
 
 
