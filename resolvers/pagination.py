@@ -73,12 +73,14 @@ def page_arguments(
     return PageArguments(None, last, after, before)
 
 
-def connection(edges: list[Edge[T]], *, has_next: bool, has_previous: bool) -> Connection[T]:
-    """A page with its `pageInfo`."""
+def connection(
+    edges: list[Edge[T]], *, has_next: bool, has_previous: bool, start: str | None = None, end: str | None = None
+) -> Connection[T]:
+    """A page with its `pageInfo`; `start` and `end` where it was read beyond its first and last edge."""
     info = PageInfo(
         has_next_page=has_next,
         has_previous_page=has_previous,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+        start_cursor=start or (edges[0].cursor if edges else None),
+        end_cursor=end or (edges[-1].cursor if edges else None),
     )
     return Connection(edges=edges, page_info=info)

@@ -101,7 +101,9 @@ class Searches:
         results = [{"type": CONVERSATION, "id": encode("Conversation", each.id)} for each in allowed]
         if not found.more:
             return Page(results)
-        last = conversation_list.place(found.conversations[-1], ORDER) if found.conversations else None
+        last = found.reached or (
+            conversation_list.place(found.conversations[-1], ORDER) if found.conversations else None
+        )
         return Page(results, [_ms(last.time), str(last.id)] if last else page.place)
 
     async def _users(self, access: Access, action: str, page: PageRequest) -> Page:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -49,48 +50,35 @@ class Choice:
     async def source(self, scope: Scope, tag: str | None) -> Source | None:
         """The way into that scope, or into what of it has that tag; None where nothing can be there."""
         owners = [each for each in (scope.equal.get("owner_id"), self.wanted.owner_id) if each is not None]
-        span = ordered_span(self.wanted, self.request)
-        if (owners[1:] and owners[0] != owners[1]) or span is None:
+        span, started = ordered_span(self.wanted, self.request), started_span(self.wanted, self.request.direction)
+        if (owners[1:] and owners[0] != owners[1]) or span is None or started is None:
             return None
-        equal = {"owner_id": owners[0]} if owners else {}
+        equal, time = ({"owner_id": owners[0]} if owners else {}), self.request.order.field
         tests: list[Record] = [test for test in (dict(scope.where), self.wanted.query, *self.request.between) if test]
-        if few := await self._few(equal, tests):
-            return few
-        lines = [self._line(equal, "terms", term, self.request.order.field) for term in self._terms(scope, tag)]
-        if self.request.order.field == "started_at":
-            lines += self._titles(equal)
-        lines = lines[:MOST_TERMS] or [self._line(equal, "terms", EVERY, self.request.order.field)]
-        line = await self._rarest(lines, span) if len(lines) > 1 else lines[0]
-        if few := await self._few_started(line, tests):
-            return few
-        return Source(line, span, tests)
+        lines = [self._line(equal, term, time) for term in islice(self._terms(scope, tag), MOST_TERMS)]
+        lines = lines or [self._line(equal, EVERY, time)]
+        titles = self._titles()
+        if few := await self._few([(lines[0], span), *by_start(lines[0], titles, started)]):
+            return Source(*few, tests, whole=True)
+        if time == "started_at":
+            lines += titles
+        return Source(await self._rarest(lines, span) if len(lines) > 1 else lines[0], span, tests)
 
     async def together(self, scopes: Sequence[Scope]) -> Source | None:
         """The way into all of those at once, which are of shares; None where that would be too many."""
         terms = tuple(grantee_term(scope.equal["grantees"]) for scope in scopes)
-        line = replace(self._line({}, "terms", EVERY, self.request.order.field), terms=terms)
+        line = replace(self._line({}, EVERY, self.request.order.field), terms=terms)
         tests: list[Record] = [{"$or": [dict(scope.where) for scope in scopes]}]
         tests += [test for test in (self.wanted.query, *self.request.between) if test]
         everything = Span(None, None, None)
         return Source(line, everything, tests, whole=True) if await is_few(line, everything) else None
 
-    async def _few(self, equal: Record, tests: Sequence[Record]) -> Source | None:
-        """Titles lie in the order of starts: those of other orders must be few, to be sorted."""
-        lines = self._titles(equal) if self.request.order.field != "started_at" else []
-        span = started_span(self.wanted, self.request.direction)
-        if not lines or span is None:
+    async def _few(self, parts: Sequence[tuple[Line, Span]]) -> tuple[Line, Span] | None:
+        """The first that is few enough to be read as a whole; nothing is looked up for a list that needs none."""
+        if len(parts) == 1:
             return None
-        few = await asyncio.gather(*(is_few(line, span) for line in lines))
-        found = next((line for line, is_ in zip(lines, few, strict=True) if is_), None)
-        return Source(found, span, tests, whole=True) if found else None
-
-    async def _few_started(self, line: Line, tests: Sequence[Record]) -> Source | None:
-        """What started within a time, in another order: the same."""
-        span = started_span(self.wanted, self.request.direction)
-        if line.time == "started_at" or span is None or span.is_open:
-            return None
-        by_start = replace(line, time="started_at")
-        return Source(by_start, span, tests, whole=True) if await is_few(by_start, span) else None
+        few = await asyncio.gather(*(is_few(*part) for part in parts))
+        return next((part for part, is_ in zip(parts, few, strict=True) if is_), None)
 
     def _terms(self, scope: Scope, tag: str | None) -> Iterator[str]:
         """Those that everything in the scope has that is wanted, the likely rare ones first."""
@@ -109,13 +97,14 @@ class Choice:
         if self.wanted.archived is not None:
             yield archived_term(self.wanted.archived)
 
-    def _titles(self, equal: Record) -> list[Line]:
+    def _titles(self) -> list[Line]:
+        """Of all owners: a title's pieces are too many to be in an index for each of them."""
         pieces = grams(self.wanted.title_key)
         chosen = pieces[:: max(1, -(-len(pieces) // MOST_GRAMS))]
-        return [self._line(equal, "title_terms", piece, "started_at") for piece in chosen]
+        return [replace(self._line({}, piece, "started_at"), field="title_terms") for piece in chosen]
 
-    def _line(self, equal: Record, field: str, term: str, time: str) -> Line:
-        return Line(self.db, equal, field, (term,), time, self.request.deleted, self.request.direction)
+    def _line(self, equal: Record, term: str, time: str) -> Line:
+        return Line(self.db, equal, "terms", (term,), time, self.request.deleted, self.request.direction)
 
     async def _rarest(self, lines: Sequence[Line], span: Span) -> Line:
         """By a sample of a sample; where that says little, by the sample."""
@@ -128,6 +117,13 @@ class Choice:
             return max(sparse, key=lambda each: each[0][-1] * each[1].direction)[1]
         counted = await asyncio.gather(*(line.marks(1, span.first, span.end, COUNTED) for _, line in sparse))
         return min(zip(counted, sparse, strict=True), key=lambda each: len(each[0]))[1][1]
+
+
+def by_start(line: Line, titles: Sequence[Line], span: Span) -> Iterator[tuple[Line, Span]]:
+    """What is wanted in the order of starts: if it is few, it can be sorted in any other."""
+    yield from ((title, span) for title in titles)
+    if line.time != "started_at" and not span.is_open:
+        yield replace(line, time="started_at"), span
 
 
 async def is_few(line: Line, span: Span) -> bool:

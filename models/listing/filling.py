@@ -9,8 +9,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.database import Record
 from models.list_terms import TERMED, stored_terms
 
-BATCH: Final = 500
-"""Conversations read, and written, at a time."""
+BATCH: Final = 100
+"""Conversations read, and written, at a time: the embedded server hangs on calls that change some 100,000 entries."""
 SEEN: Final = dict.fromkeys(TERMED, 1)
 
 

@@ -1,8 +1,8 @@
 """From where to where a list is read, as positions on a line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from models.listing.lines import id_number, milliseconds
+from models.listing.lines import LAST_ID, id_number, milliseconds
 from models.listing.request import ConversationFilter, ListRequest
 
 
@@ -22,16 +22,17 @@ class Span:
 
 def ordered_span(wanted: ConversationFilter, request: ListRequest) -> Span | None:
     """Of a list by its own order; None where nothing can lie in it. It may hold an instant too much at each end."""
-    upwards = request.direction > 0
-    edges = [milliseconds(edge.time) if edge else None for edge in (request.start, request.end)]
-    low, high = edges if upwards else edges[::-1]
+    start, onwards = request.start, request.direction
+    first = milliseconds(start.time) if start else None
+    last = milliseconds(request.end.time) if request.end else None
+    beyond = id_number(start.id) if start else None
+    if first is not None and beyond == (LAST_ID if onwards > 0 else 0):  # nothing of that instant is left
+        first, beyond = first + onwards, None
+    low, high = (first, last) if onwards > 0 else (last, first)
     if request.order.field == "started_at":
         low, high = _both(low, high, wanted)
-    found = _span(low, high, request.direction)
-    start = request.start
-    if found is None or start is None or milliseconds(start.time) != found.first:
-        return found
-    return Span(found.first, found.end, id_number(start.id))
+    found = _span(low, high, onwards)
+    return replace(found, beyond=beyond) if found and found.first == first else found
 
 
 def started_span(wanted: ConversationFilter, direction: int) -> Span | None:

@@ -11,6 +11,7 @@ from strawberry.scalars import JSON
 
 from models.bucket import MessageRole, Metadata
 from models.conversation import title_key
+from models.conversation_list import Attribute
 from models.conversation_list import ConversationFilter as StoredFilter
 from models.free_form import FreeFormError, check_free_form
 from resolvers.errors import BadInputError
@@ -21,6 +22,10 @@ TITLE_LENGTH: Final = 300
 TAG_LENGTH: Final = 64
 TAGS: Final = 32
 ATTRIBUTES_BYTES: Final = 16 * 1024
+ATTRIBUTES: Final = 200
+"""Values of a conversation, those in lists counted singly: lists find it by each."""
+ATTRIBUTES_WANTED: Final = 8
+VALUE_LENGTH: Final = 300
 
 
 @strawberry.input
@@ -89,6 +94,24 @@ class ChooseBranchInput:
     branch_id: strawberry.ID
 
 
+@strawberry.input(description="A conversation's attribute, and the text, number or boolean that it is, or holds.")
+class AttributeFilter:
+    """`1` is `1.0`, and neither `"1"` nor `true`."""
+
+    name: str
+    equals: JSON
+
+    def stored(self) -> Attribute:
+        """The same, checked."""
+        value: Any = self.equals
+        if not isinstance(value, str | int | float | bool) or len(str(value)) > VALUE_LENGTH:
+            raise BadInputError(
+                "attributes", f"must each equal a text of at most {VALUE_LENGTH} characters, a number or a boolean"
+            )
+        _check("attributes", {self.name: value})
+        return Attribute(self.name, value)
+
+
 @strawberry.input(description="What is left out doesn't matter; all the rest must hold.")
 class ConversationFilter:
     """See `models.conversation_list.ConversationFilter`."""
@@ -99,10 +122,15 @@ class ConversationFilter:
     started_after: datetime | None = None
     started_before: datetime | None = None
     archived: bool | None = None
-    title_contains: str | None = None
+    title_contains: str | None = strawberry.field(
+        default=None, description="In any case; quickest from three characters on."
+    )
+    attributes: list[AttributeFilter] | None = None
 
     def stored(self) -> StoredFilter:
         """The same, checked."""
+        if len(self.attributes or ()) > ATTRIBUTES_WANTED:
+            raise BadInputError("attributes", f"must be at most {ATTRIBUTES_WANTED}")
         return StoredFilter(
             owner_id=object_id(self.owner_id, "User", "ownerId") if self.owner_id else None,
             tags_all=None if self.tags_all is None else tags(self.tags_all, "tagsAll"),
@@ -111,6 +139,7 @@ class ConversationFilter:
             started_before=moment(self.started_before, "startedBefore"),
             archived=self.archived,
             title_contains=line(self.title_contains, "titleContains"),
+            attributes=[each.stored() for each in self.attributes or ()],
         )
 
 
@@ -146,6 +175,8 @@ def attributes(given: JSON | None) -> dict[str, Any]:
     _check("attributes", value)
     if len(orjson.dumps(value)) > ATTRIBUTES_BYTES:
         raise BadInputError("attributes", f"must not exceed {ATTRIBUTES_BYTES:,} bytes of JSON")
+    if sum(len(each) if isinstance(each, list) else 1 for each in value.values()) > ATTRIBUTES:
+        raise BadInputError("attributes", f"must not hold more than {ATTRIBUTES} values")
     return value
 
 

@@ -19,6 +19,7 @@ from models.conversation_list import (
     list_conversations,
     place,
 )
+from models.listing.lines import milliseconds
 from permissions.actions import Action
 from permissions.engine.filters import equalities
 from permissions.guards import SignedIn
@@ -50,7 +51,9 @@ class Query:
 
     @strawberry.field(
         permission_classes=[SignedIn],
-        description="All that you may read: the first 20 where neither `first` nor `last` says otherwise, 100 at most.",
+        description="All that you may read: the first 20 where neither `first` nor `last` says otherwise, 100 at most. "
+        "A page may come short, or empty, where few of very many pass a filter: go on after `pageInfo`'s cursor, which "
+        "tells how far it was read, until nothing follows.",
     )
     async def conversations(
         self,
@@ -81,7 +84,9 @@ async def deleted_ones(
     readable = [
         each for each in page.conversations if context.access.consider(Action.CONVERSATION_READ, about[each.id])
     ]
-    return await _shown(ListPage(readable, page.more), request, show)
+    last = page.conversations[-1 if not request.backwards else 0] if page.more and page.conversations else None
+    reached = page.reached or (place(last, request.order) if last else None)
+    return await _shown(ListPage(readable, page.more, reached), request, show)
 
 
 async def _shown(
@@ -94,10 +99,13 @@ async def _shown(
         for stored, node in zip(page.conversations, nodes, strict=True)
     ]
     before_is_more, after_is_more = request.after is not None, request.before is not None
+    reached = _cursor(order, page.reached) if page.reached else None
     return connection(
         edges,
         has_next=after_is_more if request.backwards else page.more,
         has_previous=page.more if request.backwards else before_is_more,
+        start=reached if request.backwards else None,
+        end=None if request.backwards else reached,
     )
 
 
@@ -119,7 +127,7 @@ def _request(order: ConversationOrder, arguments: PageArguments) -> ListRequest:
 
 def _cursor(order: ConversationOrder, at: Place) -> str:
     """A time and an id: where the list goes on, even if this conversation has moved or gone meanwhile."""
-    return encode("Place", order.field, int(at.time.timestamp() * 1000), at.id)
+    return encode("Place", order.field, milliseconds(at.time), at.id)
 
 
 def _place(order: ConversationOrder, cursor: str | None, field: str) -> Place | None:
