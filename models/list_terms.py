@@ -7,6 +7,7 @@ end, however many conversations there are: a skip list that lies in an index.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from math import isfinite
 from typing import Any, Final
 
 from bson import ObjectId
@@ -48,7 +49,8 @@ def attribute_term(name: str, value: Any) -> str | None:
     if isinstance(value, bool):
         said = f"b{value}"
     elif isinstance(value, int | float):
-        said = f"n{int(value) if value == int(value) else value!r}"  # as MongoDB compares: 1 is 1.0, and not true
+        whole = isfinite(value) and value == int(value)
+        said = f"n{int(value) if whole else value!r}"  # as MongoDB compares: 1 is 1.0, and not true
     elif isinstance(value, str):
         said = f"s{value}"
     else:

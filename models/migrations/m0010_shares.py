@@ -1,4 +1,4 @@
-"""Lists of what somebody was shared with, by time of change or start, as `m0001_first_indexes` has them for owners."""
+"""What somebody was shared with; lists find it by its terms."""
 
 from typing import Final
 
@@ -9,14 +9,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.database import Record
 
 INDEXES: Final[dict[str, list[IndexModel]]] = {
-    "conversations": [
-        IndexModel([("grantees", UP), ("deleted", UP), (order, UP), ("_id", UP)])
-        for order in ("updated_at", "started_at")
-    ],
+    "conversations": [IndexModel([("grantees", UP), ("deleted", UP)], name="grantees")],
 }
 
 
 async def apply(db: AsyncDatabase[Record]) -> None:
-    """Create them. A conversation without the field was shared with nobody, and is found by none of them."""
+    """Create it. A conversation without the field was shared with nobody, and is found by none of them."""
     for collection, indexes in INDEXES.items():
         await db[collection].create_indexes(indexes)
