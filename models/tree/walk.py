@@ -178,7 +178,8 @@ class Walk:
         width = self._buckets.width
         wanted = [name for each in spans for name in slots(each.fork.branch, each.start, each.stop + 1, width)]
         start, stop = min(each.start for each in spans), max(each.stop for each in spans) + 1
-        found = await self._buckets.messages(wanted, start, stop)
+        stored = await self._buckets.messages(wanted, start, stop)
+        found = {address: message for address, message in stored.items() if not message.get("removed")}
         if len(spans) == 1:
             depths = {"$gte": spans[0].start + 1, "$lt": spans[0].stop + 1}
             return found, await self._forks({"parent_branch": spans[0].fork.branch, "fork_depth": depths})
