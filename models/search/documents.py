@@ -46,7 +46,7 @@ class MessageKey(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """The keys from `low` to `high`, which is one of them."""
+    """The keys from `low` to before `high`."""
 
     low: bytes
     high: bytes
@@ -60,7 +60,7 @@ class Stretch(NamedTuple):
     def run(cls, prefix: bytes, branch: str, start: int, stop: int) -> Self:
         """Depths `start <= depth < stop` of a branch, of the conversation with that prefix."""
         name = prefix + (_MAIN if branch == MAIN else bytes.fromhex(branch))
-        return cls(name + start.to_bytes(4, "big"), name + (stop - 1).to_bytes(4, "big"))
+        return cls(name + start.to_bytes(4, "big"), name + stop.to_bytes(4, "big"))
 
 
 EVERYTHING: Final = Stretch.of(b"")
