@@ -7,7 +7,6 @@ end, however many conversations there are: a skip list that lies in an index.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from math import isfinite
 from typing import Any, Final
 
 from bson import ObjectId
@@ -49,7 +48,7 @@ def attribute_term(name: str, value: Any) -> str | None:
     if isinstance(value, bool):
         said = f"b{value}"
     elif isinstance(value, int | float):
-        whole = isfinite(value) and value == int(value)
+        whole = isinstance(value, int) or value.is_integer()
         said = f"n{int(value) if whole else value!r}"  # as MongoDB compares: 1 is 1.0, and not true
     elif isinstance(value, str):
         said = f"s{value}"
