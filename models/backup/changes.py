@@ -17,8 +17,8 @@ EXACT: Final[CodecOptions[Record]] = CodecOptions(
 """Reads BSON so that it is written again as it was."""
 MARKS: Final = "backups"
 """Where backups leave their marks in the database. It is in no backup."""
-NOT_KEPT: Final = ("search_", "usage_", "system.")
-"""Collections with such names are made anew from the others, or are the server's own."""
+NOT_KEPT: Final = ("search_", "system.")
+"""The index of search is made anew from the messages; the others are the server's own."""
 LEASES: Final = "leases"
 
 
@@ -66,7 +66,7 @@ class Change:
 
 
 def kept(collection: str) -> bool:
-    """Whether a collection is backed up: leases are of the moment, the search index and usage are built anew."""
+    """Whether a collection is backed up: leases are of the moment, the search index is built anew."""
     return collection not in (MARKS, LEASES) and not collection.startswith(NOT_KEPT)
 
 

@@ -148,10 +148,13 @@ async def test_what_another_changes_meanwhile_is_found(
     database: Database, target: AsyncDatabase[Record], directory: Path
 ) -> None:
     await database.db.things.insert_many([{"_id": n} for n in range(5)])
+    await database.db.brief.create_index("at", expireAfterSeconds=3_600)
+    await database.db.brief.insert_one({"_id": 1})
     await back_up(database.db, directory)
     generation = chosen(directory, None)
     with Restoration(generation, generation.journal.reached) as restoration:
         await restoration.into(target, lambda _: None)
+        await target.brief.delete_one({"_id": 1})  # as MongoDB does by itself
         await restoration.compare(target)
         await target.things.update_one({"_id": 1}, {"$set": {"v": 1}})
         with pytest.raises(DifferentError, match="things"):

@@ -7,6 +7,7 @@ import pytest
 from models.backup.changes import Change, Kind
 from models.backup.folding import Folding, Two, fold
 from models.backup.keeping import restored
+from models.backup.restoring import portable
 
 OLD = {"_id": 1, "email": "old@example.org", "attributes": {"region": "EMEA"}, "password_hash": "leaked"}
 NEW = {"_id": 1, "email": "new@example.org", "attributes": {}, "password_hash": "fresh", "disabled": True}
@@ -89,3 +90,11 @@ def test_what_stood_in_a_dropped_collection_is_gone_from_then_on() -> None:
         with Folding([dropped, put(5)], at) as folding:
             assert folding.document("things", {"_id": 2}) == Two(then, None)
             assert list(folding.newer("things")) == [Two(None, {"_id": 1})]
+
+
+def test_indexes_that_come_by_themselves_are_not_made() -> None:
+    """So a backup of a sharded cluster can be restored anywhere."""
+    keys: list[Any] = [{"_id": 1}, {"_id": "hashed"}, {"conversation_id": "hashed"}, {"conversation_id": 1}]
+    names = ["_id_", "_id_hashed", "conversation_id_hashed", "address"]
+    made = [portable({"name": name, "key": key}) for name, key in zip(names, keys, strict=True)]
+    assert made == [False, False, False, True]
