@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from beanie import PydanticObjectId
@@ -23,7 +23,10 @@ from models.database import Database, Record
 from models.search.indexer import Indexer
 from models.search.manifest import Lease
 from models.search.removals import IndexWatcher
+from models.transfer.exporting import Trees
+from models.transfer.importing import conversation_id
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
+from models.tree.turns import Turns
 from permissions.administration import Administration
 from permissions.audit.blocks import Blocks
 from permissions.audit.chain import Sealer
@@ -36,9 +39,12 @@ from resolvers.ids import encode, message_address, object_id
 from tests.api.attachments.conftest import Sender
 from tests.models.commands import Commands
 from tests.models.shapes import Shape, by_shape, scans
+from tests.models.transfer.parley.trees import exported
+from tests.models.tree.faults import Crash, Mortal
 from tests.models.tree.trees import nested, planted
 from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat, start
 from tests.resolvers.chat.test_search import SEARCH
+from tests.resolvers.chat.test_sharing import SHARE
 from tests.served import SECRET, Caller, Served
 
 SENT: Final = Commands()
@@ -49,9 +55,10 @@ WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migratio
     "search_manifest",
     "search_removals",
     "erasures",
+    "plantings",
 }
 """Read whole: a few documents that administrators write and workers keep in memory; what the index is made of, and
-what it is to forget."""
+what it is to forget; what is being planted (the embedded server goes by `_id` only where nothing else is asked)."""
 SMALL: Final = TreeLimits(bucket_messages=4)
 
 
@@ -200,6 +207,20 @@ async def again(conversation: Conversation) -> Conversation:
     return found
 
 
+async def swept(world: World) -> None:
+    """A planting and two forks whose writers died: one before its fork had a name, one after."""
+    db = world.served.services.database.db
+    works: list[tuple[int, Callable[[MessageTree], Awaitable[object]]]] = [
+        (2, lambda tree: tree.copy(world.stored, world.tip, None, copy_of(world.stored), metadata=True)),
+        (1, lambda tree: tree.append(world.stored, Address(MAIN, 0), SAYS)),
+        (2, lambda tree: tree.append(world.stored, Address(MAIN, 0), SAYS)),
+    ]
+    for at, work in works:
+        with pytest.raises(Crash):
+            await work(MessageTree(cast(Any, Mortal(db, at)), SMALL))
+    await world.tree.sweep(now() + timedelta(days=1))
+
+
 async def erased(world: World) -> None:
     """Somebody who wrote in his own conversation and in another."""
     services, user = world.served.services, world.served.people["guest"]
@@ -217,6 +238,23 @@ async def imported(world: World) -> None:
     assert not await world.tree.plant(world.stored, [], None)
 
 
+async def transferred(world: World) -> None:
+    """Everybody's trees out, and in again: a second time, after a crash, with lineages that are read again."""
+    http, headers = world.alice.http, {"Authorization": f"Bearer {world.alice.token}"}
+    assert (await http.get("/export", headers=headers)).is_success
+    db = world.served.services.database
+    trees = Trees(db.db, SMALL, Turns())
+    assert world.stored.id in await trees.listed(None)
+    data = await exported(db, [world.stored])
+    for _ in range(2):
+        assert (await http.post("/import", headers=headers, content=data)).is_success
+    copied_id = conversation_id(world.served.people["alice"].id, "parley", str(world.stored.id))
+    await db.db.conversations.delete_one({"_id": copied_id})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.tree.sowing.LINEAGES", 1)
+        assert (await http.post("/import", headers=headers, content=data)).is_success
+
+
 async def listed(world: World, **arguments: Any) -> None:
     """As everybody who has a scope of his own, from the start and after a cursor."""
     for caller in (world.alice, world.admin, world.sara):
@@ -224,6 +262,20 @@ async def listed(world: World, **arguments: Any) -> None:
         cursor = found["conversations"]["pageInfo"]["endCursor"]
         await world.ask(caller, LIST, first=2, after=cursor, **arguments)
         await world.ask(caller, LIST, last=2, before=cursor, **arguments)
+
+
+async def shared(world: World) -> None:
+    """With somebody, who lists and searches it then, and with a role that is deleted; and taken back."""
+    root, guest = await world.served.as_("root"), await world.served.as_("guest")
+    await world.ask(root, CREATE_ROLE)
+    owned, guest_id = await start(root, title="shared"), encode("User", world.served.people["guest"].id)
+    for whom in ({"userId": guest_id, "access": "WRITE"}, {"role": "r"}):
+        await world.ask(root, SHARE, input={"conversationId": owned, **whom})
+    await append(guest, owned, "zebra")
+    await world.ask(guest, LIST, first=2)
+    await world.ask(guest, SEARCH, text="zebra", first=1)
+    await world.ask(root, SHARE, input={"conversationId": owned, "userId": guest_id, "access": "NONE"})
+    await world.ask(root, DELETE_ROLE)
 
 
 async def found_users(world: World) -> None:
@@ -355,6 +407,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "branches' ends": lambda world: world.history.ends([MAIN, world.tip]),
     "branches": lambda world: world.history.branches(PydanticObjectId(), 20),
     "plant": imported,
+    "export and import": transferred,
     "all fields": lambda world: world.ask(world.alice, ALL_FIELDS, id=world.chat),
     "list": listed,
     "list by start": lambda world: listed(world, by="STARTED_ASC"),
@@ -373,8 +426,10 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "login": lambda world: world.served.nobody.ask(LOGIN),
     "rename": lambda world: world.ask(world.alice, RENAME, id=world.chat),
     "branches compared and copied": compared,
+    "shared": shared,
     "delete": lambda world: world.ask(world.alice, DELETE, id=world.chat),
     "deleted, restored and purged": deleted,
+    "swept": swept,
     "attachments": attached,
     "erased": erased,
 }
