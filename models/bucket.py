@@ -93,8 +93,8 @@ class Bucket(Document):
     cut: bool = False
     """Of a tail: its last message is the `removed` rest of a purged subtree, and nothing may follow it."""
     lineage: dict[str, Any] | None = None
-    unnumbered: bool | None = None
-    """Of the first bucket of a branch that has no ordinal yet: if its writer died, it is swept away (`tree.orphans`)."""
+    unnumbered: PydanticObjectId | None = None
+    """Its id, in the first bucket of a branch that has no ordinal yet: if its writer died, `tree.orphans` finds it."""
     unindexed: bool | str | None = None
     """Some message in it isn't in the full-text index: the write that stores a message says so (`search.outbox`)."""
     indexed_to: int | None = None

@@ -210,7 +210,7 @@ class Buckets:
         if branch != MAIN and (tail or first == lineage.own.start):
             bucket["lineage"] = lineage.record()
             if lineage.own.ordinal == UNNUMBERED and first == lineage.own.start:
-                bucket["unnumbered"] = True
+                bucket["unnumbered"] = bucket["_id"]
         return bucket
 
     def _key(self, branch: str, first_depth: int) -> Record:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from beanie import PydanticObjectId
+from bson import ObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
@@ -54,11 +55,11 @@ class Orphans:
     async def _forks(self, before: datetime) -> int:
         """First buckets of branches that were never given their ordinal. How many were taken away."""
         swept = seen = 0
-        fields = {"conversation_id": 1, "branch": 1, "first_depth": 1, "lineage": 1}
-        async for bucket in self._db.buckets.find({"unnumbered": True}, fields, batch_size=FORKS):
+        fields = {"conversation_id": 1, "branch": 1, "unnumbered": 1, "lineage": 1}
+        old = {"unnumbered": {"$lt": ObjectId.from_datetime(before)}}
+        async for bucket in self._db.buckets.find(old, fields, batch_size=FORKS):
             seen += 1
-            if bucket["_id"].generation_time < before:
-                swept += await self._fork(bucket)
+            swept += await self._fork(bucket)
             if seen == FORKS:
                 break
         return swept
@@ -69,7 +70,7 @@ class Orphans:
         named = await self._db.branches.find_one(at, {"ordinal": 1})
         conversation = await self._db.conversations.find_one({"_id": bucket["conversation_id"]}, {"slot_width": 1})
         if named is None or conversation is None:
-            gone = await self._db.buckets.delete_one({**at, "_id": bucket["_id"], "unnumbered": True})
+            gone = await self._db.buckets.delete_one({"unnumbered": bucket["unnumbered"]})
             return gone.deleted_count > 0
         buckets = Buckets(self._db, bucket["conversation_id"], conversation["slot_width"], self._limits)
         lineage = Lineage.of(bucket["branch"], bucket["lineage"])
