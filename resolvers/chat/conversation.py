@@ -129,9 +129,13 @@ class Conversation(Node):
         description="With whom it is shared, as far as that has not ended.",
         permission_classes=[may(Action.CONVERSATION_SHARE)],
     )
-    def shares(self, info: Info) -> list[ConversationShare] | None:
-        at = info.context.access.env.time
-        return [ConversationShare.of(self.stored, each) for each in self.stored.shares if each.holds(at)]
+    async def shares(self, info: Info) -> list[ConversationShare] | None:
+        at, sight = info.context.access.env.time, await info.context.sights.of(self.stored)
+        return [
+            ConversationShare.of(self.stored, each)
+            for each in self.stored.shares
+            if each.holds(at) and (each.branch is None or sight is None or sight.stop(each.branch))
+        ]
 
     @strawberry.field(description="The actions that you may take on it.")
     def viewer_permissions(self, info: Info) -> list[str]:

@@ -14,9 +14,13 @@ from api.schema import build_schema
 from models.bucket import MessageRole, Metadata
 from models.clock import now
 from models.conversation import Conversation
+from models.policy import Policy
+from models.role import GrantEffect
+from models.search import search as search_module
 from models.share import MOST_FORKS
 from models.tree import MAIN, Address, Draft
 from permissions.authn.principal import Principal, new_id
+from permissions.changes import SYSTEM
 from resolvers.ids import branch_id, message_address, message_id, object_id
 from tests.api.attachments.conftest import Sender
 from tests.database_calls import database_calls
@@ -44,8 +48,8 @@ DIFF: Final = f"""query ($a: ID!, $b: ID!) {{ diffBranches(a: $a, b: $b) {{ last
   b {{ branch {{ {BRANCH} }} messages(first: 100) {{ edges {{ node {{ {MESSAGE} }} }} }} }} }} }}"""
 REST: Final = f"""query ($a: ID!, $b: ID!, $after: String) {{ diffBranches(a: $a, b: $b) {{
   a {{ messages(first: 100, after: $after) {{ edges {{ node {{ {MESSAGE} }} }} }} }} }} }}"""
-SEARCH: Final = f"""query ($text: String!, $filter: MessageSearchFilter, $first: Int) {{
-  searchMessages(query: $text, filter: $filter, first: $first) {{ complete
+SEARCH: Final = f"""query ($text: String!, $filter: MessageSearchFilter, $first: Int, $after: String) {{
+  searchMessages(query: $text, filter: $filter, first: $first, after: $after) {{ complete
     edges {{ cursor score snippet node {{ {WHOLE_MESSAGE} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
 COPY: Final = """mutation ($branch: ID!, $until: ID) {
   forkConversation(input: {branchId: $branch, untilMessageId: $until}) { conversation { messageCount branchCount
@@ -394,3 +398,66 @@ async def test_subtrees_that_are_removed_are_gone_for_him_too_and_come_back(serv
     assert (asked["messageCount"], asked["branchCount"], len(nodes(asked["messages"]))) == (2, 1, 2)
     assert (await wood.alice.ask(back, id=root)).data
     assert (await wood.ask(ALL, id=wood.conversation)).data["conversation"]["messageCount"] == 4
+
+
+async def test_what_is_written_where_he_does_not_see_changes_nothing_for_him(served: Served) -> None:
+    wood = await grown(served, 5)
+    before = (await wood.ask(ALL, id=wood.conversation)).data
+    for place in (wood.hidden[0], wood.seen[0]):
+        await append(wood.alice, wood.conversation, "unheard", parentId=wood.id(place))
+    assert (await wood.alice.ask(DELETE, id=wood.id(wood.hidden[0]))).data
+    assert (await wood.ask(ALL, id=wood.conversation)).data == before
+
+
+async def test_a_search_is_not_cut_short_by_what_he_does_not_see(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wood = await grown(served, 6)
+    monkeypatch.setattr(search_module, "CANDIDATES", 2)
+    for given in ({}, {"conversationId": wood.conversation}):
+        for address in wood.hidden:
+            text = f"common word{wood.words[address]}"
+            found = (await wood.ask(SEARCH, text=text, filter=given)).data["searchMessages"]
+            assert (found["edges"], found["pageInfo"]["hasNextPage"]) == ([], False)
+        found, after = [], None
+        while after is not None or not found:  # a page may come short, and never tells of more than there is
+            answer = (await wood.ask(SEARCH, text="common", filter=given, first=1, after=after)).data["searchMessages"]
+            found += nodes(answer)
+            assert answer["edges"]
+            after = answer["pageInfo"]["endCursor"] if answer["pageInfo"]["hasNextPage"] else None
+        assert {node["id"] for node in found} == {wood.id(each) for each in wood.seen}
+        best = (await wood.ask(SEARCH, text="common", filter=given)).data["searchMessages"]["edges"]
+        assert [each["score"] for each in best] == sorted([each["score"] for each in best], reverse=True)
+
+
+async def test_metadata_are_seen_where_they_are_shared_and_nowhere_else(served: Served) -> None:
+    wood = await forked(served, "READ")
+    reading = ["conversation:read", "message:read"]
+    rule = Policy(id="reading", effect=GrantEffect.ALLOW, actions=reading, when='user.region == "US-West"')
+    await served.services.changes.put_policy(rule, SYSTEM)
+    while await served.indexer.take():
+        pass
+    ids = [wood.id(each) for each in wood.parents]
+    found = (await wood.bob.ask(NODES, ids=ids)).data["nodes"]
+    shown = {each["id"] for each in found if each["metadata"]}
+    assert shown == {wood.id(each) for each in wood.seen}
+    copied = (await wood.bob.ask(COPY, branch=wood.branch(MAIN))).data["forkConversation"]["conversation"]
+    assert [bool(node["metadata"]) for node in nodes(copied["messages"])] == [True, True, False, False]
+    for address in wood.parents:
+        asked = {"llmModel": f"model{wood.words[address]}", "conversationId": wood.conversation}
+        hits = (await wood.bob.ask(SEARCH, text="common", filter=asked)).data["searchMessages"]["edges"]
+        assert len(hits) == (address in wood.seen)
+
+
+async def test_who_may_share_a_branch_further_sees_shares_of_that_only(served: Served) -> None:
+    wood, guest = await forked(served, "READ"), await served.as_("guest")
+    rule = Policy(id="further", effect=GrantEffect.ALLOW, actions=["conversation:share"], when='shared("read")')
+    await served.services.changes.put_policy(rule, SYSTEM)
+    other = await wood.write(Address(MAIN, 2))
+    given = {"userId": user_id(guest), "branchId": wood.branch(other.branch)}
+    assert (await share(wood.alice, wood.conversation, **given)).data
+    asked = await wood.ask("query ($id: ID!) { conversation(id: $id) { shares { userId } } }", id=wood.conversation)
+    assert asked.data["conversation"]["shares"] == [{"userId": user_id(wood.bob)}]
+    for branch in (given["branchId"], wood.branch("0" * 16)):
+        answer = await share(wood.bob, wood.conversation, userId=user_id(guest), branchId=branch)
+        assert answer.codes == ["NOT_FOUND"]
