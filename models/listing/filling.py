@@ -11,6 +11,8 @@ from models.list_terms import TERMED, stored_terms
 
 BATCH: Final = 100
 """Conversations read, and written, at a time: the embedded server hangs on calls that change some 100,000 entries."""
+PATIENCE: Final = 50
+"""Batches in a row of which nothing could be written: more, and it would go on for ever."""
 SEEN: Final = dict.fromkeys(TERMED, 1)
 
 
@@ -19,13 +21,14 @@ async def fill(db: AsyncDatabase[Record]) -> int:
 
     After a crash it goes on where it was: what has terms isn't found again.
     """
-    filled = 0
+    filled = fruitless = 0
     for deleted in (False, True):
         while batch := await db.conversations.find({"terms": None, "deleted": deleted}, SEEN).limit(BATCH).to_list():
             written = await db.conversations.bulk_write([_update(record) for record in batch], ordered=False)
-            if not written.modified_count:  # a server for which equal values aren't equal: no reason to go on for ever
-                raise RuntimeError("conversations can't be given terms")
             filled += written.modified_count
+            fruitless = 0 if written.modified_count else fruitless + 1  # another worker may have been at the same
+            if fruitless > PATIENCE:
+                raise RuntimeError("conversations can't be given terms")
     return filled
 
 

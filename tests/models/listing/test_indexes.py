@@ -1,0 +1,112 @@
+"""Every list that can be asked for is read from an index: of each scope, filter, order and end, nothing scans."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, combinations, product
+from typing import Any
+
+import pytest
+
+from models import list_terms
+from models.conversation_list import (
+    Attribute,
+    ConversationFilter,
+    ConversationOrder,
+    ListRequest,
+    Place,
+    Scope,
+    list_conversations,
+)
+from models.database import Database
+from models.embedded import EmbeddedStores
+from models.listing import walk
+from tests.models.commands import Command, watched
+from tests.models.listing.plain import NOON, OWNERS, reaches, stored
+from tests.models.shapes import by_shape, scans
+
+WANTED: dict[str, Any] = {
+    "owner_id": OWNERS[0],
+    "tags_all": ["a", "b"],
+    "tags_any": ["a", "b"],
+    "started_after": NOON,
+    "archived": False,
+    "title_contains": "sales",
+    "attributes": [Attribute("region", "EMEA")],
+}
+EDGE = Place(NOON, OWNERS[0])
+
+
+def filters() -> Iterator[ConversationFilter]:
+    """None, each, any two, and all of what can be wanted."""
+    for names in chain(combinations(WANTED, 0), combinations(WANTED, 1), combinations(WANTED, 2), [tuple(WANTED)]):
+        yield ConversationFilter(**{name: WANTED[name] for name in names})
+
+
+def requests() -> Iterator[ListRequest]:
+    """Of each order: the first page, one from a place on, and the last one before it."""
+    for order, deleted in product(ConversationOrder, (False, True)):
+        plain = ListRequest(order, 5, deleted=deleted)
+        yield from (plain, replace(plain, after=EDGE), replace(plain, before=EDGE, backwards=True))
+
+
+async def test_no_list_scans(database: Database, stores: EmbeddedStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_terms, "SAMPLE", 3)
+    monkeypatch.setattr(walk, "CROWD", 3)
+    stock = await stored(database, random.Random(1), 120)
+    scopes = {name: reach.scope for name, reach in reaches([each.id for each in stock[:5]]).items()}
+    every, turn = [*requests()], asyncio.Semaphore(16)
+
+    async def ask(number: int, wanted: ConversationFilter, scope: Scope) -> None:
+        """Some of the requests; each meets every filter, and every scope."""
+        for chosen in (number, number + 7, number + 14 + number // 24):
+            async with turn:
+                await list_conversations(db, [scope], wanted, every[chosen % len(every)])
+
+    async with watched(database, stores.mongodb_uri) as (db, commands):
+        asked_for = enumerate(product(filters(), scopes.values()))
+        await asyncio.gather(*(ask(number, wanted, scope) for number, (wanted, scope) in asked_for))
+        sent = [command for command in commands.sent if command.name != "getMore"]
+        assert {command.collection for command in sent} == {"conversations"}
+        for shape, query in by_shape(sent).items():
+            assert await scans(database.db, "conversations", query) is None, shape
+        assert len(by_shape(sent)) > 15
+
+
+async def test_a_page_of_one_s_own_takes_three_calls(database: Database, stores: EmbeddedStores) -> None:
+    """However many are shared with him: three beside those."""
+    await stored(database, random.Random(1), 120)
+    shapes = reaches([])
+    for names, most in ((["owner"], 3), (["everything"], 3), (["owner", "user", "role"], 6)):
+        for wanted in (ConversationFilter(), ConversationFilter(archived=False), ConversationFilter(tags_all=["a"])):
+            async with watched(database, stores.mongodb_uri) as (db, commands):
+                request = ListRequest(ConversationOrder.UPDATED_DESC, 20)
+                page = await list_conversations(db, [shapes[name].scope for name in names], wanted, request)
+                assert page.conversations
+                assert len(commands.sent) <= most
+
+
+async def test_sorts_follow_the_index(database: Database, stores: EmbeddedStores) -> None:
+    """So that MongoDB walks it and stops: the fields after those of equality, all the same way."""
+    await stored(database, random.Random(1), 50)
+    indexes = [list(index["key"]) for index in await (await database.db.conversations.list_indexes()).to_list()]
+    async with watched(database, stores.mongodb_uri) as (db, commands):
+        for wanted, request in product([ConversationFilter(), ConversationFilter(archived=False)], requests()):
+            await list_conversations(db, [reaches([])["owner"].scope], wanted, request)
+        for command in commands.sent:
+            query, sort = asked(command)
+            equal = [name for name, test in query.items() if not isinstance(test, dict)]
+            assert len(set(sort.values())) == 1
+            assert any(
+                set(index[: len(equal)]) == set(equal)
+                and index[len(equal) :] == [name for name in sort if name not in equal]
+                for index in indexes
+            ), command.body
+
+
+def asked(command: Command) -> tuple[dict[str, Any], dict[str, int]]:
+    if command.name == "find":
+        return command.body["filter"], command.body["sort"]
+    stages = {name: stage for each in command.body["pipeline"] for name, stage in reversed(each.items())}
+    return command.body["pipeline"][0]["$match"], stages["$sort"]
