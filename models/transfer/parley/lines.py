@@ -1,4 +1,4 @@
-r"""The lines of Parley's own format, version 1: UTF-8, a JSON object a line, `\n` after each.
+"""The lines of Parley's own format, version 1: UTF-8, a JSON object and a line feed a line.
 
     {"type": "export", "format": "parley", "version": 1, "of": "all" or an owner's id, "at": time}
     {"type": "conversation", "id", "owner", "title", "tags", "attributes", "archived", "startedAt", "updatedAt",
