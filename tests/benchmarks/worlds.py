@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 
 from models.bucket import MessageRole, Metadata
 from models.conversation import Conversation, title_key
-from models.database import TIMEOUT_MS, Database, Record
+from models.database import Database, Record
 from models.list_terms import stored_terms
 from models.migrations import migrate
 from models.tree import MAIN, Address, Draft, MessageTree, TreeLimits
@@ -37,6 +37,8 @@ CALL: Final = 500
 """Documents to a call; an interrupted building goes on after the last ones that were noted."""
 AT_ONCE: Final = 6
 """Calls under way."""
+PATIENCE_MS: Final = 120_000
+"""Longest a call may take: a checkpoint holds up what is built beside other work."""
 LONG: Final = "buckets of the long conversation"
 SOME: Final = 10
 """One in so many conversations has messages, a title and a tag: each term of a list is in four indexes."""
@@ -47,7 +49,7 @@ TEXT: Final = "what a person says in a chat, and what is said to him. " * 4
 def connected(uri: str, name: str) -> Database:
     """A database beside the one that Beanie knows, for that is one a process."""
     client: AsyncMongoClient[Record] = AsyncMongoClient(
-        uri, timeoutMS=TIMEOUT_MS, serverMonitoringMode="poll", tz_aware=True, appname="bench"
+        uri, timeoutMS=PATIENCE_MS, serverMonitoringMode="poll", tz_aware=True, appname="bench"
     )
     return Database(client, name)
 
