@@ -8,7 +8,10 @@ import os
 import secrets
 import signal
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,23 @@ from pymongo import MongoClient
 from typer.testing import CliRunner
 
 from api.cli import app
+from api.cli.administration import administration
 from api.cli.problems import explain
-from api.services import open_services
+from api.cli.stores import connected
+from api.services import message_tree, open_services
 from api.settings import Settings
 from models.backup.errors import moment
+from models.bucket import MessageRole
+from models.clock import now
+from models.conversation import Conversation
+from models.database import Database
 from models.embedded import EmbeddedStores
+from models.tree import Draft
 from models.user import User
 from permissions.authn.errors import BadCredentialsError, TokenRevokedError
 from permissions.authn.principal import Client
+from permissions.changes import SYSTEM
+from permissions.erasure import Eraser
 from tests.api.commands import COMMAND, SECRET, Outcome, Parley
 from tests.models.backup.stored import later
 from tests.processes import kill_9, until
@@ -116,6 +128,38 @@ async def test_a_restore_brings_nobody_back_who_was_turned_away(parley: Here) ->
         blocks = client[restored.variables["DATABASE"]]["audit_blocks"].find({})
         told = [record.get("reason") or record["kind"] for block in blocks for record in block["records"]]
     assert told.index("left") < told.index("database.restored")  # the former came after that moment
+
+
+@asynccontextmanager
+async def erasing(parley: Here) -> AsyncIterator[tuple[Database, Eraser]]:
+    """As servers erase, but without waiting for writes that are under way."""
+    configured = settings(parley)
+    async with administration(configured) as office, connected(configured) as database:
+        yield database, Eraser(database.db, message_tree(configured, database), office, grace=timedelta(0))
+
+
+async def test_who_was_erased_later_is_erased_again(parley: Here) -> None:
+    await run(parley, "user", "create", "--email", ANN, typed=PASSWORD)
+    async with erasing(parley) as (database, _):
+        ann = await User.find_one({"email": ANN})
+        assert ann
+        tree = message_tree(settings(parley), database)
+        conversation = Conversation(owner_id=ann.id, started_at=now(), updated_at=now(), slot_width=50)
+        await tree.start(conversation)
+        await tree.append(conversation, None, Draft(MessageRole.USER, "forget me", ann.id))
+    await run(parley, "backup", "saved")
+    at = later()
+    async with erasing(parley) as (database, eraser):
+        await eraser.erase(ann.id, SYSTEM)
+        assert await database.db.buckets.find_one({}) is None
+    await run(parley, "backup", "saved")
+    restored = elsewhere(parley)
+    await run(restored, "restore", "saved", "--at", moment(at))
+    async with erasing(restored) as (database, eraser):
+        assert await database.db.buckets.find_one({"messages.content": "forget me"})
+        assert await eraser.resume() == 1
+        assert await database.db.buckets.find_one({}) is None
+        assert await database.db.users.find_one({"email": ANN}) is None
 
 
 async def test_the_key_is_asked_for_before_anything_is_restored(parley: Here) -> None:

@@ -20,6 +20,7 @@ from models.backup.stream import indexes
 from models.bucket import MessageRole
 from models.conversation import Conversation
 from models.database import Database, Record
+from models.search.indexer import Indexer
 from models.tree import Address, Draft, MessageTree
 from tests.models.backup.stored import everything, later, messages, modes, names, restore
 from tests.models.tree.conftest import started
@@ -105,12 +106,17 @@ async def test_every_message_is_there_as_it_was_at_each_moment(
     assert await messages(target) == writer.known
 
 
-async def test_a_restored_tree_goes_on(
+async def test_a_restored_tree_is_indexed_and_goes_on(
     tree: MessageTree, database: Database, target: AsyncDatabase[Record], directory: Path
 ) -> None:
     writer = await filled(tree, 5)
     await back_up(database.db, directory)
     await restore(directory, target)
+    indexer = Indexer(target)
+    indexed = 0
+    while taken := await indexer.take():
+        indexed += taken
+    assert indexed == len(writer.known)  # the deleted ones, too: they may be restored
     again = Writer(MessageTree(target, tree.limits), writer.conversations, 6)
     again.known = deepcopy(writer.known)
     for _ in range(20):
