@@ -108,4 +108,4 @@ def _percentile(ordered: Sequence[int], percent: int) -> int | None:
 
 
 def _tags(conversation: Conversation) -> Sequence[str | None]:
-    return conversation.tags or [None]
+    return list(dict.fromkeys(conversation.tags)) or [None]
