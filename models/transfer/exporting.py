@@ -110,4 +110,5 @@ async def export(
         async for piece in writing.conversation(trees, conversation, view, tally):
             put(piece)
             progress(tally)
+        progress(tally)
     put(writing.last(tally))
