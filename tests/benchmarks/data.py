@@ -43,8 +43,7 @@ async def kept() -> AsyncIterator[list[Sized]]:
             world = World(await stack.enter_async_context(connected(scale.mongodb_uri, f"scale_{size}")), size)
             name = "bench_search" if size == max(SIZES) == 1_000_000 else f"bench_search_{size}"
             words = await stack.enter_async_context(connected(search.mongodb_uri, name))
-            await world.build(progress)
-            await _searchable(words, size, progress)
+            await asyncio.gather(world.build(progress), _searchable(words, size, progress))
             found.append(Sized(size, world, words))
         yield found
 

@@ -84,10 +84,12 @@ class World:
             await self.database.client.drop_database(self.db.name)
         await migrate(self.db)
         width = TreeLimits().bucket_messages
-        await self._insert("conversations", self._conversation, self.size, progress)
-        await self._insert("branches", _branch, self.size, progress)
-        await self._insert("buckets", self._small_bucket, self.size // SOME - 1, progress)
-        await self._insert(LONG, self._long_bucket, self.size // width, progress, "buckets")
+        await asyncio.gather(
+            self._insert("conversations", self._conversation, self.size, progress),
+            self._insert("branches", _branch, self.size, progress),
+            self._insert("buckets", self._small_bucket, self.size // SOME - 1, progress),
+            self._insert(LONG, self._long_bucket, self.size // width, progress, "buckets"),
+        )
         await self._fork()
         await self._count(progress)
 
