@@ -35,7 +35,7 @@ async def matching(
         {"$limit": most},
         {"$project": HIDDEN},
     ]
-    return await (await db.conversations.aggregate(stages)).to_list()
+    return await (await db.conversations.aggregate(stages, batchSize=most + 1)).to_list()
 
 
 def milliseconds(time: datetime) -> int:
@@ -69,7 +69,8 @@ class Line:
     async def marks(self, level: int, first: int | None, end: int | None, most: int) -> list[int]:
         """Where the next `most` conversations of that level stand, from `first` on and before `end`, in order."""
         query = self._query(level, first, end)
-        found = self.db.conversations.find(query, {self._axis: 1}).sort(list(self._sort.items())).limit(most)
+        found = self.db.conversations.find(query, {self._axis: 1}, sort=list(self._sort.items()), limit=most)
+        found.batch_size(most + 1)  # all in one answer
         return [self._position(record[self._axis]) async for record in found]
 
     async def read(
