@@ -388,6 +388,22 @@ async def attached(world: World) -> None:
     await sender.uploaded()
 
 
+async def seen(world: World) -> None:
+    """What is seen, and written, by whom branches are shared with."""
+    guest = await world.served.as_("guest")
+    own, messages = await chat(world.alice, 3)
+    given = {"branchId": messages[0]["branch"]["id"], "userId": encode("User", world.served.people["guest"].id)}
+    await world.ask(world.alice, SHARE, input={"conversationId": own, "access": "WRITE", **given})
+    await world.ask(guest, ALL_FIELDS, id=own)
+    await world.ask(guest, LIST, first=2)
+    for wanted in ({}, {"conversationId": own}):
+        await world.ask(guest, SEARCH, text="zebra", filter=wanted)
+    await world.ask(guest, EDIT, input={"messageId": messages[1]["id"], "content": "new"})
+    history = world.tree.history(world.stored, await world.tree.sight(world.stored, [world.tip]))
+    await history.page(world.tip, Window(last=20))
+    await history.branches(None, 5)
+
+
 Operation = Callable[[World], Awaitable[Any]]
 OPERATIONS: Final[dict[str, Operation]] = {
     "start": started,
@@ -431,6 +447,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "deleted, restored and purged": deleted,
     "swept": swept,
     "attachments": attached,
+    "shared branches": seen,
     "erased": erased,
 }
 """Everything that reads or writes. Who adds a query adds a line here."""

@@ -170,6 +170,7 @@ async def walk_branches(wood: Wood) -> None:
     names, seen = sorted({each.branch for each in wood.parents}), {each.branch for each in wood.seen}
     cursors = [wood.id(each) for each in (wood.seen[0], wood.hidden[-1])]
     for name in names:
+        assert ((await wood.ask(NODE, id=wood.branch(name))).data["node"] is None) == (name not in seen)
         for arguments in ({"first": 100}, {"last": 2}, {"after": cursors[1]}, {"before": cursors[1], "last": 3}):
             answer = await wood.ask(PAGE, id=wood.conversation, branch=wood.branch(name), **arguments)
             if name not in seen:
@@ -428,6 +429,20 @@ async def test_a_search_is_not_cut_short_by_what_he_does_not_see(
         assert {node["id"] for node in found} == {wood.id(each) for each in wood.seen}
         best = (await wood.ask(SEARCH, text="common", filter=given)).data["searchMessages"]["edges"]
         assert [each["score"] for each in best] == sorted([each["score"] for each in best], reverse=True)
+
+
+async def test_of_another_beginning_that_is_shared_the_first_one_is_not_seen(served: Served) -> None:
+    alice, bob = await served.as_("alice"), await served.as_("bob")
+    wood = Wood(served, alice, bob, await start(alice))
+    for parent in (None, Address(MAIN, 0), None):
+        last = await wood.write(parent)
+    wood.shared = last.branch
+    await wood.share("WRITE")
+    asked = (await wood.ask(ALL, id=wood.conversation)).data["conversation"]
+    assert (asked["messageCount"], asked["branchCount"], asked["chosenBranch"]["messageCount"]) == (1, 1, 1)
+    assert (await wood.ask(NODE, id=wood.branch(MAIN))).data["node"] is None
+    edited = (await wood.ask(EDIT, input={"messageId": wood.id(last), "content": "x"})).data["editMessage"]["message"]
+    assert (edited["siblingCount"], edited["siblingIndex"]) == (2, 1)
 
 
 async def test_metadata_are_seen_where_they_are_shared_and_nowhere_else(served: Served) -> None:
