@@ -50,17 +50,21 @@ def backup(
 
 @contextmanager
 def bar(what: str) -> Iterator[Show]:
-    """Shows on standard error how far it is."""
+    """Shows on standard error how far it is, once there is anything to show."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as shown:
-        task = shown.add_task("", total=None)
+    shown = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+    task = shown.add_task("", total=None)
 
-        def show(copied: Copied) -> None:
-            total = max(copied.expected, copied.documents)  # more may come meanwhile
-            size = f"{copied.plain / 1e6:,.0f} MB"
-            shown.update(task, total=total, completed=copied.documents, description=size)
+    def show(copied: Copied) -> None:
+        shown.start()
+        total = max(copied.expected, copied.documents)  # more may come meanwhile
+        shown.update(task, total=total, completed=copied.documents, description=f"{copied.plain / 1e6:,.0f} MB")
 
+    try:
         yield show
+    finally:
+        if shown.live.is_started:
+            shown.stop()
 
 
 def _verify(directory: Path) -> None:

@@ -135,12 +135,12 @@ def portable(index: Record) -> bool:
 
 
 async def require_empty(db: AsyncDatabase[Record]) -> None:
-    """Raise `NotEmptyError` if there is any document."""
-    names = sorted(await db.list_collection_names(filter={"type": "collection"}), key=lambda name: name != MARKS)
-    for name in names:
-        if await db[name].find_one({}, {"_id": 1}):
-            cut_short = name == MARKS and await db[MARKS].find_one(RESTORING) is not None
-            raise NotEmptyError(db.name, name, cut_short=cut_short)
+    """Raise `NotEmptyError` if there is any document, but for what a backup has left there."""
+    if await db[MARKS].find_one(RESTORING):
+        raise NotEmptyError(db.name, MARKS, cut_short=True)
+    for name in sorted(await db.list_collection_names(filter={"type": "collection"})):
+        if name != MARKS and await db[name].find_one({}, {"_id": 1}):
+            raise NotEmptyError(db.name, name, cut_short=False)
 
 
 async def _stored(db: AsyncDatabase[Record], collection: str) -> Sum:
