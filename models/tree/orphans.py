@@ -70,7 +70,8 @@ class Orphans:
         named = await self._db.branches.find_one(at, {"ordinal": 1})
         conversation = await self._db.conversations.find_one({"_id": bucket["conversation_id"]}, {"slot_width": 1})
         if named is None or conversation is None:
-            gone = await self._db.buckets.delete_one({"unnumbered": bucket["unnumbered"]})
+            # One, whose mark is its own; of many, as shards want it where the query has neither their key nor an `_id`.
+            gone = await self._db.buckets.delete_many({"unnumbered": bucket["unnumbered"]})
             return gone.deleted_count > 0
         buckets = Buckets(self._db, bucket["conversation_id"], conversation["slot_width"], self._limits)
         lineage = Lineage.of(bucket["branch"], bucket["lineage"])

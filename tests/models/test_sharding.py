@@ -59,6 +59,12 @@ def untargeted(command: Command) -> Iterator[Record]:
             yield document
 
 
+def singles(command: Command) -> Iterator[Record]:
+    """Filters by which it changes or deletes one document of those that match."""
+    yield from (one["q"] for one in command.body.get("updates", ()) if not one.get("multi"))
+    yield from (one["q"] for one in command.body.get("deletes", ()) if one.get("limit") == 1)
+
+
 def faults(command: Command) -> Iterator[str]:
     """What is wrong with it on a sharded cluster."""
     body = command.body
@@ -68,6 +74,9 @@ def faults(command: Command) -> Iterator[str]:
     if command.collection in KEYS:
         if body.get("autocommit") is False:
             yield f"{command}: in a transaction"
+        for query in singles(command):  # MongoDB before 7.0 refuses it without the key or an `_id`
+            if not any(named(query.get(field)) for field in (KEYS[command.collection], "_id")):
+                yield f"{command}: one of those with {sorted(query)}"
         for query in untargeted(command):
             if not any((command.collection, field) in SCATTERED for part in parts(query) for field in part):
                 yield f"{command}: {sorted(query)}"
@@ -137,6 +146,10 @@ A = "buckets"
         (Command("aggregate", "users", {"pipeline": [{"$lookup": {}}]}), False),
         (Command("update", A, {"updates": [{"q": {"conversation_id": 1}}, {"q": {"slot": "s"}}]}), False),
         (Command("delete", A, {"deletes": [{"q": {"slot": "s"}}]}), False),
+        (Command("delete", A, {"deletes": [{"q": {"unindexed": True}, "limit": 1}]}), False),
+        (Command("delete", A, {"deletes": [{"q": {"unindexed": True}, "limit": 0}]}), True),
+        (Command("update", A, {"updates": [{"q": {"unindexed": True}}]}), False),
+        (Command("update", A, {"updates": [{"q": {"unindexed": True}, "multi": True}]}), True),
         (Command("insert", A, {"documents": [{"conversation_id": 1}, {"slot": "s"}]}), False),
         (Command("insert", A, {"documents": [{"conversation_id": 1}], "autocommit": False}), False),
         (Command("insert", "users", {"documents": [{}], "autocommit": False}), True),
