@@ -24,8 +24,9 @@ from models.transfer.exporting_chatgpt import ChatGptWriting
 from models.transfer.parley.writing import ParleyWriting
 from models.tree.turns import Turns
 from permissions.actions import Action
+from permissions.audit.events import Target
 from permissions.authn.errors import UnauthenticatedError
-from permissions.resources import conversation_resource, message_resource, user_resource
+from permissions.resources import USER, conversation_resource, message_resource, user_resource
 
 FORMATS: Final[Mapping[str, Writing]] = {"parley": ParleyWriting(), "chatgpt": ChatGptWriting()}
 JUDGED_SECONDS: Final = 5.0
@@ -65,6 +66,10 @@ class Exports:
             async with alone(context.db.db, "export", user_id) as held:
                 if not held:
                     return refusal(429, "you have an export under way", Code.RATE_LIMITED, {"Retry-After": "30"})
+                about = Target(USER, user_id)
+                await context.audit.write(
+                    "conversations.exported", context.origin, about, after={"format": wanted_format(request)}
+                )
                 await self._send(request, send, Export(context, user_id, writing, self._turns))
         except GoneError:
             return None

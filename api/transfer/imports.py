@@ -28,8 +28,9 @@ from models.transfer.errors import TransferError, UnreadableFileError
 from models.transfer.importing import Progress, Report
 from models.user import User
 from permissions.actions import Action
+from permissions.audit.events import Target
 from permissions.authn.errors import UnauthenticatedError
-from permissions.resources import conversation_resource
+from permissions.resources import USER, conversation_resource
 
 TOLD_SECONDS: Final = 1.0
 """How often it is told how far an import is."""
@@ -142,8 +143,14 @@ class Import:
             if answer.gone:
                 raise GoneError
 
-        limits = self._context.tree.limits
-        return await import_any(self._context.db.db, self._path, self._format, user, limits, go_on, self._admit)
+        context, limits = self._context, self._context.tree.limits
+        try:
+            return await import_any(context.db.db, self._path, self._format, user, limits, go_on, self._admit)
+        finally:
+            await context.settle()
+            about, figures = Target(USER, user.id), _figures(self._progress.report)
+            after = {"format": self._format, **figures}
+            await context.audit.write("conversations.imported", context.origin, about, after=after)
 
     def news(self) -> bytes:
         """How far it is, and what was refused since this was last asked."""
@@ -155,19 +162,22 @@ class Import:
 
     def outcome(self, task: "asyncio.Task[Report]") -> bytes:
         """The last line."""
-        error, report = task.exception(), self._progress.report
-        figures = {
-            "imported": report.imported,
-            "messages": report.messages,
-            "unchanged": report.unchanged,
-            "refused": report.refused,
-        }
+        error, figures = task.exception(), _figures(self._progress.report)
         return _line("summary", **figures) if error is None else _line("failed", reason=_reason(error), **figures)
 
     def _admit(self, conversation: Conversation) -> str | None:
         """By its attributes, as those of a conversation that is started here."""
         resource = conversation_resource(conversation)
         return None if self._context.access.decide(Action.CONVERSATION_CREATE, resource) else "you may not create it"
+
+
+def _figures(report: Report) -> dict[str, int]:
+    return {
+        "imported": report.imported,
+        "messages": report.messages,
+        "unchanged": report.unchanged,
+        "refused": report.refused,
+    }
 
 
 def _line(kind: str, **fields: Any) -> bytes:

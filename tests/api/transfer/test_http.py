@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from models.conversation import Conversation
+from tests.api.attachments.conftest import Sender
 from tests.resolvers.chat.documents import append, chat, start
 from tests.served import Caller, Served
 
@@ -46,6 +47,31 @@ async def test_what_alice_exports_bob_imports(served: Served) -> None:
         exported = await export(bob, format_name)
         assert exported.json() if format_name == "chatgpt" else lines(exported)
         assert lines(await send(alice, exported.content, format_name))[-1]["imported"] == 1
+
+
+async def test_files_are_named_and_come_back_as_a_note(served: Served) -> None:
+    alice, bob = await served.as_("alice"), await served.as_("bob")
+    sender = Sender(alice, await start(alice))
+    message = await sender.attached(name="../../a.png")
+    exported = await export(alice)
+    (said,) = [each for each in lines(exported) if each["type"] == "message"]
+    (file,) = said["attachments"]
+    assert (file["name"], file["mediaType"]) == ("a.png", "image/png")
+    assert file["sha256"] == message["attachments"][0]["sha256"]
+    assert lines(await send(bob, exported.content))[-1]["imported"] == 1
+    copies = {"conversation_id": {"$in": [each.id async for each in Conversation.find({"source": {"$ne": None}})]}}
+    bucket = await served.services.database.db.buckets.find_one(copies)
+    assert bucket
+    assert bucket["messages"][0]["metadata"]["extra"]["attachments"] == [file]
+    assert "attachments" not in bucket["messages"][0]
+
+
+async def test_exports_and_imports_stand_in_the_audit_log(served: Served) -> None:
+    alice, admin = await served.as_("alice"), await served.as_("admin")
+    await send(alice, (await export(alice)).content)
+    found = (await admin.ask("{ auditEvents(first: 10) { edges { node { kind } } } }")).data["auditEvents"]["edges"]
+    kinds = [each["node"]["kind"] for each in found]
+    assert {"conversations.exported", "conversations.imported"} <= set(kinds)
 
 
 async def test_nobody_gets_what_is_not_his(served: Served) -> None:
