@@ -321,7 +321,7 @@ async def test_a_retry_gives_the_fork_again_but_not_what_was_hidden_meanwhile(se
     sent["parentId"] = wood.id(Address(MAIN, 1))
     tries = [(await wood.ask(APPEND, input=sent)).data["appendMessage"]["message"]["id"] for _ in range(2)]
     assert tries[0] == tries[1]
-    forget = {"$set": {"shares.0.forks": []}}  # as if the worker had died before it noted the fork
+    forget: dict[str, Any] = {"$set": {"shares.0.forks": []}}  # as if the worker had died before it noted the fork
     await Conversation.find_one({"_id": object_id(wood.conversation, "Conversation")}).update(forget)
     assert (await wood.ask(APPEND, input=sent)).data["appendMessage"]["message"]["id"] == tries[0]
 
