@@ -118,6 +118,9 @@ async def test_scopes_name_an_indexed_field(people: dict[str, User]) -> None:
     assert [equalities(scope) for scope in sara] == [
         {"attributes.region": "EMEA"},
         {"owner_id": people["sara"].id},
+        {"grantees": f"user:{people['sara'].id}"},
+        {"grantees": "role:analyst"},
+        {"grantees": "role:senior_analyst"},
     ]
     assert (await access_of(people, "admin")).scopes(Action.CONVERSATION_READ, "conversation") == ({},)
 
