@@ -27,6 +27,7 @@ from models.transfer.exporting import Trees
 from models.transfer.importing import conversation_id
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
 from models.tree.turns import Turns
+from models.usage.rollup import Rollup
 from permissions.administration import Administration
 from permissions.audit.blocks import Blocks
 from permissions.audit.chain import Sealer
@@ -45,6 +46,7 @@ from tests.models.tree.trees import nested, planted
 from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat, start
 from tests.resolvers.chat.test_search import SEARCH
 from tests.resolvers.chat.test_sharing import SHARE
+from tests.resolvers.chat.test_usage import USAGE
 from tests.served import SECRET, Caller, Served
 
 SENT: Final = Commands()
@@ -343,6 +345,21 @@ async def audited(world: World) -> None:
     await cut(blocks, Sealer(SECRET), world.served.services.audit, timedelta(0))
 
 
+async def used(world: World) -> None:
+    """Asked by everybody, over one conversation and all, before it is rolled up and after; with a removed message."""
+    db = world.served.services.database.db
+    stored = Conversation.model_validate(await db.conversations.find_one({"_id": world.stored.id}))
+    removed = await world.tree.append(stored, None, SAYS)
+    await world.tree.remove(stored, removed.address, None)
+    since = now() - timedelta(days=1)
+    for _ in range(2):
+        for caller in (world.alice, world.admin, world.sara):
+            for wanted in ({}, {"conversationId": world.chat}, {"ownerId": world.alice_id, "tagsAny": ["a"]}):
+                asked = {"by": ["MODEL", "DAY"], "from": since.isoformat(), "to": now().isoformat(), "filter": wanted}
+                await world.ask(caller, USAGE, input=asked)
+        await Rollup(db).run()
+
+
 async def searched(world: World) -> None:
     """The index kept in every way, and asked by everybody, with and without a cursor."""
     await append(world.alice, world.chat, "zebra one")
@@ -435,6 +452,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "me": lambda world: world.ask(world.alice, "{ me { id email sessions { id } roleAssignments { id } } }"),
     "users": found_users,
     "search": searched,
+    "usage": used,
     "audit log": audited,
     "permissions": managed,
     "questions about permissions": asked_about,

@@ -11,6 +11,8 @@ from models.tree import MAIN, Address, Draft, MessageTree
 from models.tree.buckets import Buckets
 from models.tree.lineage import UNNUMBERED, Lineage, Segment
 from models.usage import rollup as rolling
+from models.usage.outbox import FIELDS
+from models.usage.packing import pack
 from models.usage.question import UsageQuestion
 from models.usage.rebuild import rebuild
 from models.usage.rollup import Rollup
@@ -60,8 +62,8 @@ async def test_a_slow_worker_does_not_put_an_old_tally_over_a_new_one(
     database: Database, tree: MessageTree, conversation: Conversation
 ) -> None:
     """It has read the bucket, and stands still while others add a message and roll it up."""
-    found = await database.db.buckets.find({}, rolling.FIELDS).to_list()
-    old = [rolling._Made(each, rolling.pack(each["messages"])) for each in found]
+    found = await database.db.buckets.find({}, FIELDS).to_list()
+    old = [rolling._Made(each, pack(each["messages"])) for each in found]
     await tree.append_at_end(conversation, MAIN, SAYS)
     await Rollup(database.db).run()
     await database.db.tallies.bulk_write([rolling._stored(each, "slow") for each in old])
@@ -73,7 +75,7 @@ async def test_a_slow_worker_does_not_put_an_old_tally_over_a_new_one(
 async def test_a_message_that_comes_between_reading_and_unmarking_leaves_the_mark(
     database: Database, tree: MessageTree, conversation: Conversation
 ) -> None:
-    found = await database.db.buckets.find({}, rolling.FIELDS).to_list()
+    found = await database.db.buckets.find({}, FIELDS).to_list()
     await tree.append_at_end(conversation, MAIN, SAYS)
     await database.db.buckets.bulk_write([rolling._unmarked(each) for each in found])
     assert await marks(database) == 1
@@ -81,8 +83,8 @@ async def test_a_message_that_comes_between_reading_and_unmarking_leaves_the_mar
 
 async def test_a_tally_whose_bucket_went_meanwhile_never_counts(database: Database, conversation: Conversation) -> None:
     """Two workers at one bucket, which is purged between their steps."""
-    found = await database.db.buckets.find({}, rolling.FIELDS).to_list()
-    made = [rolling._Made(each, rolling.pack(each["messages"])) for each in found]
+    found = await database.db.buckets.find({}, FIELDS).to_list()
+    made = [rolling._Made(each, pack(each["messages"])) for each in found]
     await database.db.tallies.bulk_write([rolling._stored(each, "one") for each in made])
     await database.db.buckets.delete_many({})
     await database.db.tallies.delete_many({})
