@@ -25,7 +25,7 @@ BRANCHES: Final = 200
 """Branches that are read together, where they are short."""
 FIRST_READ: Final = 16
 """Messages of the first reading; the next ones are larger or smaller, by how long those messages were."""
-MOST_READ: Final = 1_000
+MOST_READ: Final = 500
 FEW_BYTES: Final = 512 * 1024
 MANY_BYTES: Final = 2 * 1024 * 1024
 
