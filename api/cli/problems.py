@@ -45,6 +45,9 @@ def explain(error: Exception) -> str:
             return f"MongoDB refused or did not answer ({_first(error)}): check that it runs, and PARLEY_MONGODB_URI"
         case RedisError():
             return f"Redis refused or did not answer ({_first(error)}): check that it runs, and PARLEY_REDIS_URL"
+        case OSError():
+            file = f"`{error.filename}`" if error.filename else "a file"
+            return f"{file} could not be read or written ({error.strerror or type(error).__name__})"
         case _:
             return f"unexpected {type(error).__name__}: {_first(error)}; please report it"
 

@@ -105,8 +105,11 @@ class JournalWriter:
         for path in self._path.glob("journal-*"):
             if path.name not in known:
                 path.unlink()
-            elif path.stat().st_size > known[path.name]:
-                os.truncate(path, known[path.name])
+        for name, size in known.items():
+            path = self._path / name
+            if not path.exists() or path.stat().st_size < size:
+                raise DamagedError(path, "is missing, or ends too early")
+            os.truncate(path, size)
 
 
 def changes(path: Path, journal: Journal) -> Iterator[Change]:

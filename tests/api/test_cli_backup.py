@@ -193,6 +193,8 @@ def test_wrong_uses_are_told_in_one_line(parley: Here) -> None:
     assert early.status == 1
     assert "no backup reaches 2020-01-01T00:00:00.000Z: there is " in early.err
     assert parley("restore", "saved", "--at", "yesterday").status == 2
+    (parley.directory / "file").touch()
+    assert parley("backup", "file").err == "parley: `file` could not be read or written (File exists)\n"
     assert parley("restore", "saved", "--at", "2020-01-01T00:00:00").status == 2
 
 

@@ -59,6 +59,13 @@ def entered(directory: Path) -> None:
         pytest.fail("it began")
 
 
+async def test_nothing_is_added_behind_a_gap(database: Database, directory: Path) -> None:
+    await back_up(database.db, directory)
+    cut(generations(directory)[0] / "journal-000001")
+    with pytest.raises(DamagedError, match="journal-000001"):
+        await back_up(database.db, directory)
+
+
 async def test_a_damaged_one_can_be_followed_by_a_new_one(database: Database, directory: Path) -> None:
     first = (await back_up(database.db, directory)).generation.path
     flip(first / "base.json")
