@@ -306,6 +306,11 @@ async def test_who_may_write_on_a_branch_sees_what_he_begins_there_as_long_as_th
     assert edited["siblingCount"] == first["editMessage"]["message"]["siblingCount"] == 2
     assert contents(await wood.ask(PAGE, id=wood.conversation, branch=edited["branch"]["id"]))[-1] == "edited"
 
+    beside_it = {"messageId": more["id"], "content": "at once"}
+    at_once = await asyncio.gather(*(wood.bob.ask(EDIT, input=beside_it) for _ in range(5)))
+    ids = [each.data["editMessage"]["message"]["id"] for each in at_once]
+    assert all((await wood.ask(NODES, ids=ids)).data["nodes"])
+
     await wood.share("READ")  # in place of the other, which held: what was begun stays
     assert (await wood.ask(NODE, id=beside["id"])).data["node"]
     assert (await wood.ask(APPEND, input={"conversationId": wood.conversation, "content": "x"})).codes == ["FORBIDDEN"]
