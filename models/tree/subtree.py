@@ -50,7 +50,7 @@ class Subtree:
         if tail is None:
             raise MessageNotFoundError(str(root))
         runs: list[Run] = []
-        async for found in _levels(db, buckets, root, None if most is None else LEVELS):
+        async for found in _levels(db, buckets, root, most):
             if found is None:
                 return None
             runs += found
@@ -84,12 +84,16 @@ class Subtree:
 async def _levels(
     db: AsyncDatabase[Record], buckets: Buckets, root: Address, most: int | None
 ) -> AsyncIterator[list[Run] | None]:
-    """The branches that leave after the root, then those that leave these, …; None where there are more than `most`."""
-    waiting = await _children(db, buckets, {"parent_branch": root.branch, "fork_depth": {"$gt": root.depth}})
+    """The branches that leave after the root, then those that leave these, …
+
+    Where there are more than `most`, or so many are too deep to be found soon: None, and no more is read than tells so.
+    """
+    beside = {"parent_branch": root.branch, "fork_depth": {"$gt": root.depth}}
+    waiting = await _children(db, buckets, beside, most)
     for level in count():
         if not waiting:
             return
-        if level == most:
+        if most is not None and (level == LEVELS or len(waiting) > most):
             yield None
             return
         below: dict[str, int] = {}
@@ -97,14 +101,17 @@ async def _levels(
             tails = await buckets.tails(names)
             # A purge that was cut short may have left a branch without its messages.
             yield [Run(name, waiting[name], tails[name].end if name in tails else waiting[name]) for name in names]
-            below |= await _children(db, buckets, {"parent_branch": {"$in": names}})
+            if most is None or len(below) <= most:
+                below |= await _children(db, buckets, {"parent_branch": {"$in": names}}, most)
         waiting = below
 
 
-async def _children(db: AsyncDatabase[Record], buckets: Buckets, query: Record) -> dict[str, int]:
-    """Where the branches begin, by name."""
+async def _children(db: AsyncDatabase[Record], buckets: Buckets, query: Record, most: int | None) -> dict[str, int]:
+    """Where the branches begin, by name; of more than `most` one more than that."""
     within = {"conversation_id": buckets.conversation_id, **query}
-    found = db.branches.find(within, {"branch": 1, "fork_depth": 1}, batch_size=BATCH)
+    fields = {"branch": 1, "fork_depth": 1}
+    # On the embedded server a limit doesn't shorten what it reads; it does what is sent and held.
+    found = db.branches.find(within, fields, batch_size=BATCH, limit=0 if most is None else most + 1)
     return {branch["branch"]: branch["fork_depth"] async for branch in found}
 
 

@@ -12,15 +12,16 @@ from models.conversation import Conversation
 from models.database import Database
 from models.tree import MAIN, Address, Draft, MessageTree, Window
 from models.tree import removals as removals_module
+from models.tree.buckets import Buckets
 from models.tree.errors import (
     BranchNotFoundError,
     MessageNotFoundError,
     PurgedError,
     TooManyRemovalsError,
 )
-from models.tree.subtree import LEVELS
+from models.tree.subtree import LEVELS, Subtree
 from tests.database_calls import database_calls
-from tests.models.tree.trees import line, nested, planted
+from tests.models.tree.trees import line, nested, planted, sprout
 from tests.models.tree.wellformed import check_well_formed
 
 ALICE, BOB = PydanticObjectId(), PydanticObjectId()
@@ -254,6 +255,22 @@ async def test_removing_many_nested_forks_costs_no_call_for_each(tree: MessageTr
     await purge(tree)
     await check_well_formed(database.db, conversation.id)
     assert (await again(conversation)).message_count == 0
+
+
+async def test_of_a_wide_subtree_no_more_is_read_than_tells_that_it_is_wide(
+    tree: MessageTree, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.tree.subtree.BATCH", 10)
+    made = [*line(2), *(sprout(0, f"fork {n}") for n in range(200))]
+    conversation = await planted(tree, [*made, sprout(2, "below"), sprout(2, "also below")])
+    buckets = Buckets(database.db, conversation.id, conversation.slot_width, tree.limits)
+    for most, calls_allowed in ((20, 5), (200, 30)):
+        with database_calls() as calls:
+            assert await Subtree.read(database.db, buckets, Address(MAIN, 0), most) is None
+        assert len(calls) <= calls_allowed
+    whole = await Subtree.read(database.db, buckets, Address(MAIN, 0), 201)
+    assert whole
+    assert whole.total == (2 + 200 + 2, 201)
 
 
 async def test_a_page_costs_three_calls_whatever_is_removed_along_many_forks(tree: MessageTree) -> None:
