@@ -68,7 +68,7 @@ class Choice:
         """The way into all of those at once, which are of shares; None where that would be too many."""
         terms = tuple(grantee_term(scope.equal["grantees"]) for scope in scopes)
         line = replace(self._line({}, EVERY, self.request.order.field), terms=terms)
-        tests: list[Record] = [{"$or": [dict(scope.where) for scope in scopes]}]
+        tests: list[Record] = [{"deleted": self.request.deleted}, {"$or": [dict(scope.where) for scope in scopes]}]
         tests += [test for test in (self.wanted.query, *self.request.between) if test]
         everything = Span(None, None, None)
         return Source(line, everything, tests, whole=True) if await is_few(line, everything) else None

@@ -16,6 +16,7 @@ from api.authzen.questions import Act, Entity, Evaluation
 from api.authzen.searches import Searches
 from models.clock import now
 from models.conversation import Conversation
+from models.list_terms import stored_terms
 from models.role import RoleAssignment
 from models.user import User
 from permissions.access import Access
@@ -39,7 +40,10 @@ async def peopled(served: Served) -> Served:
         await _person(number, user_id)
     fields = {"deleted": False, "updated_at": NOON, "slot_width": 50}
     await Conversation.get_pymongo_collection().insert_many(
-        [{**each, **fields, "started_at": NOON + timedelta(seconds=n // 3)} for n, each in enumerate(DOCUMENTS)]
+        [
+            {**each, **fields, **stored_terms(each["_id"], each), "started_at": NOON + timedelta(seconds=n // 3)}
+            for n, each in enumerate(DOCUMENTS)
+        ]
     )
     return served
 

@@ -56,17 +56,19 @@ async def test_no_list_scans(database: Database, stores: EmbeddedStores, monkeyp
     monkeypatch.setattr(walk, "CROWD", 3)
     stock = await stored(database, random.Random(1), 120)
     scopes = {name: reach.scope for name, reach in reaches([each.id for each in stock[:5]]).items()}
+    reach: list[list[Scope]] = [[scope] for scope in scopes.values()]
+    reach += [[scopes["user"], scopes["role"]], [*scopes.values()]]
     every, turn = [*requests()], asyncio.Semaphore(16)
 
-    async def ask(number: int, wanted: ConversationFilter, scope: Scope) -> None:
+    async def ask(number: int, wanted: ConversationFilter, scopes: list[Scope]) -> None:
         """Some of the requests; each meets every filter, and every scope."""
-        for chosen in (number, number + 7, number + 14 + number // 24):
+        for turned in (number, number + 7, number + 14 + number // 24):
             async with turn:
-                await list_conversations(db, [scope], wanted, every[chosen % len(every)])
+                await list_conversations(db, scopes, wanted, every[turned % len(every)])
 
     async with watched(database, stores.mongodb_uri) as (db, commands):
-        asked_for = enumerate(product(filters(), scopes.values()))
-        await asyncio.gather(*(ask(number, wanted, scope) for number, (wanted, scope) in asked_for))
+        asked_for = enumerate(product(filters(), reach))
+        await asyncio.gather(*(ask(number, wanted, chosen) for number, (wanted, chosen) in asked_for))
         sent = [command for command in commands.sent if command.name != "getMore"]
         assert {command.collection for command in sent} == {"conversations"}
         for shape, query in by_shape(sent).items():
