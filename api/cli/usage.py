@@ -24,7 +24,7 @@ def rebuild() -> None:
     """Make the tallies anew from the messages, conversation by conversation, while the server goes on serving."""
     with reachable(Settings()) as settings:
         count = asyncio.run(_rebuild(settings))
-    typer.echo(f"{count:,} buckets have a tally")
+    typer.echo(f"tallies made: {count:,}")
 
 
 async def _rebuild(settings: Settings) -> int:
