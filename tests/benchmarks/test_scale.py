@@ -142,7 +142,8 @@ def counting(sized: Sized) -> Mapping[str, Work]:
     """Tokens, messages and latencies of what the asker owns, by model: in all, and since a hundred messages ago."""
     usage, own = Usage(sized.world.db), {"owner_id": {"$eq": ASKER}}
     reach = UsageReach([own], [{"owner_id": ASKER}], [own], [own])
-    recent = UsageFilter(since=BEGAN + timedelta(seconds=sized.size - SMALLEST))
+    since = BEGAN + timedelta(seconds=sized.size - SMALLEST)
+    one = UsageFilter(since=since, conversation_id=sized.world.long_id)
 
     def over(wanted: UsageFilter) -> Work:
         async def work(number: int) -> None:
@@ -151,7 +152,11 @@ def counting(sized: Sized) -> Mapping[str, Work]:
 
         return work
 
-    return {"usage, recent": over(recent), "usage, all": over(UsageFilter())}
+    return {
+        "usage, one's own, recent": over(UsageFilter(since=since)),
+        "usage, the conversation, recent": over(one),
+        "usage, one's own, all": over(UsageFilter()),
+    }
 
 
 def operations(sized: Sized) -> dict[str, Operation]:
