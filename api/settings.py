@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         0.25, ge=0, le=60, description="new messages are looked for so often, to be found; 0: not by this worker"
     )
     usage_seconds: float = Field(
-        10, ge=0, le=3600, description="what came is added up so often, so that usage costs little; 0: not by this worker"
+        10, ge=0, le=3600, description="what came is rolled up so often, to make usage cheap; 0: not by this worker"
     )
 
     audit_days: int = Field(365, ge=0, description="how long audit records are kept; 0 is for ever")
