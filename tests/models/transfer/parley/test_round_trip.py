@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ async def test_importing_what_was_exported_gives_the_same(
         await grown(tree, owner, acts, archived=number == 1, **fields)
     sources = await of_owner(owner)
     data = await exported(database, sources)
+    check_what_is_said(data)
     report = await imported(database, data, other, tmp_path / "x")
     assert report.refusals == []
     copies = await of_owner(other)
@@ -39,6 +41,27 @@ async def test_importing_what_was_exported_gives_the_same(
     third = person(3)
     assert (await imported(database, await exported(database, copies), third, tmp_path / "x")).imported == len(sources)
     assert [await seen(tree, each) for each in await of_owner(third)] == [await seen(tree, each) for each in copies]
+
+
+def check_what_is_said(data: bytes) -> None:
+    """Of a tombstone no word, and no address that isn't in its conversation."""
+    there: set[str] = set()
+    sources: set[str] = set()
+    branch, depth = "", 0
+    for said in map(orjson.loads, data.splitlines()):
+        match said["type"]:
+            case "conversation":
+                there, sources = set(), set()
+            case "branch":
+                branch = said["id"]
+                depth = int(said["after"].partition(".")[2]) + 1 if "after" in said else 0
+            case "message":
+                there.add(f"{branch}.{depth}")
+                depth += 1
+                sources |= {said["editedFrom"]} if "editedFrom" in said else set()
+                assert not ("deletedAt" in said and {"content", "metadata", "attachments", "status"} & said.keys())
+            case "end":
+                assert sources <= there
 
 
 def words(view: dict[str, Any]) -> dict[Any, Any]:
