@@ -53,16 +53,18 @@ async def test_a_page_with_everything_on_it_asks_once_for_each_kind(alice: Calle
     assert sum(collection == "users" for _, collection in calls) == 1
 
 
-async def test_a_list_of_conversations_is_one_call_a_scope(served: Served, alice: Caller) -> None:
+async def test_a_list_of_conversations_is_a_few_calls_a_scope(served: Served, alice: Caller) -> None:
+    """Three to find where in an index to read, and one to read; all that is shared with somebody is one scope."""
     sara = await served.as_("sara")
     for _ in range(6):
         await chat(alice, 0, attributes={"region": "EMEA", "clearance_required": 1})
-    for caller, expected in ((alice, 1), (sara, 2)):
+    for caller, scopes in ((alice, 2), (sara, 3)):
         await warm(caller)
         with database_calls() as calls:
             answer = await caller.ask(LIST, first=5)
         assert len(nodes(answer.data["conversations"])) == 5
-        assert calls == [("aggregate", "conversations")] * expected
+        asked = [name for name, collection in calls if collection == "conversations"]
+        assert len(asked) <= 4 * scopes, asked
 
 
 async def test_an_append_is_one_write_and_the_count(alice: Caller) -> None:
