@@ -54,6 +54,16 @@ class Faulty:
         raise NotImplementedError
 
 
+class Meeting(Faulty):
+    """Somebody else does something just before that write."""
+
+    work: Callable[[], Awaitable[object]]
+
+    async def fail(self, send: Send) -> Any:
+        await self.work()
+        return await send()
+
+
 class Mortal(Faulty):
     """The worker dies once the write is stored, before it hears of that."""
 

@@ -1,6 +1,5 @@
 """What dead writers leave is swept away, and nothing that a living one is at, whenever the sweep comes."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, cast
 
@@ -16,26 +15,15 @@ from models.tree.errors import ContentionError
 from models.tree.orphans import Swept
 from models.tree.plant import Sprout
 from tests.models.tree.conftest import SMALL, unborn
-from tests.models.tree.faults import Crash, Faulty, Mortal, Send
+from tests.models.tree.faults import Crash, Meeting, Mortal
 from tests.models.tree.trees import line, planted
 from tests.models.tree.wellformed import check_well_formed
 
 NOTHING = Swept()
 KEYED = Draft(MessageRole.USER, "again", author_id=PydanticObjectId(), idempotency_key="key")
 PARENT = Address(MAIN, 1)
-Work = Callable[[], Awaitable[object]]
 WRITES = 12
 """More than any of these has: the last ones show that nothing goes wrong by itself."""
-
-
-class Meeting(Faulty):
-    """Somebody else does something just before write number `at`."""
-
-    work: Work
-
-    async def fail(self, send: Send) -> Any:
-        await self.work()
-        return await send()
 
 
 def sprouts() -> list[Sprout]:
