@@ -18,7 +18,7 @@ from tests.models.transfer.parley.trees import ACTS, SMALL, Act, exported, grown
 
 
 @given(st.lists(st.lists(ACTS, max_size=24), min_size=1, max_size=3))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_importing_what_was_exported_gives_the_same(
     database: Database, tmp_path: Path, made: list[list[Act]]
 ) -> None:
