@@ -35,9 +35,9 @@ __all__ = [
     "place",
 ]
 
-BUDGET: Final = 192
-"""Marks that one request passes at most, of some 64 conversations each, through all its scopes together."""
-LEAST_BUDGET: Final = 8
+BUDGET: Final = 384
+"""Marks that one request passes at most, of some 32 conversations each, through all its scopes together."""
+LEAST_BUDGET: Final = 16
 """Of one scope."""
 MOST_SOURCES: Final = 64
 """Scopes times tags of which one is enough: beyond, a tag is looked for among what other terms find."""

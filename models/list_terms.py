@@ -1,8 +1,8 @@
 """What lists find a conversation by: its terms, each of which an index holds beside the conversation's times.
 
-A term begins with a level and a kind. On level 0 stands every conversation, on level 1 one in 64, on level 2 one in
-4,096, as chance decides for ever by its id. So a few entries of a higher level tell where the next 64 of a lower one
-end, however many conversations there are: a skip list that lies in an index.
+A term begins with a level and a kind. On level 0 stands every conversation, on level 1 one in 32, on level 2 one in
+1,024 and so on, as chance decides for ever by its id. So a few entries of a higher level tell where the next 32 of a
+lower one end, however many conversations there are: a skip list that lies in an index.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-SAMPLE: Final = 64
+SAMPLE: Final = 32
 """Of so many conversations of a level, one stands on the next."""
-TOP: Final = 2
+TOP: Final = 3
 """The highest level."""
 GRAM: Final = 3
 """Characters to a piece of a title."""

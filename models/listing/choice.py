@@ -9,7 +9,7 @@ from typing import Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
-from models.list_terms import EVERY, archived_term, attribute_term, grams, grantee_term, tag_term
+from models.list_terms import EVERY, TOP, archived_term, attribute_term, grams, grantee_term, tag_term
 from models.listing.lines import Line
 from models.listing.request import ConversationFilter, ListRequest, Scope
 from models.listing.spans import Span, ordered_span, started_span
@@ -18,9 +18,11 @@ MOST_TERMS: Final = 6
 """Compared for one scope: each costs up to two calls."""
 MOST_GRAMS: Final = 3
 """Of a title's pieces so many are compared."""
-FEW: Final = 16
+FEW: Final = 32
 """Marks of the first level that a set may have to be sorted as a whole: some 1,000 conversations."""
-COUNTED: Final = 512
+COUNTED: Final = 128
+ENOUGH: Final = 4
+"""Marks by which lines are compared: the farther the last one, the rarer."""
 ATTRIBUTES: Final = "attributes."
 
 
@@ -107,16 +109,18 @@ class Choice:
         return Line(self.db, equal, "terms", (term,), time, self.request.deleted, self.request.direction)
 
     async def _rarest(self, lines: Sequence[Line], span: Span) -> Line:
-        """By a sample of a sample; where that says little, by the sample."""
-        above = await asyncio.gather(*(line.marks(2, span.first, span.end, 4) for line in lines))
-        fewest = min(map(len, above))
-        sparse = [(marks, line) for marks, line in zip(above, lines, strict=True) if len(marks) == fewest]
-        if len(sparse) == 1:
-            return sparse[0][1]
-        if fewest == 4:
-            return max(sparse, key=lambda each: each[0][-1] * each[1].direction)[1]
-        counted = await asyncio.gather(*(line.marks(1, span.first, span.end, COUNTED) for _, line in sparse))
-        return min(zip(counted, sparse, strict=True), key=lambda each: len(each[0]))[1][1]
+        """By the smallest sample that tells them apart."""
+        for level in range(TOP, 0, -1):
+            most = ENOUGH if level > 1 else COUNTED
+            found = await asyncio.gather(*(line.marks(level, span.first, span.end, most) for line in lines))
+            fewest = min(map(len, found))
+            sparse = [(marks, line) for marks, line in zip(found, lines, strict=True) if len(marks) == fewest]
+            if fewest >= ENOUGH and level > 1:
+                return max(sparse, key=lambda each: each[0][-1] * each[1].direction)[1]
+            lines = [line for _, line in sparse]
+            if len(lines) == 1:
+                break
+        return lines[0]
 
 
 def by_start(line: Line, titles: Sequence[Line], span: Span) -> Iterator[tuple[Line, Span]]:
@@ -128,8 +132,9 @@ def by_start(line: Line, titles: Sequence[Line], span: Span) -> Iterator[tuple[L
 
 async def is_few(line: Line, span: Span) -> bool:
     """Whether that part of the line is short enough to be read as a whole."""
-    if len(await line.marks(2, span.first, span.end, 2)) > 1:
-        return False
+    for level in range(TOP, 1, -1):
+        if len(await line.marks(level, span.first, span.end, 2)) > 1:
+            return False
     return len(await line.marks(1, span.first, span.end, FEW)) < FEW
 
 

@@ -6,19 +6,20 @@ from itertools import groupby
 from typing import Final
 
 from models.database import Record
+from models.list_terms import TOP
 from models.listing.lines import Line
 
 MARKS: Final = 128
 """Marks of the first level asked for at once."""
 CROWD: Final = 8
-"""Marks of one instant that make it a crowd, which is read by ids: some 500 conversations."""
+"""Marks of one instant that make it a crowd, which is read by ids: some 250 conversations."""
 
 
 @dataclass(slots=True)
 class Walk:
     """From `at` on, and before `end`; `beyond` is an id after which it starts within its first instant.
 
-    `budget` are the marks that it may still pass, of some 64 conversations each. Afterwards `ended` tells that nothing
+    `budget` are the marks that it may still pass, of some 32 conversations each. Afterwards `ended` tells that nothing
     is left; if it isn't, `at` and `beyond` tell how far it came.
     """
 
@@ -35,28 +36,31 @@ class Walk:
     ended: bool = False
 
     def __post_init__(self) -> None:
-        self.stride = self.stride or 2 + self.need // 20
+        self.stride = self.stride or 2 + self.need // 32
 
     async def run(self) -> "Walk":
         """Read until there is enough, nothing left, or the budget is spent."""
         while not self._done:
-            await self._block()
+            await self._descend(TOP, self.end)
         return self
 
     @property
     def _done(self) -> bool:
         return self.ended or len(self.found) >= self.need or self.budget <= 0
 
-    async def _block(self) -> None:
-        """Read up to the next mark of the second level, which some 4,000 conversations precede."""
-        above = await self.line.marks(2, self.at, self.end, 2)
-        if self._is_crowd(above, 2):
-            await self._crowd(above[0])
-            return
-        edge = next((mark for mark in above if mark != self.at), self.end)
-        await self._windows(edge)
-        while not self._done and self.at != edge:
+    async def _descend(self, level: int, edge: int | None) -> None:
+        """Read up to the next mark of that level, or to `edge` if that comes first."""
+        if level == 1:
             await self._windows(edge)
+            return
+        marks = await self.line.marks(level, self.at, edge, 2)
+        if self._is_crowd(marks, 2):
+            await self._crowd(marks[0])
+            return
+        nearer = next((mark for mark in marks if mark != self.at), edge)
+        await self._descend(level - 1, nearer)
+        while not self._done and self.at != nearer:
+            await self._descend(level - 1, nearer)
 
     async def _windows(self, edge: int | None) -> None:
         marks = await self.line.marks(1, self.at, edge, MARKS)
