@@ -63,6 +63,8 @@ class Exports:
             writing = FORMATS.get(wanted_format(request))
             if writing is None:
                 return refusal(400, f"`format` must be one of {', '.join(FORMATS)}", Code.BAD_USER_INPUT)
+            if request.method == "HEAD":
+                return Response(headers=_headers(writing))
             async with alone(context.db.db, "export", user_id) as held:
                 if not held:
                     return refusal(429, "you have an export under way", Code.RATE_LIMITED, {"Retry-After": "30"})
@@ -78,14 +80,7 @@ class Exports:
         return None
 
     async def _send(self, request: Request, send: Send, export: "Export") -> None:
-        headers = {
-            "Content-Type": export.writing.media_type,
-            "Content-Disposition": f'attachment; filename="{export.writing.file_name}"',
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Vary": "Authorization",
-        }
-        async with Answer(request.receive, send, headers) as answer:
+        async with Answer(request.receive, send, _headers(export.writing)) as answer:
             try:
                 async for piece in export.pieces():
                     await answer.write(piece)
@@ -98,6 +93,16 @@ class Exports:
                     raise
                 await answer.write(export.writing.broken_off(_told(error)))  # too late for another status
             await answer.end()
+
+
+def _headers(writing: Writing) -> dict[str, str]:
+    return {
+        "Content-Type": writing.media_type,
+        "Content-Disposition": f'attachment; filename="{writing.file_name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Vary": "Authorization",
+    }
 
 
 def _told(error: Exception) -> str:

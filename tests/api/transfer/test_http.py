@@ -66,6 +66,16 @@ async def test_files_are_named_and_come_back_as_a_note(served: Served) -> None:
     assert "attachments" not in bucket["messages"][0]
 
 
+async def test_headers_alone_cost_no_export(served: Served) -> None:
+    alice = await served.as_("alice")
+    answer = await served.http.head("/export", headers=bearer(alice))
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    for method, path in (("POST", "/export"), ("GET", "/import"), ("OPTIONS", "/import")):
+        refused = await served.http.request(method, path, headers=bearer(alice))
+        assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (405, False)
+
+
 async def test_exports_and_imports_stand_in_the_audit_log(served: Served) -> None:
     alice, admin = await served.as_("alice"), await served.as_("admin")
     await send(alice, (await export(alice)).content)
