@@ -12,6 +12,7 @@ from models.attachments.store import claim_for
 from models.conversation import Conversation
 from models.tree import Address, Draft
 from models.tree.errors import TreeError
+from permissions.errors import DeniedError
 from resolvers.chat.attachment import KIND
 from resolvers.context import Context
 from resolvers.errors import BadInputError
@@ -53,7 +54,7 @@ async def attaching(
     files = await context.attachments.claim(claim)
     try:
         yield Attaching(context, claim, replace(draft, attachments=tuple(files)))
-    except TreeError:
+    except (TreeError, DeniedError):
         if draft.idempotency_key is None:
             await context.attachments.release(claim)
         raise
