@@ -9,6 +9,7 @@ from api.cli import (
     backup,
     exporting,
     importing,
+    lists,
     policies,
     purge,
     restoring,
@@ -40,6 +41,7 @@ app.command("export")(exporting.export_conversations)
 app.command("import")(importing.import_conversations)
 app.add_typer(users.app, name="user")
 app.add_typer(policies.app, name="policy")
+app.add_typer(lists.app, name="lists")
 app.add_typer(search.app, name="search")
 app.add_typer(usage.app, name="usage")
 app.add_typer(audit.app, name="audit")
