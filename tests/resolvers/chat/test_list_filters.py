@@ -68,6 +68,7 @@ async def test_a_list_finds_what_was_changed_by_what_it_is_now(served: Served) -
     change = {"conversationId": chat, "title": "New name", "tags": ["$new", "a.b"], "attributes": {"a": "x"}}
     assert await found(alice, titleContains="STRASS") == ["Straße"]
     await alice.ask(UPDATE, input=change)
+    wanted: dict[str, Any]
     for wanted in ({"titleContains": "stra"}, {"tagsAll": ["old"]}, {"attributes": [{"name": "a", "equals": 1}]}):
         assert await found(alice, **wanted) == [], wanted
     for wanted in (
