@@ -198,7 +198,7 @@ STEPS: Final = (
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # to shrink such histories takes longer than to read them
@@ -213,7 +213,7 @@ async def test_usage_is_what_a_plain_recount_comes_to(database: Database, data: 
     world = World(data, database, limits)
     for _ in range(2):
         world.conversations.append((await started(world.tree(), limits.bucket_messages)).id)
-    for _ in range(data.draw(st.integers(4, 20))):
+    for _ in range(data.draw(st.integers(6, 16))):
         await getattr(world, data.draw(st.sampled_from(STEPS)))()
         await world.check()
     await Rollup(database.db).run()

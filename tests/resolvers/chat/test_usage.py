@@ -201,26 +201,26 @@ async def test_of_a_shared_branch_only_its_path_counts(served: Served) -> None:
     assert (await usage(guest))["total"]["messages"] == 2
 
 
-@pytest.mark.parametrize(
-    ("given", "field"),
-    [
-        ({"timeZone": "Mars/Phobos"}, "timeZone"),
-        ({"timeZone": "../../etc/passwd"}, "timeZone"),
-        ({"timeZone": ""}, "timeZone"),
-        ({"timeZone": "x\x00"}, "timeZone"),
-        ({"by": ["DAY", "DAY"]}, "by"),
-        ({"by": ["DAY", "HOUR", "TAG", "USER"]}, "by"),
-        ({"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "to"),
-        ({"from": "9999-01-02T00:00:00Z"}, "from"),
-        ({"from": "2026-01-02T00:00:00"}, "from"),
-        ({"filter": {"llmModel": "x" * 301}}, "llmModel"),
-        ({"filter": {"conversationId": "x"}}, "conversationId"),
-    ],
+REFUSED: Sequence[tuple[dict[str, Any], str]] = (
+    ({"timeZone": "Mars/Phobos"}, "timeZone"),
+    ({"timeZone": "../../etc/passwd"}, "timeZone"),
+    ({"timeZone": ""}, "timeZone"),
+    ({"timeZone": "x\x00"}, "timeZone"),
+    ({"by": ["DAY", "DAY"]}, "by"),
+    ({"by": ["DAY", "HOUR", "TAG", "USER"]}, "by"),
+    ({"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "to"),
+    ({"from": "9999-01-02T00:00:00Z"}, "from"),
+    ({"from": "2026-01-02T00:00:00"}, "from"),
+    ({"filter": {"llmModel": "x" * 301}}, "llmModel"),
+    ({"filter": {"conversationId": "x"}}, "conversationId"),
 )
-async def test_what_cannot_be_meant_is_refused(served: Served, given: dict[str, Any], field: str) -> None:
+
+
+async def test_what_cannot_be_meant_is_refused(served: Served) -> None:
     alice = await served.as_("alice")
-    refused = await alice.ask(USAGE, input=given)
-    assert (refused.codes, refused.body["errors"][0]["extensions"]["field"]) == (["BAD_USER_INPUT"], field)
+    for given, field in REFUSED:
+        refused = await alice.ask(USAGE, input=given)
+        assert (refused.codes, refused.body["errors"][0]["extensions"]["field"]) == (["BAD_USER_INPUT"], field), given
 
 
 async def test_how_much_one_may_ask(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
