@@ -35,9 +35,7 @@ def page(first_depth: int) -> int:
     return first_depth // PAGE_DEPTHS
 
 
-async def forget_buckets(
-    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, branch: str, start: int
-) -> None:
+async def forget_buckets(db: AsyncDatabase[Record], conversation_id: PydanticObjectId, branch: str, start: int) -> None:
     """Forget the tallies of the branch's buckets that begin at depth `start` or below.
 
     INVARIANT: after the buckets are deleted. Who was at work on one of them finds it gone, or finds its tally gone.

@@ -49,8 +49,9 @@ async def kept() -> AsyncIterator[Database]:
     """The stores in which the messages are kept from one run to the next."""
     with EmbeddedStores(FOLDER / "usage") as stores:
         async with await Database.connect(stores.mongodb_uri, "bench_usage") as database:
-            await migrate(database.db)
-            if await database.db.conversations.find_one({"_id": FEW}) is None:
+            if await database.db.conversations.find_one({"_id": FEW}) is None:  # stored last
+                await database.client.drop_database(database.db.name)
+                await migrate(database.db)
                 await built(database)
             yield database
 
