@@ -36,9 +36,9 @@ async def keeping_index(database: Database, seconds: float) -> AsyncIterator[Non
 
 
 def cursor_seal(settings: Settings) -> CursorSeal:
-    """What seals the cursors of searches, the same in all workers."""
+    """What seals the cursors of searches and of lists of conversations, the same in all workers."""
     if settings.secret_key is None:
-        raise KeyRingError("set PARLEY_SECRET_KEY: it seals the cursors of searches")
+        raise KeyRingError("set PARLEY_SECRET_KEY: it seals the cursors of lists")
     return CursorSeal(derive(settings.secret_key.get_secret_value(), "search cursors"))
 
 

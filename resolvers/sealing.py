@@ -31,4 +31,4 @@ class CursorSeal:
             sealed = urlsafe_b64decode(cursor[:LONGEST] + "=" * (-len(cursor[:LONGEST]) % 4))
             return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], about)
         except (ValueError, InvalidTag):
-            raise BadInputError(field, "is not a cursor of this search") from None
+            raise BadInputError(field, "is not a cursor of this list") from None

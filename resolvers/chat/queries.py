@@ -1,13 +1,14 @@
 """Questions about conversations."""
 
 import asyncio
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import strawberry
+from beanie import PydanticObjectId
 
 from models.conversation import Conversation as StoredConversation
 from models.conversation_list import (
@@ -19,22 +20,57 @@ from models.conversation_list import (
     list_conversations,
     place,
 )
-from models.listing.lines import milliseconds
+from models.listing.lines import EPOCH, MILLISECOND, milliseconds
 from permissions.actions import Action
 from permissions.engine.filters import equalities
 from permissions.guards import SignedIn
 from permissions.resources import conversation_resource
 from resolvers.chat import inputs
 from resolvers.chat.conversation import Conversation, shown
+from resolvers.chat.mutations import caller
 from resolvers.chat.reach import readable
 from resolvers.context import Context, Info
-from resolvers.errors import BadInputError
-from resolvers.ids import GlobalId, as_object_id, encode, object_id
+from resolvers.ids import object_id
 from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
 
 T = TypeVar("T")
 
 strawberry.enum(ConversationOrder, description="By which time, and which way.")
+_PLACE: Final = struct.Struct(">q12s")
+"""Milliseconds since 1970, and an id."""
+
+
+class Cursors:
+    """Of one order of a list: where it goes on, even if that conversation has moved or gone meanwhile.
+
+    They are sealed: a list's place may be that of a conversation which the server looked at and the caller may not
+    see, and a time may tell when something was written that he doesn't see.
+    """
+
+    def __init__(self, context: Context, order: ConversationOrder, *, deleted: bool = False) -> None:
+        self._seal = context.cursors
+        self._order = order
+        self._about = f"{'deleted ' if deleted else ''}conversations:{caller(context)}:{order.field}".encode()
+
+    def of(self, at: Place) -> str:
+        """The cursor of a place."""
+        return self._seal.seal(_PLACE.pack(milliseconds(at.time), at.id.binary), self._about)
+
+    def request(self, arguments: PageArguments) -> ListRequest:
+        """What is asked for. Raises `BadInputError` for what is no cursor of this list, made for the caller."""
+        return ListRequest(
+            order=self._order,
+            size=arguments.size,
+            after=self._place(arguments.after, "after"),
+            before=self._place(arguments.before, "before"),
+            backwards=arguments.backwards,
+        )
+
+    def _place(self, cursor: str | None, field: str) -> Place | None:
+        if cursor is None:
+            return None
+        time, id_ = _PLACE.unpack(self._seal.opened(cursor, self._about, field))
+        return Place(EPOCH + time * MILLISECOND, PydanticObjectId(id_))
 
 
 @strawberry.type
@@ -66,18 +102,20 @@ class Query:
         order_by: ConversationOrder | None = ConversationOrder.UPDATED_DESC,
     ) -> Connection[Conversation]:
         order = order_by or ConversationOrder.UPDATED_DESC
-        request = _request(order, page_arguments(first, after, last, before))
+        cursors = Cursors(info.context, order)
+        request = cursors.request(page_arguments(first, after, last, before))
         wanted = (filter or inputs.ConversationFilter()).stored()
         page = await list_conversations(info.context.db.db, scopes(info.context), wanted, request)
         info.context.loaders.prime(page.conversations)
-        return await _shown(page, request, partial(shown, info.context))
+        return await _shown(page, request, cursors, partial(shown, info.context))
 
 
 async def deleted_ones(
     context: Context, arguments: PageArguments, show: Callable[[StoredConversation], Awaitable[T]]
 ) -> Connection[T]:
     """Deleted conversations that the caller may delete, the latest first."""
-    request = replace(_request(ConversationOrder.UPDATED_DESC, arguments), deleted=True)
+    cursors = Cursors(context, ConversationOrder.UPDATED_DESC, deleted=True)
+    request = replace(cursors.request(arguments), deleted=True)
     reach = scopes(context, Action.CONVERSATION_DELETE)
     page = await list_conversations(context.db.db, reach, inputs.ConversationFilter().stored(), request)
     about = {each.id: conversation_resource(each) for each in page.conversations}
@@ -86,20 +124,19 @@ async def deleted_ones(
     ]
     last = page.conversations[-1 if not request.backwards else 0] if page.more and page.conversations else None
     reached = page.reached or (place(last, request.order) if last else None)
-    return await _shown(ListPage(readable, page.more, reached), request, show)
+    return await _shown(ListPage(readable, page.more, reached), request, cursors, show)
 
 
 async def _shown(
-    page: ListPage, request: ListRequest, show: Callable[[StoredConversation], Awaitable[T]]
+    page: ListPage, request: ListRequest, cursors: Cursors, show: Callable[[StoredConversation], Awaitable[T]]
 ) -> Connection[T]:
-    order = request.order
     nodes = await asyncio.gather(*map(show, page.conversations))
     edges = [
-        Edge(cursor=_cursor(order, place(stored, order)), node=node)
+        Edge(cursor=cursors.of(place(stored, request.order)), node=node)
         for stored, node in zip(page.conversations, nodes, strict=True)
     ]
     before_is_more, after_is_more = request.after is not None, request.before is not None
-    reached = _cursor(order, page.reached) if page.reached else None
+    reached = cursors.of(page.reached) if page.reached else None
     return connection(
         edges,
         has_next=after_is_more if request.backwards else page.more,
@@ -113,33 +150,3 @@ def scopes(context: Context, action: Action = Action.CONVERSATION_READ) -> list[
     """The conversations to which the caller may do `action`, as the database can tell them."""
     allowed = context.access.scopes(action, "conversation")
     return [Scope(equalities(scope), scope) for scope in allowed]
-
-
-def _request(order: ConversationOrder, arguments: PageArguments) -> ListRequest:
-    return ListRequest(
-        order=order,
-        size=arguments.size,
-        after=_place(order, arguments.after, "after"),
-        before=_place(order, arguments.before, "before"),
-        backwards=arguments.backwards,
-    )
-
-
-def _cursor(order: ConversationOrder, at: Place) -> str:
-    """A time and an id: where the list goes on, even if this conversation has moved or gone meanwhile."""
-    return encode("Place", order.field, milliseconds(at.time), at.id)
-
-
-def _place(order: ConversationOrder, cursor: str | None, field: str) -> Place | None:
-    if cursor is None:
-        return None
-    by, milliseconds, last = GlobalId.parse(cursor, field).require("Place", 3, field)
-    if by != order.field:
-        raise BadInputError(field, "is a cursor of another order")
-    try:
-        time = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise BadInputError(field, "is not a cursor of this server") from None
-    if milliseconds != str(int(milliseconds)):
-        raise BadInputError(field, "is not a cursor of this server")
-    return Place(time, as_object_id(last, "Place", field))

@@ -1,8 +1,10 @@
 """Conversations over HTTP: start, change, delete, list."""
 
+from base64 import urlsafe_b64decode
+
 import pytest
 
-from resolvers.ids import encode
+from resolvers.ids import encode, object_id
 from tests.resolvers.chat.documents import LIST, START, append, chat, nodes, start
 from tests.served import Caller, Served
 
@@ -115,11 +117,26 @@ async def test_filters_narrow_the_list(served: Served) -> None:
         assert (await alice.ask(LIST, filter={"startedAfter": odd})).codes == ["BAD_USER_INPUT"], odd
 
 
-async def test_a_cursor_has_one_spelling(served: Served) -> None:
-    alice = await served.as_("alice")
-    for number in ("1_0", "+1", "01", " 1"):
-        cursor = encode("Place", "updated_at", number, "0" * 24)
-        assert (await alice.ask(LIST, after=cursor)).codes == ["BAD_USER_INPUT"], number
+async def test_a_cursor_of_a_list_tells_nothing_and_is_good_for_nobody_else(served: Served) -> None:
+    """It may hold the place of what only the server saw: of a conversation that one may not read, or its time."""
+    alice, bob = await served.as_("alice"), await served.as_("bob")
+    titled = [await start(alice, title=each) for each in ("one", "two")]
+    cursor = (await alice.ask(LIST, first=1)).data["conversations"]["pageInfo"]["endCursor"]
+    stored_id = object_id(titled[1], "Conversation")
+    plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    assert str(stored_id).encode() not in plain
+    assert stored_id.binary not in plain
+    assert await titles(alice, after=cursor) == ["one"]
+    made_up = encode("Place", "updated_at", 1_700_000_000_000, "0" * 24)
+    for caller, arguments in (
+        (bob, {"after": cursor}),
+        (alice, {"after": cursor, "by": "STARTED_DESC"}),
+        (alice, {"after": made_up}),
+        (alice, {"before": made_up}),
+        (alice, {"after": ""}),
+        (alice, {"after": cursor[:-2]}),
+    ):
+        assert (await caller.ask(LIST, **arguments)).codes == ["BAD_USER_INPUT"], arguments
 
 
 async def test_no_redirect_is_built_from_the_host_that_a_client_names(served: Served) -> None:
