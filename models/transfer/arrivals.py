@@ -7,8 +7,8 @@ from typing import Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
-from models.transfer.importing import FORMATS, Control, Progress, Report, import_file
-from models.transfer.parley.importing import FORMAT, Admit, import_parley
+from models.transfer.importing import FORMATS, Admit, Control, Progress, Report, import_file
+from models.transfer.parley.importing import FORMAT, import_parley
 from models.tree.draft import TreeLimits
 from models.user import User
 
@@ -25,10 +25,7 @@ async def import_any(
     admit: Admit = lambda _: None,
     control: Control | None = None,
 ) -> Report:
-    """Import `path`, as `import_file` and `import_parley` do. `admit` is asked for conversations with attributes.
-
-    Other systems' conversations have none.
-    """
+    """Import `path`, as `import_file` and `import_parley` do."""
     if format_name == FORMAT:
         return await import_parley(db, path, owner, limits, progress, admit, control)
-    return await import_file(db, path, format_name, owner, limits, progress, control)
+    return await import_file(db, path, format_name, owner, limits, progress, admit, control)

@@ -24,6 +24,8 @@ from models.tree.errors import TreeError
 from models.tree.plant import plant
 from models.user import User
 
+Admit: TypeAlias = Callable[[Conversation], str | None]
+"""Why a conversation is not let in; None lets it in."""
 Reader: TypeAlias = Callable[[str, Iterator[bytes], Terms], Iterator[Transcript | Refusal]]
 
 REFUSALS_KEPT: Final = 100
@@ -118,6 +120,7 @@ async def import_file(
     owner: User,
     limits: TreeLimits,
     progress: Callable[[Progress], None] = lambda _: None,
+    admit: Admit = lambda _: None,
     control: Control | None = None,
 ) -> Report:
     """Import what `path` holds as conversations of `owner`; `progress` is called again and again.
@@ -129,7 +132,7 @@ async def import_file(
     report = Report()
     control = control or Control()
     with Intake(path, format_name, limits) as intake:
-        importer = _Importer(db, format_name, owner, limits, report, control.check_only)
+        importer = _Importer(db, format_name, owner, limits, report, admit, control.check_only)
         items = iter(intake)
         while (item := await _read(intake, items, path, report, progress, control.stop)) is not None:
             await importer.take(item)
@@ -178,6 +181,7 @@ class _Importer:
     owner: User
     limits: TreeLimits
     report: Report
+    admit: Admit
     check_only: bool
     _seen: set[PydanticObjectId] = field(default_factory=set)
 
@@ -192,6 +196,9 @@ class _Importer:
             self.report.refuse(Refusal(where, "it comes twice in the file; the first one stands"))
             return
         self._seen.add(conversation.id)
+        if (reason := self.admit(conversation)) is not None:
+            self.report.refuse(Refusal(where, reason))
+            return
         try:
             take = _fits if self.check_only else plant_transcript
             planted = await take(self.db, conversation, item, self.limits)

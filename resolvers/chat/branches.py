@@ -17,7 +17,7 @@ from permissions.resources import CONVERSATION, message_resource
 from resolvers.chat import inputs
 from resolvers.chat.conversation import shown
 from resolvers.chat.mutations import ConversationPayload, caller
-from resolvers.chat.reach import reached, readable
+from resolvers.chat.reach import reached, readable, require_makeable
 from resolvers.chat.tree import Branch, Message, load_branch, load_message
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError, NotFoundError
@@ -127,6 +127,7 @@ class Mutation:
         source = await reached(context, home, Action.MESSAGE_READ)
         until = _until(input, home)
         target = _target(context, source, input)
+        require_makeable(context, target)
         metadata: bool | Sight = bool(context.access.decide(Action.MESSAGE_READ_METADATA, message_resource(source)))
         if metadata:
             metadata = await context.sights.of(source, Action.MESSAGE_READ_METADATA) or True

@@ -13,7 +13,7 @@ from resolvers.chat import inputs
 from resolvers.chat.attaching import attaching
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_message
-from resolvers.chat.reach import named, reached
+from resolvers.chat.reach import named, reached, require_makeable
 from resolvers.chat.tree import Message, load_branch, written_message
 from resolvers.chat.writing import Pen
 from resolvers.context import Context, Info
@@ -52,6 +52,7 @@ class Mutation:
             slot_width=context.tree.limits.bucket_messages,
             **inputs.titled(input.title),
         )
+        require_makeable(context, conversation)
         await context.tree.start(conversation)
         return ConversationPayload(conversation=await shown(context, conversation))
 

@@ -6,6 +6,7 @@ from models.conversation import Conversation
 from models.tree import Address
 from models.tree.errors import MessageNotFoundError
 from permissions.actions import Action
+from permissions.errors import DeniedError
 from permissions.resources import MESSAGE, conversation_resource, message_resource
 from resolvers.context import Context
 from resolvers.errors import NotFoundError
@@ -55,3 +56,10 @@ async def restorable(context: Context, conversation_id: PydanticObjectId) -> Con
 async def named(context: Context, conversation_id: str, action: Action) -> Conversation:
     """The same by global id, as an argument `conversationId`."""
     return await reached(context, object_id(conversation_id, "Conversation", "conversationId"), action)
+
+
+def require_makeable(context: Context, conversation: Conversation) -> None:
+    """Raise `DeniedError` unless the caller may make one of such attributes, which guards know nothing of yet."""
+    decision = context.access.decide(Action.CONVERSATION_CREATE, conversation_resource(conversation))
+    if not decision:
+        raise DeniedError(decision, visible=True)

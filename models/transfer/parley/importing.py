@@ -14,7 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.conversation import Conversation, title_key
 from models.database import Record
 from models.transfer.errors import Refusal
-from models.transfer.importing import Control, Progress, Report, conversation_id
+from models.transfer.importing import Admit, Control, Progress, Report, conversation_id
 from models.transfer.parley.checking import Found, Place, Reading, conversations
 from models.transfer.parley.reading import LineError, lines, longest, parsed
 from models.transfer.parley.shape import Branch, Said
@@ -31,8 +31,6 @@ BYTES: Final = 4 * 1024 * 1024
 
 Step = tuple[int, int, Branch | Said]
 """A line's number, where it ends, what it says."""
-Admit = Callable[[Conversation], str | None]
-"""Why a conversation is not let in; None lets it in."""
 
 
 async def import_parley(

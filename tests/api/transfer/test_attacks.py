@@ -1,6 +1,7 @@
 """Exports and imports over HTTP that are abused, broken off, or whose right ends in between."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import gettempdir
@@ -15,13 +16,18 @@ from models.conversation import Conversation
 from models.lease import lease
 from models.transfer.parley.writing import ParleyWriting
 from tests.api.transfer.test_http import bearer, export, lines, send
+from tests.models.transfer.exports import conversation as chatgpt_talk
+from tests.models.transfer.exports import node
 from tests.models.transfer.parley.test_attacks import DONE, FIRST, branch, packed, said, talk
-from tests.resolvers.chat.documents import append, chat, start
+from tests.resolvers.chat.documents import START, append, chat, start
 from tests.served import Served
 
 FILE = packed(FIRST) + talk(branch(), said(), attributes={"region": "EMEA"}) + DONE
 END_SESSIONS = "mutation { logout { ended } }"
 DELETE_MESSAGE = "mutation ($input: DeleteMessageInput!) { deleteMessage(input: $input) { messageId } }"
+PUT = "mutation ($input: PolicyInput!) { putPolicy(input: $input) { permissionsToken } }"
+BRANCH = "query ($id: ID!) { conversation(id: $id) { branches(first: 1) { edges { node { id } } } } }"
+FORK = "mutation ($input: ForkConversationInput!) { forkConversation(input: $input) { conversation { id } } }"
 DELETE = "mutation ($input: DeleteConversationInput!) { deleteConversation(input: $input) { conversationId } }"
 
 
@@ -154,3 +160,20 @@ async def test_a_client_that_is_gone_ends_its_export(served: Served) -> None:
         await served.app(scope, receive, deaf)
     assert sent == []
     assert (await export(alice)).status_code == 200
+
+
+async def test_conditions_on_what_may_be_made_hold_for_every_way_to_make_it(served: Served) -> None:
+    """They look at attributes, of which what comes from another system has none."""
+    alice, root = await served.as_("alice"), await served.as_("root")
+    source = await start(alice, attributes={"region": "APAC"})
+    branch_id = (await alice.ask(BRANCH, id=source)).data["conversation"]["branches"]["edges"][0]["node"]["id"]
+    policy = {"name": "regional", "effect": "DENY", "actions": ["conversation:create"]}
+    assert (await root.ask(PUT, input={**policy, "unless": 'resource.region == "EMEA"'})).data
+    foreign = json.dumps([chatgpt_talk(node("a", None))]).encode()
+    elsewhere = packed(FIRST) + talk(branch(), said(), attributes={"region": "APAC"}) + DONE
+    for answer in (await send(alice, foreign, "chatgpt"), await send(alice, elsewhere)):
+        assert (lines(answer)[-1]["imported"], lines(answer)[-1]["refused"]) == (0, 1)
+    assert (await alice.ask(START, input={"attributes": {"region": "APAC"}})).codes == ["FORBIDDEN"]
+    assert (await alice.ask(FORK, input={"branchId": branch_id})).codes == ["FORBIDDEN"]
+    assert lines(await send(alice, FILE))[-1]["imported"] == 1
+    assert (await alice.ask(START, input={"attributes": {"region": "EMEA"}})).data
