@@ -131,7 +131,7 @@ async def import_file(
     """
     report = Report()
     control = control or Control()
-    with Intake(path, format_name, limits) as intake:
+    with await asyncio.to_thread(Intake, path, format_name, limits) as intake:
         importer = _Importer(db, format_name, owner, limits, report, admit, control.check_only)
         items = iter(intake)
         while (item := await _read(intake, items, path, report, progress, control.stop)) is not None:
@@ -155,9 +155,14 @@ async def _read(
         report.stopped = True
         return None
     reading = asyncio.ensure_future(asyncio.to_thread(_next, items, path, report))
-    while not (await asyncio.wait({reading}, timeout=TICK_SECONDS))[0]:
-        progress(Progress(intake.source.read, intake.source.size, report))
-        intake.source.halted = stop.is_set()
+    try:
+        while not (await asyncio.wait({reading}, timeout=TICK_SECONDS))[0]:
+            progress(Progress(intake.source.read, intake.source.size, report))
+            intake.source.halted = stop.is_set()
+    except BaseException:  # nobody waits for it any more, and the thread would read on
+        intake.source.halted = True
+        await asyncio.wait({reading})
+        raise
     return reading.result()
 
 

@@ -1,19 +1,27 @@
 """Opens the file to import and hands its bytes over in chunks: a plain file, or an export still in its zip."""
 
+import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import IO, Final, Self, TypeAlias
 
 from models.clock import stored
 from models.transfer.errors import HaltedError, UnreadableFileError
 
+Part: TypeAlias = Callable[[], IO[bytes]]
+"""Opens one of the texts."""
 CHUNK: Final = 256 * 1024
+DIRECTORY: Final = 4 * 1024 * 1024
+"""Bytes of the longest list of members of a zip archive; each member of 50 takes a kilobyte of memory."""
+UNPACKED: Final = 200
+"""So many times its size an archive may unpack to; texts come to ten times, bombs to a thousand and more."""
 BOM: Final = b"\xef\xbb\xbf"
 FOREIGN: Final = {
     b"\x1f\x8b": "is compressed with gzip: unpack it first",
@@ -35,7 +43,7 @@ class Source:
     path: Path
     size: int
     written_at: datetime
-    parts: list[tuple[str, IO[bytes]]]
+    parts: list[tuple[str, Part]]
     read: int = 0
     halted: bool = False
     _opened: ExitStack = field(default_factory=ExitStack)
@@ -44,7 +52,7 @@ class Source:
     def open(cls, path: Path, zipped: re.Pattern[str] | None = None) -> Self:
         """Open `path`, or the members of it that `zipped` matches; raise `UnreadableFileError`."""
         try:
-            file = path.open("rb")
+            file = _Packed(io.FileIO(path))
         except OSError as error:
             raise UnreadableFileError(str(path), _why(error)) from error
         with ExitStack() as opened:
@@ -65,33 +73,47 @@ class Source:
             if head.startswith(magic):
                 raise UnreadableFileError(str(path), reason)
         if not head.startswith(b"PK\x03\x04"):
-            return cls(path, status.st_size, written_at, [(path.name, file)])
+            return cls(path, status.st_size, written_at, [(path.name, lambda: file)])
         if zipped is None:
             raise UnreadableFileError(str(path), "is a zip archive: unpack it first")
         members = _members(path, file, zipped, opened)
-        parts = [(f"{path.name}/{info.filename}", archive.open(info)) for archive, info in members]
-        return cls(path, sum(info.file_size for _, info in members), written_at, parts)
+        size = sum(info.file_size for _, info in members)
+        if size > UNPACKED * status.st_size:
+            raise UnreadableFileError(str(path), f"unpacks to more than {UNPACKED} times its size")
+        parts: list[tuple[str, Part]] = [
+            (f"{path.name}/{info.filename}", partial(archive.open, info)) for archive, info in members
+        ]
+        return cls(path, size, written_at, parts)
 
-    def chunks(self, part: IO[bytes]) -> Iterator[bytes]:
+    def chunks(self, part: Part) -> Iterator[bytes]:
         """The bytes of one part, without the byte order mark that some editors put first."""
         try:
-            first = self._next(part)
-            yield first.removeprefix(BOM)
-            while chunk := self._next(part):
-                yield chunk
+            with part() as text:
+                yield self._next(text).removeprefix(BOM)
+                while chunk := self._next(text):
+                    yield chunk
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
             raise UnreadableFileError(str(self.path), f"can't be read to its end: {error}") from error
 
-    def _next(self, part: IO[bytes]) -> bytes:
+    def _next(self, text: IO[bytes]) -> bytes:
         if self.halted:
             raise HaltedError
-        chunk = part.read(CHUNK)
+        chunk = text.read(CHUNK)
         self.read += len(chunk)
         return chunk
 
     def close(self) -> None:
         """Close the file."""
         self._opened.close()
+
+
+class _Packed(io.BufferedReader):
+    """A file of which a `ZipFile` reads the list of members at once, but no list that would fill the memory."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > DIRECTORY:
+            raise UnreadableFileError(str(self.name), "is a zip archive of too many files")
+        return super().read(size)
 
 
 def _why(error: OSError) -> str:

@@ -51,7 +51,7 @@ async def import_parley(
     try:
         with path.open("rb") as again:
             importer = _Importer(db, owner, limits, source, again, progress, admit, control or Control())
-            await importer.run(source.parts[0][1])
+            await importer.run(source.parts[0][1]())
     finally:
         source.close()
     return importer.report

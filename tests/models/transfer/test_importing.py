@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from models.clock import now
 from models.conversation import Conversation
 from models.database import Database
 from models.transfer.demo import DEMO_TREES
-from models.transfer.errors import UnreadableFileError
-from models.transfer.importing import REFUSALS_KEPT, Progress, Report, import_file
+from models.transfer.errors import HaltedError, UnreadableFileError
+from models.transfer.importing import REFUSALS_KEPT, Format, Progress, Report, import_file
+from models.transfer.transcript import Terms, Transcript
 from models.tree.draft import TreeLimits
 from models.user import User
 from tests.models.transfer.exports import EPOCH, conversation, link, node
@@ -139,6 +141,33 @@ async def test_nothing_is_stored_of_a_file_that_is_no_export(database: Database,
     with pytest.raises(UnreadableFileError):
         await _import(database, path, owner)
     assert await database.db.conversations.count_documents({}) == 0
+
+
+async def test_nothing_reads_on_when_whoever_waited_is_gone(
+    database: Database, owner: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "endless"
+    with path.open("wb") as file:
+        file.truncate(1 << 38)  # sparse
+    ends: list[type[Exception]] = []
+
+    def read(_: str, chunks: Iterator[bytes], __: Terms) -> Iterator[Transcript]:
+        try:
+            for chunk in chunks:
+                assert chunk
+        except Exception as error:
+            ends.append(type(error))
+            raise
+        yield from ()
+
+    def progress(_: Progress) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr("models.transfer.importing.FORMATS", {"chatgpt": Format(read)})
+    monkeypatch.setattr("models.transfer.importing.TICK_SECONDS", 0.01)
+    with pytest.raises(ConnectionError):
+        await import_file(database.db, path, "chatgpt", owner, TreeLimits(), progress)
+    assert ends == [HaltedError]
 
 
 async def _dump(database: Database) -> dict[str, list[Any]]:

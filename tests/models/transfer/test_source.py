@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import struct
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from models.transfer.errors import Refusal, UnknownFormatError, UnreadableFileError
 from models.transfer.importing import Intake
+from models.transfer.source import DIRECTORY
 from models.tree.draft import TreeLimits
 from tests.models.transfer.exports import conversation, node
 
@@ -74,3 +76,34 @@ def test_a_zip_without_conversations_and_one_for_oasst_are_clear_errors(tmp_path
         _titles(path)
     with pytest.raises(UnreadableFileError, match="is a zip archive: unpack it first"):
         _titles(path, "oasst")
+
+
+def test_an_archive_that_lists_millions_of_files_takes_no_memory(tmp_path: Path) -> None:
+    """Each is a kilobyte once it is read."""
+    path = tmp_path / "f.zip"
+    entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", *[0] * 9, 18, *[0] * 6) + b"conversations.json"
+    number = DIRECTORY // len(entry) + 1
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, number % 65_536, number % 65_536, number * len(entry), 4, 0)
+    path.write_bytes(b"PK\x03\x04" + entry * number + end)
+    with pytest.raises(UnreadableFileError, match="too many files"):
+        _titles(path)
+
+
+def test_an_archive_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "f.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("conversations.json", b"[" + b" " * 3_000_000)
+    with pytest.raises(UnreadableFileError, match="unpacks to more than 200 times"):
+        _titles(path)
+
+
+def test_an_archive_under_a_password_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "f.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("conversations.json", EXPORT)
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # its flags, here and in the list
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(UnreadableFileError, match="is encrypted"):
+        _titles(path)
