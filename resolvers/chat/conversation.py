@@ -119,8 +119,10 @@ class Conversation(Node):
     async def deleted_subtrees(self, info: Info) -> list["DeletedSubtree"]:
         info.context.access.require(Action.MESSAGE_DELETE, message_resource(self.stored))
         sight = await info.context.sights.of(self.stored)
+        if await info.context.sights.of(self.stored, Action.MESSAGE_DELETE) is not None:
+            return []  # who may delete on branches only may neither remove nor restore a subtree
         return [
-            DeletedSubtree.of(self.stored, each)
+            DeletedSubtree.of(self.stored, each, sight)
             for each in self.stored.removed
             if not each.purging and (sight is None or sight.sees(Address.parse(each.at)))
         ]
@@ -190,17 +192,19 @@ class DeletedSubtree:
     message_id: strawberry.ID = strawberry.field(description="To restore it by.")
     depth: int
     deleted_at: datetime
-    message_count: int = strawberry.field(description="How many messages it took along; 0 for too many to count.")
+    message_count: int = strawberry.field(
+        description="How many messages it took along; 0 for too many to count, or where you see branches only."
+    )
 
     @classmethod
-    def of(cls, conversation: StoredConversation, stored: Removal) -> Self:
-        """A stored mark, as the schema shows it."""
+    def of(cls, conversation: StoredConversation, stored: Removal, sight: Sight | None) -> Self:
+        """A stored mark, as the schema shows it to who sees that of the conversation."""
         address = Address.parse(stored.at)
         return cls(
             message_id=strawberry.ID(message_id(conversation.id, address)),
             depth=address.depth,
             deleted_at=stored.deleted_at,
-            message_count=stored.messages,
+            message_count=stored.messages if sight is None else 0,
         )
 
 

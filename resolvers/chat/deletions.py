@@ -10,8 +10,10 @@ from models.conversation import Conversation as StoredConversation
 from models.tree import Address
 from permissions.actions import Action
 from permissions.audit.events import Target
+from permissions.errors import DeniedError
 from permissions.guards import SignedIn, may
 from permissions.resources import CONVERSATION, MESSAGE, message_resource
+from permissions.sharing import confinement
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_deletion, announce_restoration
 from resolvers.chat.mutations import ConversationPayload, MessagePayload, again, caller
@@ -125,8 +127,8 @@ class Mutation:
         context = info.context
         conversation_id, address = message_address(input.message_id, "messageId")
         conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
-        await require_seen(context, conversation, address)
         mode = input.mode or DeleteMode.TOMBSTONE
+        await _require_there(context, conversation, address, subtree=mode is DeleteMode.SUBTREE)
         delete = context.tree.remove if mode is DeleteMode.SUBTREE else context.tree.delete
         await delete(conversation, address, caller(context))
         await _recorded(context, f"message.deleted.{mode}", conversation, address)
@@ -143,7 +145,8 @@ class Mutation:
         conversation_id, address = message_address(input.message_id, "messageId")
         conversation = await reached(context, conversation_id, Action.MESSAGE_DELETE)
         context.access.require(Action.MESSAGE_READ, message_resource(conversation))  # the answer shows it
-        await require_seen(context, conversation, address)
+        subtree = any(each.at == str(address) for each in conversation.removed)
+        await _require_there(context, conversation, address, subtree=subtree)
         await context.tree.restore(conversation, address)
         await _recorded(context, "message.restored", conversation, address)
         await announce_restoration(context.broker, conversation.id, address)
@@ -173,6 +176,19 @@ class Mutation:
         await context.tree.reopen(conversation)
         await _told(context, "conversation.restored", conversation)
         return ConversationPayload(conversation=await shown(context, await again(context, conversation.id)))
+
+
+async def _require_there(
+    context: Context, conversation: StoredConversation, address: Address, *, subtree: bool
+) -> None:
+    """Raise `DeniedError` where the caller may delete on branches only, and it isn't on one, or more than the message.
+
+    What lies below a message may be what he doesn't see. `MessageNotFoundError` where he doesn't see the message.
+    """
+    await require_seen(context, conversation, address)
+    sight = await context.sights.of(conversation, Action.MESSAGE_DELETE)
+    if sight is not None and (subtree or not sight.sees(address)):
+        raise DeniedError(confinement(context.access, conversation, Action.MESSAGE_DELETE), visible=True)
 
 
 async def _recorded(context: Context, kind: str, conversation: StoredConversation, address: Address) -> None:
