@@ -16,10 +16,14 @@ PATIENCE: Final = 50
 SEEN: Final = dict.fromkeys(TERMED, 1)
 
 
+class FillingError(Exception):
+    """Whatever is tried, others are faster."""
+
+
 async def fill(db: AsyncDatabase[Record]) -> int:
     """Give terms to all that have none, and return how many that were.
 
-    After a crash it goes on where it was: what has terms isn't found again.
+    After a crash it goes on where it was: what has terms isn't found again. Raises `FillingError`.
     """
     filled = fruitless = 0
     for deleted in (False, True):
@@ -28,7 +32,7 @@ async def fill(db: AsyncDatabase[Record]) -> int:
             filled += written.modified_count
             fruitless = 0 if written.modified_count else fruitless + 1  # another worker may have been at the same
             if fruitless > PATIENCE:
-                raise RuntimeError("conversations can't be given terms")
+                raise FillingError("conversations can't be given terms")
     return filled
 
 
