@@ -18,7 +18,7 @@ from api.settings import Settings
 from models import migrations
 from models.backup.catalog import Generation, chosen
 from models.backup.errors import moment
-from models.backup.restoring import Restoration
+from models.backup.restoring import Restoration, release
 from models.clock import now
 from models.database import Database
 from permissions.audit.events import SYSTEM, Target
@@ -53,11 +53,12 @@ def time(text: str) -> datetime:
     """A moment with its offset from UTC, or `Z`."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        utc = at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"`{text[:50]}` is not like 2026-11-25T17:30:00Z", param_hint="--at") from None
     if at.tzinfo is None:
         raise typer.BadParameter("say the offset from UTC, or Z", param_hint="--at")
-    return at.astimezone(UTC)
+    return utc
 
 
 async def _restore(settings: Settings, generation: Generation, at: datetime | None, *, lost_key: bool) -> None:
@@ -70,9 +71,11 @@ async def _restore(settings: Settings, generation: Generation, at: datetime | No
             with bar("documents") as show:
                 done = await restoration.into(database.db, show)
             typer.echo(f"restored as of {moment(at)}: {done.documents:,} documents, read back and compared")
+            await _end_sessions(settings)
+            await release(database.db)
             for name in await migrations.migrate(database.db):
                 typer.echo(f"migrated: {name}")
-            await _afterwards(settings, database, at)
+            await _tell(settings, database, at)
 
 
 def require_key(settings: Settings, keys: list[dict[str, Any]]) -> None:
@@ -92,12 +95,16 @@ def require_key(settings: Settings, keys: list[dict[str, Any]]) -> None:
         ) from None
 
 
-async def _afterwards(settings: Settings, database: Database, at: datetime) -> None:
+async def _end_sessions(settings: Settings) -> None:
     """Nobody stays signed in: what was revoked after the last backup is known to nobody any more."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
-    async with Redis.from_url(url) as redis, audit_log(settings, database) as log:
+    async with Redis.from_url(url) as redis:
         everyone = Criteria(everyone=True)
         await Revocations(Ledger(redis), lives(settings)).revoke(everyone, "restored from a backup", wait=False)
+
+
+async def _tell(settings: Settings, database: Database, at: datetime) -> None:
+    async with audit_log(settings, database) as log:
         if log is not None:
             await log.write(RESTORED, SYSTEM, Target("database"), after={"as_of": moment(at), "at": moment(now())})
     typer.echo("all sessions are over; the search index is built by the servers as they run")

@@ -10,7 +10,7 @@ from typing import Final, Self
 from pydantic import BaseModel
 
 from models.backup.errors import DamagedError, NoBackupError, OutOfRangeError
-from models.backup.files import read_form, settle, write_form
+from models.backup.files import locked, read_form, settle, write_form
 from models.clock import now
 
 BASE: Final = "base.json"
@@ -149,16 +149,18 @@ def finish(path: Path, base: Base) -> Generation:
 
 
 def keep(directory: Path, number: int) -> int:
-    """Remove all generations but the newest; how many those were."""
-    old = generations(directory)[:-number]
-    for path in old:
-        gone = path.with_suffix(UNFINISHED)
-        path.rename(gone)
-        shutil.rmtree(gone)
+    """Remove all generations but the newest; how many those were. Raise `BusyError`: each backup sweeps such things."""
+    with locked(directory):
+        old = generations(directory)[:-number]
+        for path in old:
+            gone = path.with_suffix(UNFINISHED)
+            path.rename(gone)
+            shutil.rmtree(gone)
     return len(old)
 
 
 def sweep(directory: Path) -> None:
     """Remove what a backup that was killed has left of a base, or of one that it was removing."""
     for path in directory.glob(f"*{UNFINISHED}"):
-        shutil.rmtree(path)
+        if NAME.fullmatch(path.stem) and not path.is_symlink():
+            shutil.rmtree(path)

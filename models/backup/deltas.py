@@ -12,6 +12,8 @@ from models.database import Record
 
 Path: TypeAlias = Sequence[str | int]
 _NOWHERE: Final = object()
+_FILLED: Final = 1_500_000
+"""Elements by which MongoDB itself lengthens an array at the most. More is the name of a field: no array was there."""
 
 
 def delta(described: Mapping[str, Any]) -> Record:
@@ -56,7 +58,7 @@ def _at(document: Record, path: Path) -> Any:
 def _set(parent: Any, step: str | int, value: Any) -> None:
     if isinstance(parent, dict):
         parent[str(step)] = value
-    elif isinstance(parent, list) and (place := _place(step)) is not None:
+    elif isinstance(parent, list) and (place := _place(step)) is not None and place <= len(parent) + _FILLED:
         parent.extend([None] * (place + 1 - len(parent)))
         parent[place] = value
 

@@ -79,7 +79,10 @@ class Restoration:
                 yield bson.encode(document, codec_options=EXACT)
 
     async def into(self, db: AsyncDatabase[Record], progress: Progress) -> Copied:
-        """Store everything, with its indexes, and compare. Raise `NotEmptyError`, `DifferentError`."""
+        """Store everything, with its indexes, and compare; nobody may work on it until `release`.
+
+        Raise `NotEmptyError`, `DifferentError`.
+        """
         await require_empty(db)
         await db[MARKS].insert_one({**RESTORING, "at": now()})
         done = Copied(expected=sum(chunk.documents for chunk in self.generation.base.chunks))
@@ -87,7 +90,6 @@ class Restoration:
             await self._store(db, collection, done, progress)
         await self.compare(db)
         await self._index(db)
-        await db[MARKS].delete_one(RESTORING)
         return done
 
     async def compare(self, db: AsyncDatabase[Record]) -> None:
@@ -127,6 +129,11 @@ class Restoration:
             if wanted:
                 with pymongo.timeout(None):
                     await db.command("createIndexes", collection, indexes=wanted)
+
+
+async def release(db: AsyncDatabase[Record]) -> None:
+    """It is whole, and what was to be done before anybody works on it is done."""
+    await db[MARKS].delete_one(RESTORING)
 
 
 def portable(index: Record) -> bool:

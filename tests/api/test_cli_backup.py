@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
+from redis.exceptions import RedisError
 from typer.testing import CliRunner
 
 from api.cli import app
@@ -36,6 +37,7 @@ from models.tree import Draft
 from models.user import User
 from permissions.authn.errors import BadCredentialsError, TokenRevokedError
 from permissions.authn.principal import Client
+from permissions.authn.revocation.revocations import Revocations
 from permissions.changes import SYSTEM
 from permissions.erasure import Eraser
 from tests.api.commands import COMMAND, SECRET, Outcome, Parley
@@ -180,6 +182,22 @@ async def test_the_key_is_asked_for_before_anything_is_restored(parley: Here) ->
         pass  # it has made a key of its own
 
 
+def test_nobody_works_on_it_before_all_sessions_are_over(parley: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis may go while the restore stores what takes hours."""
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise RedisError("gone")
+
+    assert parley("migrate").status == 0
+    assert parley("backup", "saved").status == 0
+    restored = elsewhere(parley)
+    with monkeypatch.context() as patch:
+        patch.setattr(Revocations, "revoke", away)
+        assert restored("restore", "saved").status == 1
+    assert "was cut short: drop it" in restored("migrate").err
+    assert "was cut short" in restored("restore", "saved").err
+
+
 def test_wrong_uses_are_told_in_one_line(parley: Here) -> None:
     nothing = parley("restore", "nowhere")
     assert (nothing.status, nothing.err) == (1, "parley: `nowhere` holds no finished backup\n")
@@ -192,7 +210,8 @@ def test_wrong_uses_are_told_in_one_line(parley: Here) -> None:
     early = parley("restore", "saved", "--at", "2020-01-01T00:00:00Z")
     assert early.status == 1
     assert "no backup reaches 2020-01-01T00:00:00.000Z: there is " in early.err
-    assert parley("restore", "saved", "--at", "yesterday").status == 2
+    for at in ("yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert parley("restore", "saved", "--at", at).status == 2, at
     (parley.directory / "file").touch()
     assert parley("backup", "file").err == "parley: `file` could not be read or written (File exists)\n"
     assert parley("restore", "saved", "--at", "2020-01-01T00:00:00").status == 2

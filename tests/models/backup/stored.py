@@ -8,7 +8,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.backup.catalog import chosen
 from models.backup.changes import kept
-from models.backup.restoring import Restoration
+from models.backup.restoring import Restoration, release
 from models.clock import now
 from models.database import Record
 
@@ -22,6 +22,7 @@ async def restore(directory: Path, target: AsyncDatabase[Record], at: datetime |
     generation = chosen(directory, at)
     with Restoration(generation, at or generation.journal.reached) as restoration:
         await restoration.into(target, lambda _: None)
+    await release(target)
 
 
 async def everything(db: AsyncDatabase[Record]) -> dict[str, dict[Any, Record]]:

@@ -100,12 +100,13 @@ async def test_what_a_killed_backup_left_is_cut_off(
         file.write(b"half a frame")
     (generation.path / "journal-000009").write_bytes(b"more")
     (directory / "000009-20260101T000000Z.unfinished").mkdir()
+    (directory / "novel.unfinished").mkdir()  # somebody else's
     assert verify(directory)[0].flaw is None
     await database.db.things.insert_one({"_id": 1})
     await back_up(database.db, directory)
     assert verify(directory)[0].flaw is None
     assert not (generation.path / "journal-000009").exists()
-    assert names(directory) == [generation.path.name, "lock"]
+    assert names(directory) == [generation.path.name, "lock", "novel.unfinished"]
     await restore(directory, target)
     assert await everything(target) == await everything(database.db)
 

@@ -115,3 +115,11 @@ def test_what_is_not_there_any_more_is_passed_over() -> None:
     }
     apply(document, delta(described))
     assert document == {"a": 5, "l": [1]}
+
+
+def test_a_name_of_digits_makes_no_list_of_a_billion() -> None:
+    """Of an object whose place a list has taken by the time the document was copied."""
+    document: Record = {"attributes": {"x": []}}
+    described = {"updatedFields": {"attributes.x.1999999999": 1, "attributes.x.3": 2}}
+    apply(document, delta(described))
+    assert document == {"attributes": {"x": [None, None, None, 2]}}
