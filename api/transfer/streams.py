@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Send
 
 from api.graphql import ServedContext
+from models.clock import now
 from models.database import Record
 from models.lease import lease
 from permissions.authn.errors import UnauthenticatedError
@@ -39,11 +40,14 @@ def somebody(context: ServedContext) -> PydanticObjectId:
 async def alone(db: AsyncDatabase[Record], what: str, user_id: PydanticObjectId) -> AsyncIterator[bool]:
     """Whether the user does nothing else of that kind, on whichever worker. Nothing of it stays when it is over."""
     name = f"{what}:{user_id}"
-    async with lease(db, name) as held:
-        yield held
-    if held:
-        with suppress(PyMongoError):
-            await db.leases.delete_one({"_id": name})
+    held = False
+    try:
+        async with lease(db, name) as held:
+            yield held
+    finally:
+        if held:
+            with suppress(PyMongoError):  # who has it meanwhile keeps it
+                await db.leases.delete_one({"_id": name, "until": {"$lte": now()}})
 
 
 class Answer:

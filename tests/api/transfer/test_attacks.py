@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -12,6 +13,8 @@ from starlette.types import Message
 
 from api.transfer.imports import Imports
 from api.transfer.routes import IMPORT
+from api.transfer.streams import alone
+from models.clock import now
 from models.conversation import Conversation
 from models.lease import lease
 from models.transfer.parley.writing import ParleyWriting
@@ -50,6 +53,20 @@ async def test_one_of_each_at_a_time(served: Served) -> None:
     assert not [each["_id"] async for each in db.leases.find({}) if str(each["_id"]).startswith(("export", "import"))][
         1:
     ]
+
+
+async def test_what_a_pause_lost_to_another_is_not_taken_from_it(served: Served) -> None:
+    alice, db = await served.as_("alice"), served.services.database.db
+    assert alice.user
+    async with alone(db, "export", alice.user.id) as held:
+        assert held
+        later = {"holder": "another", "until": now() + timedelta(minutes=1)}
+        await db.leases.update_one({"_id": f"export:{alice.user.id}"}, {"$set": later})
+    assert (await export(alice)).status_code == 429
+    with pytest.raises(RuntimeError):
+        async with alone(db, "import", alice.user.id):
+            raise RuntimeError
+    assert await db.leases.find_one({"_id": f"import:{alice.user.id}"}) is None
 
 
 async def test_what_is_no_such_file_is_a_bad_request_that_names_no_path(served: Served) -> None:
