@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -11,9 +12,14 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from api.background import running
+from models.clock import now
 from models.database import Record
 from models.lease import lease
+from models.usage.repair import adopt, settle
 from models.usage.rollup import Rollup
+
+LONG_PENDING: Final = timedelta(minutes=1)
+"""Whoever stored a tally has made it final by then, or has died."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -31,7 +37,12 @@ async def rolling_up(db: AsyncDatabase[Record], seconds: float) -> AsyncIterator
 async def roll_up(db: AsyncDatabase[Record]) -> int | None:
     """Roll up what there is; how many buckets, None where another worker is at it."""
     async with lease(db, "usage") as held:
-        return await Rollup(db).run() if held else None
+        if not held:
+            return None
+        count = await Rollup(db).run()
+        await settle(db, now() - LONG_PENDING)
+        await adopt(db)
+        return count
 
 
 async def _for_ever(db: AsyncDatabase[Record], seconds: float) -> None:

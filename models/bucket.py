@@ -101,6 +101,9 @@ class Bucket(Document):
     """Messages below this depth are in the full-text index."""
     uncounted: bool | None = None
     """Its tally isn't true: the write that changes what counts in it says so (`tree.tallies`)."""
+    owner_id: PydanticObjectId | None = None
+    """Whose conversation it is in, by which he finds those of his that are uncounted. An owner never changes. None in
+    old buckets, until they are counted."""
     changes: int = 0
     """How often what counts in it has changed."""
     planting: bytes | None = None

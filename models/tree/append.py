@@ -65,7 +65,7 @@ class Appender:
     ) -> None:
         self._conversation = conversation
         self._limits = limits
-        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits, conversation.owner_id)
         self._removals = Removals(conversation, self._buckets)
         self._forks = Forks(db, self._buckets, locks)
         self._locks = locks

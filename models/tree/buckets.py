@@ -50,13 +50,19 @@ BATCH: Final = 1_000
 
 
 class Buckets:
-    """The buckets of one conversation, whose slots are `width` depths wide."""
+    """The buckets of one conversation, whose slots are `width` depths wide. Who makes some tells whose they are."""
 
     def __init__(
-        self, db: AsyncDatabase[Record], conversation_id: PydanticObjectId, width: int, limits: TreeLimits
+        self,
+        db: AsyncDatabase[Record],
+        conversation_id: PydanticObjectId,
+        width: int,
+        limits: TreeLimits,
+        owner_id: PydanticObjectId | None = None,
     ) -> None:
         self._collection: AsyncCollection[Record] = db["buckets"]
         self.conversation_id = conversation_id
+        self._owner_id = owner_id
         self.width = width
         self._limits = limits
 
@@ -196,6 +202,7 @@ class Buckets:
         bucket = {
             "_id": PydanticObjectId(),
             "conversation_id": self.conversation_id,
+            **({} if self._owner_id is None else {"owner_id": self._owner_id}),
             "branch": branch,
             "slot": slot(branch, first, self.width),
             "first_depth": first,

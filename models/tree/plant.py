@@ -87,7 +87,7 @@ async def plant(
     await note.begin()
     await _sweep(db, conversation.id, planting)
     runs, homes = _grown(conversation.id, sprouts)
-    buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+    buckets = Buckets(db, conversation.id, conversation.slot_width, limits, conversation.owner_id)
     marked = ({**bucket, "planting": planting} for bucket in _bucketed(buckets, runs, limits))
     batches = [(db.buckets, marked), (db.branches, (_branch(conversation, run) for run in runs))]
     for collection, records in batches:

@@ -41,7 +41,7 @@ class Sowing:
         self._limits = limits
         self._text = text
         self._note = Planting(db, conversation.id)
-        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits, conversation.owner_id)
         self._lineages: OrderedDict[str, Lineage] = OrderedDict()
         self._waiting: list[Record] = []
         self._waiting_bytes = 0

@@ -1,6 +1,6 @@
 """Whose messages are counted: the conversations that somebody may read, and how much of each."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +15,8 @@ from models.usage.question import UsageFilter
 
 MOST_CONVERSATIONS: Final = 100_000
 """To one question: some 300 bytes each are held in memory."""
+LOOKED_UP: Final = 1_000
+"""Conversations to a call."""
 MOST_PARTLY_SEEN: Final = 500
 """Of them those of which the caller sees some branches only: each is asked for by itself."""
 INDEXED: Final = ("owner_id", "grantees", "attributes.region")
@@ -63,17 +65,35 @@ class UsageReach:
     def __bool__(self) -> bool:
         return bool(self.conversations and self.messages)
 
+    def owners(self, wanted: UsageFilter) -> frozenset[ObjectId]:
+        """Those that its alternatives name."""
+        return frozenset(filter(None, (_owner(equal, wanted) for equal in self.equalities)))
 
-async def seen(db: AsyncDatabase[Record], reach: UsageReach, wanted: UsageFilter) -> list[Seen]:
-    """The conversations that count. Raises `TooMuchUsageError`."""
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Conversations found by when something was written in them: of what these `owners` have, no others count."""
+
+    owners: frozenset[ObjectId]
+    ids: Collection[ObjectId]
+
+
+async def seen(
+    db: AsyncDatabase[Record], reach: UsageReach, wanted: UsageFilter, recent: Recent | None = None
+) -> list[Seen]:
+    """The conversations that count: those of the owners in `recent` are looked up, others listed.
+
+    Raises `TooMuchUsageError`.
+    """
     if not reach or (wanted.llm_model is not None and not reach.metadata):
         return []
-    found = await _found(db, reach, wanted, _FIELDS)
+    starts = list(_starts(reach, wanted, recent))
+    found = await _found(db, reach, starts, [wanted.conversations()], _FIELDS)
     if list(reach.metadata) == list(reach.messages):
         with_metadata = set(found)
     else:
         narrower = [{"$or": [dict(each) for each in reach.metadata]}] if reach.metadata else [{"_id": None}]
-        with_metadata = set(await _found(db, reach, wanted, {"_id": 1}, narrower))
+        with_metadata = set(await _found(db, reach, starts, [wanted.conversations(), *narrower], {"_id": 1}))
     counted = [_seen(record, with_metadata) for record in found.values()]
     if reach.part is not None:
         shared = [id_ for id_, record in found.items() if any(each.get("branch") for each in record.get("shares", ()))]
@@ -81,16 +101,29 @@ async def seen(db: AsyncDatabase[Record], reach: UsageReach, wanted: UsageFilter
     return [each for each in counted if wanted.llm_model is None or each.metadata]
 
 
+def _starts(reach: UsageReach, wanted: UsageFilter, recent: Recent | None) -> Iterator[tuple[Record, Sequence[Record]]]:
+    """What an index answers, and the conditions that what it finds must meet, for each way to some of them."""
+    owners = list(recent.owners) if recent else []
+    others: list[Record] = [{"owner_id": {"$nin": owners}}] if recent else []
+    for where, equal in zip(reach.conversations, reach.equalities, strict=True):
+        if _owner(equal, wanted) not in owners:
+            yield _indexable(equal, wanted), [dict(where), *others]
+    ids = list(recent.ids) if recent else []
+    allowed = {"$or": [dict(each) for each in reach.conversations]}
+    for start in range(0, len(ids), LOOKED_UP):
+        yield {"_id": {"$in": ids[start : start + LOOKED_UP]}}, [{"owner_id": {"$in": owners}}, allowed]
+
+
 async def _found(
     db: AsyncDatabase[Record],
     reach: UsageReach,
-    wanted: UsageFilter,
+    starts: Sequence[tuple[Record, Sequence[Record]]],
+    more: Sequence[Record],
     fields: Record,
-    more: Sequence[Record] = (),
 ) -> dict[ObjectId, Record]:
     found: dict[ObjectId, Record] = {}
-    for where, equal in zip(reach.conversations, reach.equalities, strict=True):
-        stages = _stages(reach, where, _indexable(equal, wanted), [wanted.conversations(), *more], fields)
+    for indexable, where in starts:
+        stages = _stages(reach, indexable, [*where, *more], fields)
         async for record in await db.conversations.aggregate(stages, batchSize=5_000):
             found[record["_id"]] = record
         if len(found) > MOST_CONVERSATIONS:
@@ -98,17 +131,21 @@ async def _found(
     return found
 
 
-def _stages(
-    reach: UsageReach, where: Mapping[str, Any], indexable: Record, more: Sequence[Record], fields: Record
-) -> list[Record]:
+def _stages(reach: UsageReach, indexable: Record, where: Sequence[Record], fields: Record) -> list[Record]:
     """First what an index answers, then the rest: the embedded server uses none that doesn't answer all of a match."""
     messages = {"$or": [dict(each) for each in reach.messages]}
     return [
         {"$match": indexable},
-        {"$match": {"$and": [{"deleted": False}, dict(where), messages, *more]}},
+        {"$match": {"$and": [{"deleted": False}, messages, *where]}},
         {"$project": fields},
         {"$limit": MOST_CONVERSATIONS + 1},
     ]
+
+
+def _owner(equal: Mapping[str, Any], wanted: UsageFilter) -> ObjectId | None:
+    """Whose conversations an alternative selects, if it names him."""
+    owner = wanted.owner_id or equal.get("owner_id")
+    return owner if isinstance(owner, ObjectId) else None
 
 
 def _indexable(equal: Mapping[str, Any], wanted: UsageFilter) -> Record:

@@ -5,7 +5,7 @@ that was acknowledged before the question is in the answer.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,8 @@ from models.usage.ends import Ends
 from models.usage.outbox import marked
 from models.usage.packing import Tally, milliseconds, pack
 from models.usage.question import UsageFilter
-from models.usage.reach import Seen
+from models.usage.reach import Recent, Seen
+from models.usage.recent import written
 
 AT_ONCE: Final = 1_000
 """Conversations to a call."""
@@ -36,17 +37,23 @@ class Sheet:
 
 
 async def sheets(
-    db: AsyncDatabase[Record], conversations: Sequence[Seen], wanted: UsageFilter
+    db: AsyncDatabase[Record], conversations: Sequence[Seen], wanted: UsageFilter, recent: Recent | None = None
 ) -> AsyncIterator[list[Sheet]]:
     """All that may hold something that is wanted, in lists. Raises `TooMuchUsageError`."""
-    for start in range(0, len(conversations), AT_ONCE):
-        some = {each.id: each for each in conversations[start : start + AT_ONCE]}
-        async for found in _of(db, some, wanted):
+    owners = recent.owners if recent else frozenset[ObjectId]()
+    own = {each.id: each for each in conversations if each.owner_id in owners}
+    if own:
+        async for found in _of(db, own, [written(owner, wanted) for owner in (None, *owners)]):
+            yield found
+    others = [each for each in conversations if each.id not in own]
+    for start in range(0, len(others), AT_ONCE):
+        some = {each.id: each for each in others[start : start + AT_ONCE]}
+        async for found in _of(db, some, [_within(list(some), wanted)]):
             yield found
 
 
 async def _of(
-    db: AsyncDatabase[Record], conversations: Mapping[ObjectId, Seen], wanted: UsageFilter
+    db: AsyncDatabase[Record], conversations: Mapping[ObjectId, Seen], queries: Sequence[Sequence[Record]]
 ) -> AsyncIterator[list[Sheet]]:
     buckets = await marked(db, list(conversations))
     ends = await Ends.read(db, conversations.values())
@@ -61,7 +68,7 @@ async def _of(
     ]
     known = {bucket["_id"] for bucket in buckets}
     waiting: list[Sheet] = []
-    async for pages in _pages(db, list(conversations), wanted):
+    async for pages in _pages(db, conversations, queries):
         there = await _there(db, pages)
         for page in pages:
             for name, entry in page.get("buckets", {}).items():
@@ -80,25 +87,33 @@ def _packed(buckets: Sequence[Record]) -> list[Tally]:
     return [Tally.read(pack(bucket["messages"]).data) for bucket in buckets]
 
 
-async def _pages(
-    db: AsyncDatabase[Record], ids: Sequence[ObjectId], wanted: UsageFilter
-) -> AsyncIterator[list[Record]]:
-    """Pages that overlap with the time that is wanted, as many at a time as a megabyte or two hold."""
+def _within(ids: Sequence[ObjectId], wanted: UsageFilter) -> list[Record]:
+    """The stages that find the pages of these conversations which overlap with the time."""
     since = None if wanted.since is None else {"until": {"$gte": milliseconds(wanted.since)}}
     until = None if wanted.until is None else {"since": {"$lt": milliseconds(wanted.until)}}
     within: Record = {"conversation_id": ids[0]} if len(ids) == 1 else {"conversation_id": {"$in": list(ids)}}
     if len(ids) == 1 and since:
         within |= since
         since = None
-    rest = [{"$match": each} for each in (since, until) if each]
+    return [{"$match": within}, *({"$match": each} for each in (since, until) if each)]
+
+
+async def _pages(
+    db: AsyncDatabase[Record], ids: Collection[ObjectId], queries: Sequence[Sequence[Record]]
+) -> AsyncIterator[list[Record]]:
+    """What any of the queries finds, each once, as many at a time as a megabyte or two hold."""
     pages: list[Record] = []
-    size = 0
-    async for page in await db.tallies.aggregate([{"$match": within}, *rest], batchSize=1_000):
-        pages.append(page)
-        size += len(page.get("buckets", ()))
-        if size >= SHEETS:
-            yield pages
-            pages, size = [], 0
+    size, known = 0, set[ObjectId]()
+    for stages in queries:
+        async for page in await db.tallies.aggregate(stages, batchSize=1_000):
+            if page["conversation_id"] not in ids or page["_id"] in known:
+                continue
+            known.add(page["_id"])
+            pages.append(page)
+            size += len(page.get("buckets", ()))
+            if size >= SHEETS:
+                yield pages
+                pages, size = [], 0
     yield pages
 
 

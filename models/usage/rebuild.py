@@ -7,8 +7,9 @@ from typing import Final
 from bson import ObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models.clock import now
 from models.database import Record
-from models.usage.rollup import AT_ONCE, Rollup
+from models.usage.rollup import AT_ONCE, Rollup, still_pending
 
 DOUBTED: Final = -1
 """The number of changes that a tally in doubt is of: any other replaces it."""
@@ -19,7 +20,8 @@ async def rebuild(db: AsyncDatabase[Record], progress: Callable[[int], None] = l
     rollup, count = Rollup(db), 0
     async for conversation in db.conversations.find({}, {"_id": 1}, batch_size=10_000):
         within = {"conversation_id": conversation["_id"]}
-        await db.tallies.update_many(within, [{"$set": {"buckets": _mapped(_doubted(token_hex(8)))}}])
+        doubted = {"buckets": _mapped(_doubted(token_hex(8))), "pending_at": now()}
+        await db.tallies.update_many(within, [{"$set": doubted}])
         ids: list[ObjectId] = []
         async for bucket in db.buckets.find(within, {"_id": 1}, batch_size=10_000):
             ids.append(bucket["_id"])
@@ -30,7 +32,8 @@ async def rebuild(db: AsyncDatabase[Record], progress: Callable[[int], None] = l
         # What is still in doubt is of no bucket.
         known: Record = {"$ne": ["$$each.v.changes", DOUBTED]}
         await db.tallies.update_many(
-            within, [{"$set": {"buckets": {"$arrayToObject": _entries("$filter", cond=known)}}}]
+            within,
+            [{"$set": {"buckets": {"$arrayToObject": _entries("$filter", cond=known)}}}, still_pending("$pending_at")],
         )
         progress(count)
     return count

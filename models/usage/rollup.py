@@ -7,7 +7,7 @@ bucket was deleted meanwhile.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Final
@@ -16,6 +16,7 @@ from bson import Binary, Int64, ObjectId
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models.clock import now
 from models.database import Record
 from models.tree.tallies import page
 from models.usage.outbox import FIELDS, published
@@ -31,6 +32,7 @@ LISTED: Final = 20_000
 class _Made:
     bucket: Record
     packed: Packed
+    owner_id: ObjectId
 
     @property
     def place(self) -> Record:
@@ -79,27 +81,31 @@ class Rollup:
     async def take(self, ids: Sequence[ObjectId]) -> int:
         """Roll these up, marked or not; how many. Those that nobody can find yet are left, marked as they are."""
         found = await self._db.buckets.find({"_id": {"$in": list(ids)}}, FIELDS, batch_size=AT_ONCE).to_list()
-        buckets = await published(self._db, await self._visible(found))
-        made = await asyncio.to_thread(lambda: [_Made(each, pack(each["messages"])) for each in buckets])
+        owners = await owners_of(self._db, {bucket["conversation_id"] for bucket in found})
+        # Without those of conversations that aren't there yet: an import stores these last.
+        buckets = await published(self._db, [each for each in found if each["conversation_id"] in owners])
+        made = await asyncio.to_thread(
+            lambda: [_Made(each, pack(each["messages"]), owners[each["conversation_id"]]) for each in buckets]
+        )
         if not made:
             return 0
         by = token_hex(8)
         await self._db.tallies.bulk_write([_stored(each, by) for each in made], ordered=False)
-        await self._db.buckets.bulk_write([_unmarked(each.bucket) for each in made], ordered=False)
+        await self._db.buckets.bulk_write([_unmarked(each) for each in made], ordered=False)
         there = {each["_id"] async for each in self._there(each.bucket["_id"] for each in made)}
         final = [_final(each, by) if each.bucket["_id"] in there else _dropped(each) for each in made]
         await self._db.tallies.bulk_write(final, ordered=False)
         return len(made)
 
-    async def _visible(self, buckets: Sequence[Record]) -> list[Record]:
-        """Without those of conversations that aren't there yet: an import stores these last."""
-        ids = list({bucket["conversation_id"] for bucket in buckets})
-        there = {each["_id"] async for each in self._db.conversations.find({"_id": {"$in": ids}}, {"_id": 1})}
-        return [bucket for bucket in buckets if bucket["conversation_id"] in there]
-
     async def _there(self, ids: Iterable[ObjectId]) -> AsyncIterator[Record]:
         async for each in self._db.buckets.find({"_id": {"$in": list(ids)}}, {"_id": 1}, batch_size=AT_ONCE):
             yield each
+
+
+async def owners_of(db: AsyncDatabase[Record], conversation_ids: Collection[ObjectId]) -> dict[ObjectId, ObjectId]:
+    """Whose those of the conversations are that are there."""
+    found = db.conversations.find({"_id": {"$in": list(conversation_ids)}}, {"owner_id": 1}, batch_size=1_000)
+    return {each["_id"]: each["owner_id"] async for each in found}
 
 
 def _next(id_: ObjectId) -> ObjectId:
@@ -118,15 +124,16 @@ def _stored(made: _Made, by: str) -> UpdateOne:
     pending: Record = {"$gt": [{"$ifNull": [f"{there}.pending", None]}, None]}
     replaces: Record = {"$or": [newer, {"$and": [same, pending]}]}
     entry = {"$cond": [replaces, {"$literal": made.entry(by)}, there]}
-    fields: Record = {made.field: entry}
+    fields: Record = {made.field: entry, "owner_id": made.owner_id, "pending_at": now()}
     if made.packed.since is not None and made.packed.until is not None:
         fields["since"] = {"$min": ["$since", Int64(made.packed.since)]}
         fields["until"] = {"$max": ["$until", Int64(made.packed.until)]}
     return UpdateOne(made.place, [{"$set": fields}], upsert=True)
 
 
-def _unmarked(bucket: Record) -> UpdateOne:
+def _unmarked(made: _Made) -> UpdateOne:
     """If it is as it was read."""
+    bucket = made.bucket
     key = {name: bucket[name] for name in ("conversation_id", "slot", "first_depth")}
     same: Any = {
         "$and": [
@@ -134,14 +141,23 @@ def _unmarked(bucket: Record) -> UpdateOne:
             {"$eq": [{"$ifNull": ["$changes", 0]}, bucket.get("changes", 0)]},
         ]
     }
-    return UpdateOne(key, [{"$set": {"uncounted": {"$cond": [same, "$$REMOVE", "$uncounted"]}}}])
+    mark = {"$cond": [same, "$$REMOVE", "$uncounted"]}
+    return UpdateOne(key, [{"$set": {"uncounted": mark, "owner_id": {"$ifNull": ["$owner_id", made.owner_id]}}}])
 
 
 def _final(made: _Made, by: str) -> UpdateOne:
     there = f"${made.field}"
     mine = {"$eq": [f"{there}.pending", by]}
-    return UpdateOne(made.place, [{"$set": {made.field: {"$cond": [mine, {"$literal": made.entry()}, there]}}}])
+    entry = {"$cond": [mine, {"$literal": made.entry()}, there]}
+    return UpdateOne(made.place, [{"$set": {made.field: entry}}, still_pending("$pending_at")])
 
 
 def _dropped(made: _Made) -> UpdateOne:
-    return UpdateOne(made.place, {"$unset": {made.field: ""}})
+    return UpdateOne(made.place, [{"$unset": made.field}, still_pending("$pending_at")])
+
+
+def still_pending(since: Any) -> Record:
+    """The stage that says since when a page has pending tallies, or that it has none: so they can be found."""
+    entries = {"$objectToArray": {"$ifNull": ["$buckets", {}]}}
+    some = {"$filter": {"input": entries, "as": "each", "cond": {"$gt": ["$$each.v.pending", None]}}}
+    return {"$set": {"pending_at": {"$cond": [{"$gt": [{"$size": some}, 0]}, since, "$$REMOVE"]}}}

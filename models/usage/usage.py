@@ -17,6 +17,7 @@ from models.usage.figures import Figures
 from models.usage.question import UsageQuestion
 from models.usage.reach import UsageReach, seen
 from models.usage.reading import sheets
+from models.usage.recent import recent
 
 AT_ONCE: Final = 2
 """Questions that a worker answers at a time; of each asker one, so that whoever asks many waits for himself."""
@@ -45,8 +46,9 @@ class Usage:
         """Count what is in reach. Raises `TooMuchUsageError`."""
         turn = self._askers.setdefault(asker, asyncio.Lock())
         async with self._turn(turn):
-            counting = Counting(question)
-            async for some in sheets(self._db, await seen(self._db, reach, question.wanted), question.wanted):
+            counting, wanted = Counting(question), question.wanted
+            found = await recent(self._db, reach, wanted)
+            async for some in sheets(self._db, await seen(self._db, reach, wanted, found), wanted, found):
                 await asyncio.to_thread(counting.add, some)
             return await asyncio.to_thread(_report, counting)
 

@@ -1,7 +1,7 @@
 """Usage is what a plain recount through the tree comes to: after whatever happened, and wherever a worker died."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -15,23 +15,27 @@ from hypothesis import strategies as st
 from models.bucket import MessageRole, Metadata
 from models.clock import now
 from models.conversation import Conversation
-from models.database import Database
-from models.tree import Address, Draft, MessageTree, Sprout, TreeLimits
-from models.tree.errors import MessageNotFoundError, PurgedError
+from models.database import Database, Record
+from models.tree import MAIN, Address, Draft, MessageTree, Sprout, TreeLimits
+from models.tree.errors import BranchNotFoundError, MessageNotFoundError, PurgedError
 from models.usage.question import UsageDimension, UsageFilter, UsageQuestion
+from models.usage.reach import UsageReach
 from models.usage.rebuild import rebuild
+from models.usage.repair import adopt, settle
 from models.usage.rollup import Rollup
 from tests.models.tree.conftest import SMALL, started, unborn
 from tests.models.tree.faults import Crash, Mortal
-from tests.models.usage.recount import ask, readable, recount
+from tests.models.usage.recount import ask, everything, readable, recount
 
 BEGAN: Final = datetime(2026, 3, 28, 22, 30, tzinfo=UTC)
 """Before the clocks of Europe go forward."""
 PEOPLE: Final = (PydanticObjectId(), PydanticObjectId())
 MODELS: Final = ("gpt", "$sum", "a.b", "")
 TAGS: Final = ("x", "$y", "z.0")
+TIMES: Final = (BEGAN, BEGAN + timedelta(hours=2), BEGAN + timedelta(days=30))
 ZONES: Final = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns")
 NUMBERS: Final = st.sampled_from((None, 0, 1, 1_000, 70_000, 2**31 - 1))
+GRANTEE: Final = "user:reader"
 Act = Callable[[Any], Awaitable[Any]]
 
 
@@ -54,6 +58,17 @@ class World:
                 return await act(cast(Any, Mortal(self.database.db, at)))
             await self.check()  # in the middle of it, too
         return await act(self.database.db) if again or not at else None
+
+    def unborn(self) -> Conversation:
+        """Of one of these people."""
+        owner = {"owner_id": self.data.draw(st.sampled_from(PEOPLE))}
+        made: Conversation = unborn(self.limits.bucket_messages).model_copy(update=owner)
+        return made
+
+    async def start(self) -> None:
+        conversation = self.unborn()
+        await self.tree().start(conversation)
+        self.conversations.append(conversation.id)
 
     def tree(self, db: Any = None) -> MessageTree:
         return MessageTree(self.database.db if db is None else db, self.limits)
@@ -131,6 +146,29 @@ class World:
     async def purge(self) -> None:
         await self.do(lambda db: self.tree(db).purge(now() + timedelta(seconds=1)))
 
+    async def copy(self) -> None:
+        """From one owner to another, perhaps."""
+        source, target = await self.some(), self.unborn()
+        if source and not source.deleted:
+            with contextlib.suppress(MessageNotFoundError, BranchNotFoundError):
+                await self.do(lambda db: self.tree(db).copy(source, MAIN, None, target, metadata=True))
+                self.conversations.append(target.id)
+
+    async def share(self) -> None:
+        """Or end it."""
+        if conversation := await self.some():
+            grantees = self.data.draw(st.sampled_from(([], [GRANTEE])))
+            await self.database.db.conversations.update_one({"_id": conversation.id}, {"$set": {"grantees": grantees}})
+
+    async def work_as_before(self) -> None:
+        """What an older worker left: it doesn't say whose anything is."""
+        for name in self.data.draw(st.sampled_from((["tallies"], ["buckets"], ["tallies", "buckets"]))):
+            await self.database.db[name].update_many({}, {"$unset": {"owner_id": ""}})
+
+    async def repair(self) -> None:
+        await self.do(lambda db: settle(db, now() + timedelta(seconds=1)), again=self.data.draw(st.booleans()))
+        await self.do(adopt, again=self.data.draw(st.booleans()))
+
     async def roll_up(self) -> None:
         """Not to the end, if the worker dies."""
         await self.do(lambda db: Rollup(db).run(), again=self.data.draw(st.booleans()))
@@ -157,7 +195,7 @@ class World:
 
     async def plant(self) -> None:
         """An import: of a tree with forks, one deleted message in it."""
-        conversation, draw = unborn(self.limits.bucket_messages), self.data.draw
+        conversation, draw = self.unborn(), self.data.draw
         sprouts: list[Sprout] = []
         for number in range(draw(st.integers(1, 6))):
             draft = self.draft()
@@ -176,6 +214,7 @@ class World:
             since=since,
             until=draw(st.sampled_from((None, None, BEGAN + timedelta(hours=7)))),
             conversation_id=draw(st.sampled_from((None, None, *self.conversations))),
+            owner_id=draw(st.sampled_from((None, None, None, *PEOPLE))),
             author_id=draw(st.sampled_from((None, None, *PEOPLE))),
             llm_model=draw(st.sampled_from((None, None, None, *MODELS))),
             role=draw(st.sampled_from((None, None, MessageRole.TOOL))),
@@ -186,14 +225,34 @@ class World:
 
     async def check(self) -> None:
         messages = await readable(self.database.db, self.tree())
-        for question in (UsageQuestion([UsageDimension.DAY]), self.question()):
-            assert await ask(self.database.db, question) == recount(messages, question)
+        recent = UsageQuestion([UsageDimension.OWNER], wanted=UsageFilter(since=self.data.draw(st.sampled_from(TIMES))))
+        for question in (UsageQuestion([UsageDimension.DAY]), recent, self.question()):
+            reach, reads = self.data.draw(st.sampled_from(READERS))
+            may_read = [each for each in messages if reads(each[0])]
+            assert await ask(self.database.db, question, reach) == recount(may_read, question)
 
 
+def reach(*scopes: tuple[Record, Record]) -> UsageReach:
+    return UsageReach([where for where, _ in scopes], [equal for _, equal in scopes], [{}], [{}])
+
+
+def owned(owner: PydanticObjectId) -> tuple[Record, Record]:
+    return {"owner_id": {"$eq": owner}}, {"owner_id": owner}
+
+
+SHARED: Final[tuple[Record, Record]] = ({"grantees": GRANTEE}, {"grantees": GRANTEE})
+READERS: Final[Sequence[tuple[UsageReach, Callable[[Conversation], bool]]]] = (
+    (everything(), lambda _: True),
+    (reach(owned(PEOPLE[0])), lambda each: each.owner_id == PEOPLE[0]),
+    (reach(owned(PEOPLE[1]), SHARED), lambda each: each.owner_id == PEOPLE[1] or GRANTEE in each.grantees),
+    (reach(SHARED), lambda each: GRANTEE in each.grantees),
+)
+"""What they may read, as filters; and the same said plainly."""
 STEPS: Final = (
-    *("append",) * 6,
+    *("append",) * 7,
     *("roll_up",) * 4,
     *("delete", "remove", "remove", "restore", "restore", "purge", "tag", "close", "erase", "plant", "rebuild"),
+    *("start", "copy", "copy", "share", "share", "work_as_before", "repair"),
 )
 
 
@@ -212,12 +271,17 @@ async def test_usage_is_what_a_plain_recount_comes_to(database: Database, data: 
     limits = TreeLimits(data.draw(st.integers(1, 4)), data.draw(st.sampled_from((900, 5_000))))
     world = World(data, database, limits)
     for _ in range(2):
-        world.conversations.append((await started(world.tree(), limits.bucket_messages)).id)
-    for _ in range(data.draw(st.integers(6, 16))):
+        await world.start()
+    for _ in range(data.draw(st.integers(8, 20))):
         await getattr(world, data.draw(st.sampled_from(STEPS)))()
         await world.check()
     await Rollup(database.db).run()
+    await settle(database.db, now() + timedelta(seconds=1))
+    await adopt(database.db)
     await world.check()
+    assert (
+        await database.db.tallies.find({"$or": [{"owner_id": None}, {"pending_at": {"$exists": True}}]}).to_list() == []
+    )
 
 
 async def test_the_recount_knows_a_difference_when_there_is_one(database: Database) -> None:

@@ -1,5 +1,7 @@
 """Rolling up, by several at once and with what happens in between."""
 
+from collections.abc import Sequence
+
 import pytest
 from beanie import PydanticObjectId
 
@@ -36,6 +38,11 @@ async def conversation(tree: MessageTree) -> Conversation:
     return made
 
 
+def made_of(buckets: Sequence[Record]) -> list[rolling._Made]:
+    """What a worker has made of them when it stands still."""
+    return [rolling._Made(each, pack(each["messages"]), PydanticObjectId()) for each in buckets]
+
+
 async def counted(database: Database) -> int:
     return (await ask(database.db, UsageQuestion())).total.messages
 
@@ -63,11 +70,11 @@ async def test_a_slow_worker_does_not_put_an_old_tally_over_a_new_one(
 ) -> None:
     """It has read the bucket, and stands still while others add a message and roll it up."""
     found = await database.db.buckets.find({}, FIELDS).to_list()
-    old = [rolling._Made(each, pack(each["messages"])) for each in found]
+    old = made_of(found)
     await tree.append_at_end(conversation, MAIN, SAYS)
     await Rollup(database.db).run()
     await database.db.tallies.bulk_write([rolling._stored(each, "slow") for each in old])
-    await database.db.buckets.bulk_write([rolling._unmarked(each.bucket) for each in old])
+    await database.db.buckets.bulk_write([rolling._unmarked(each) for each in old])
     await database.db.tallies.bulk_write([rolling._final(each, "slow") for each in old])
     assert await counted(database) == 7
 
@@ -77,14 +84,14 @@ async def test_a_message_that_comes_between_reading_and_unmarking_leaves_the_mar
 ) -> None:
     found = await database.db.buckets.find({}, FIELDS).to_list()
     await tree.append_at_end(conversation, MAIN, SAYS)
-    await database.db.buckets.bulk_write([rolling._unmarked(each) for each in found])
+    await database.db.buckets.bulk_write([rolling._unmarked(each) for each in made_of(found)])
     assert await marks(database) == 1
 
 
 async def test_a_tally_whose_bucket_went_meanwhile_never_counts(database: Database, conversation: Conversation) -> None:
     """Two workers at one bucket, which is purged between their steps."""
     found = await database.db.buckets.find({}, FIELDS).to_list()
-    made = [rolling._Made(each, pack(each["messages"])) for each in found]
+    made = made_of(found)
     await database.db.tallies.bulk_write([rolling._stored(each, "one") for each in made])
     await database.db.buckets.delete_many({})
     await database.db.tallies.delete_many({})
