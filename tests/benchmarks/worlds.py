@@ -33,8 +33,9 @@ FORKS: Final = 2
 """Branches that leave the long conversation in its middle, each as long as `FORK_LENGTH`."""
 FORK_LENGTH: Final = 30
 BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
-CALL: Final = 500
-"""Documents to a call; an interrupted building goes on after the last ones that were noted."""
+CALL: Final = 100
+"""Documents to a call: the embedded server hangs on far more, each with some 50 entries of indexes. What an interrupted
+building has noted it does not do again."""
 AT_ONCE: Final = 6
 """Calls under way."""
 PATIENCE_MS: Final = 120_000
