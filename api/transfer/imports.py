@@ -30,10 +30,13 @@ from models.user import User
 from permissions.actions import Action
 from permissions.audit.events import Target
 from permissions.authn.errors import UnauthenticatedError
+from permissions.errors import DeniedError
 from permissions.resources import USER, conversation_resource
 
 TOLD_SECONDS: Final = 1.0
 """How often it is told how far an import is."""
+JUDGED_SECONDS: Final = 5.0
+"""So often is asked anew what he may do."""
 HEADERS: Final = {"Content-Type": "application/x-ndjson"}
 CLOSE: Final = {"Connection": "close"}
 _log: Final = structlog.get_logger(__name__)
@@ -107,6 +110,7 @@ class Imports:
                 while not task.done():
                     await asyncio.wait([task], timeout=TOLD_SECONDS)
                     if not task.done():
+                        await importing.judge()
                         await answer.write(importing.news(), now=True)
                 error = task.exception()
                 if isinstance(error, Exception) and not importing.told:
@@ -130,6 +134,8 @@ class Import:
         self._format = format_name
         self._progress = Progress(0, path.stat().st_size, Report())
         self._named = 0
+        self._judged = asyncio.get_running_loop().time()
+        self._ended: Exception | None = None
 
     async def run(self, answer: Answer) -> Report:
         """Raises `TransferError`, `UnauthenticatedError` when access ends, `GoneError` with the client."""
@@ -140,6 +146,8 @@ class Import:
         def go_on(progress: Progress) -> None:
             self._progress = progress
             self._context.require_still()
+            if self._ended:
+                raise self._ended
             if answer.gone:
                 raise GoneError
 
@@ -151,6 +159,18 @@ class Import:
             about, figures = Target(USER, user.id), _figures(self._progress.report)
             after = {"format": self._format, **figures}
             await context.audit.write("conversations.imported", context.origin, about, after=after)
+
+    async def judge(self) -> None:
+        """Ask anew, now and then, whether he still may; if not, `run` ends."""
+        if (moment := asyncio.get_running_loop().time()) - self._judged < JUDGED_SECONDS:
+            return
+        self._judged = moment
+        try:
+            await self._context.renew()
+            self._context.access.require_foreseen(Action.CONVERSATION_CREATE)
+            await self._context.settle()
+        except Exception as error:  # an answer is under way already: its last line says so
+            self._ended = error
 
     def news(self) -> bytes:
         """How far it is, and what was refused since this was last asked."""
@@ -191,7 +211,7 @@ def _unreadable(error: TransferError) -> Response:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, UnauthenticatedError):
+    if isinstance(error, UnauthenticatedError | DeniedError):
         return str(error)
     if isinstance(error, UNAVAILABLE):
         return AWAY

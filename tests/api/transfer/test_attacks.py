@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from api.transfer.imports import Imports
+from api.transfer.imports import Import, Imports
 from api.transfer.routes import IMPORT
 from api.transfer.streams import alone
 from models.clock import now
 from models.conversation import Conversation
 from models.lease import lease
 from models.transfer.parley.writing import ParleyWriting
+from models.tree.sowing import Sowing
 from tests.api.transfer.test_http import bearer, export, lines, send
 from tests.models.transfer.exports import conversation as chatgpt_talk
 from tests.models.transfer.exports import node
@@ -109,6 +110,34 @@ async def test_what_is_refused_is_told_line_by_line(served: Served) -> None:
         "reason": "`role` is none",
     } in told
     assert told[-1] == {"type": "summary", "imported": 1, "messages": 1, "unchanged": 0, "refused": 1}
+
+
+async def test_an_import_ends_when_the_right_to_it_does(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two conversations of one file, the session being as good as ever."""
+    alice, root = await served.as_("alice"), await served.as_("root")
+    finish, judge, judged = Sowing.finish, Import.judge, asyncio.Event()
+
+    async def denying(self: Sowing, chosen: str) -> bool:
+        made = await finish(self, chosen)
+        policy = {"name": "freeze", "effect": "DENY", "actions": ["conversation:create"]}
+        assert (await root.ask(PUT, input=policy)).data
+        judged.clear()
+        await asyncio.wait_for(judged.wait(), 20)
+        return made
+
+    async def noted(self: Import) -> None:
+        await judge(self)
+        judged.set()
+
+    monkeypatch.setattr(Sowing, "finish", denying)
+    monkeypatch.setattr(Import, "judge", noted)
+    monkeypatch.setattr("api.transfer.imports.TOLD_SECONDS", 0.01)
+    monkeypatch.setattr("api.transfer.imports.JUDGED_SECONDS", 0.0)
+    two = FILE.replace(DONE, talk(branch(), said(), id="another") + DONE)
+    told = lines(await send(alice, two))[-1]
+    assert (told["type"], told["imported"]) == ("failed", 1)
+    assert "conversation:create" in told["reason"]
+    assert await Conversation.find({}).count() == 1
 
 
 async def test_an_export_ends_when_the_session_does(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
