@@ -27,6 +27,7 @@ from models.transfer.exporting import Trees
 from models.transfer.importing import conversation_id
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
 from models.tree.turns import Turns
+from models.usage.repair import adopt, settle
 from models.usage.rollup import Rollup
 from permissions.administration import Administration
 from permissions.audit.blocks import Blocks
@@ -358,6 +359,10 @@ async def used(world: World) -> None:
                 asked = {"by": ["MODEL", "DAY"], "from": since.isoformat(), "to": now().isoformat(), "filter": wanted}
                 await world.ask(caller, USAGE, input=asked)
         await Rollup(db).run()
+    await Rollup(db).take([bucket["_id"] async for bucket in db.buckets.find({"conversation_id": world.stored.id})])
+    await db.tallies.update_many({"conversation_id": world.stored.id}, {"$unset": {"owner_id": ""}})
+    await settle(db, now() + timedelta(days=1))
+    await adopt(db)
 
 
 async def searched(world: World) -> None:
