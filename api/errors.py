@@ -8,6 +8,8 @@ import structlog
 from graphql import GraphQLError
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from models.attachments import errors as attachments
 from models.tree import errors as tree
@@ -58,11 +60,14 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     resolvers.BadInputError: Code.BAD_USER_INPUT,
     resolvers.NotFoundError: Code.NOT_FOUND,
     resolvers.ConflictError: Code.CONFLICT,
+    resolvers.TooFastError: Code.RATE_LIMITED,
     attachments.FileTooLargeError: Code.PAYLOAD_TOO_LARGE,
     attachments.QuotaError: Code.RATE_LIMITED,
     attachments.UnattachableError: Code.NOT_FOUND,
     attachments.UploadLostError: Code.CONFLICT,
     attachments.AttachmentError: Code.BAD_USER_INPUT,
+    CannotGetOperationTypeError: Code.BAD_USER_INPUT,
+    MissingQueryError: Code.BAD_USER_INPUT,
     tree.MessageNotFoundError: Code.NOT_FOUND,
     tree.BranchNotFoundError: Code.NOT_FOUND,
     tree.TooLargeError: Code.PAYLOAD_TOO_LARGE,
@@ -111,6 +116,8 @@ _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
     permissions.AlreadyHeldError: lambda error: {"assignment": encode("RoleAssignment", error.assignment)},
     CriteriaError: lambda error: {"field": error.field},
     resolvers.BadInputError: lambda error: {"field": error.field},
+    resolvers.OffsetError: lambda error: {"offset": error.offset},
+    resolvers.TooFastError: lambda error: {"retryAfter": error.retry_after},
     tree.TooLargeError: lambda error: {"field": error.field, "limit": error.limit, "size": error.size},
     tree.InvalidContentError: lambda error: {"field": error.field},
 }
@@ -132,5 +139,7 @@ def publish(error: GraphQLError) -> None:
     elif isinstance(cause, UNAVAILABLE):
         error.message = AWAY
         _log.warning("store away", path=error.path, kind=type(cause).__name__)
+    elif isinstance(cause, CannotGetOperationTypeError):
+        error.message = cause.as_http_error_reason()
     else:
         error.message = str(cause)

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from api.audit import open_audit
 from api.authentication import Authentication, open_authentication
 from api.collecting import collecting
+from api.interrupting import Interrupter, interrupting
 from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
 from api.propagation import announcer, following
@@ -23,6 +24,8 @@ from models.database import Database
 from models.search.removals import IndexWatcher
 from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
+from models.tree import Texts as TreeTexts
+from models.tree.growth import STORED
 from models.tree.watch import Watchers
 from models.usage.usage import Usage
 from permissions.administration import Administration
@@ -33,7 +36,8 @@ from permissions.erasure import Eraser
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
-from resolvers.live import Broker, RedisBroker
+from resolvers.chat.events import channel
+from resolvers.live import Broker, RedisBroker, Texts
 from resolvers.sealing import CursorSeal
 
 
@@ -44,6 +48,7 @@ class Services:
     database: Database
     redis: Redis
     broker: Broker
+    texts: Texts
     authentication: Authentication
     rotation: KeyRotation
     revocation: TokenRevocation
@@ -68,12 +73,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await Database.connect(settings.mongodb_uri.get_secret_value(), settings.database) as database,
         Redis.from_url(redis_url) as redis,
         RedisBroker(redis_url) as broker,
+        Texts(redis_url, channel) as texts,
         following(broker, permissions),
         open_audit(settings, database, redis) as audit,
         open_authentication(settings, redis, AuditWitness(audit)) as authentication,
     ):
         changes = PermissionChanges(permissions, announcer(broker), audit.changed)
-        tree = message_tree(settings, database)
+        tree = message_tree(settings, database, texts)
         rotation = KeyRotation(authentication.keys, key_announcer(broker), audit, authentication.revocations)
         await rotation.adopt_algorithm()
         mirror = authentication.authenticator.gate.mirror
@@ -87,12 +93,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             keeping_index(database, settings.search_seconds),
             rolling_up(database.db, settings.usage_seconds),
             collecting(database.db, timedelta(hours=settings.attachment_hours)),
+            interrupting(Interrupter(database.db, tree, texts, broker)),
         ):
             search = MessageSearch(database.db, tree)
             yield Services(
                 database,
                 redis,
                 broker,
+                texts,
                 authentication,
                 rotation,
                 revocation,
@@ -107,10 +115,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             )
 
 
-def message_tree(settings: Settings, database: Database) -> MessageTree:
-    """The message tree, with whoever is told where it changes: servers and commands use the same."""
+def message_tree(settings: Settings, database: Database, texts: TreeTexts = STORED) -> MessageTree:
+    """The message tree, with whoever is told where it changes: servers and commands use the same.
+
+    `texts` knows what messages say that are being written; commands see what is stored.
+    """
     watchers = Watchers(IndexWatcher(database.db), AttachmentWatcher(database.db))
-    return MessageTree(database.db, tree_limits(settings), watchers)
+    return MessageTree(database.db, tree_limits(settings), watchers, texts)
 
 
 def attachment_limits(settings: Settings) -> AttachmentLimits:

@@ -106,6 +106,10 @@ class Bucket(Document):
     old buckets, until they are counted."""
     changes: int = 0
     """How often what counts in it has changed."""
+    growing: datetime | None = None
+    """When a message in it that is still being written was last saved; only as long as there is one (`tree.growth`)."""
+    revised: int = 0
+    """How often such a message became whole, so that the full-text index doesn't take an older reading for it."""
     planting: bytes | None = None
     """Which text it was planted with, so that an unfinished planting is completed by the same one only."""
 

@@ -28,7 +28,7 @@ from permissions.key_rotation import KeyRotation
 from permissions.sharing import shared_branches
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
-from resolvers.live import Broker
+from resolvers.live import Broker, Texts
 from resolvers.loaders import Loaders
 from resolvers.sealing import CursorSeal
 from resolvers.sights import Sights
@@ -66,6 +66,8 @@ class Context:
     usage: Usage
     cursors: CursorSeal
     broker: Broker
+    texts: Texts
+    """Of messages that are being written."""
     accounts: Accounts
     rotation: KeyRotation
     revocation: TokenRevocation

@@ -3,7 +3,9 @@
 ResolverError
 ├── BadInputError   an argument that can't be meant
 ├── NotFoundError   nothing there, or nothing that the caller may know of
-└── ConflictError   somebody changed it meanwhile
+├── ConflictError   somebody changed it meanwhile
+│   └── OffsetError what is streamed belongs elsewhere in its message
+└── TooFastError    more than may come in a while
 """
 
 from dataclasses import dataclass
@@ -39,6 +41,27 @@ class ConflictError(ResolverError):
     """`reason` is a whole sentence."""
 
     reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass
+class OffsetError(ConflictError):
+    """Go on at `offset`, in bytes."""
+
+    offset: int
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass
+class TooFastError(ResolverError):
+    """Come back after so many seconds."""
+
+    reason: str
+    retry_after: int
 
     def __str__(self) -> str:
         return self.reason

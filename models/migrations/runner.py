@@ -24,6 +24,7 @@ from models.migrations import (
     m0011_list_terms,
     m0012_usage,
     m0014_orphans,
+    m0015_growing,
     m0016_usage_by_owner,
 )
 
@@ -64,6 +65,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0011_list_terms", m0011_list_terms.apply),
     Migration("0012_usage", m0012_usage.apply),
     Migration("0014_orphans", m0014_orphans.apply),
+    Migration("0015_growing", m0015_growing.apply),
     Migration("0016_usage_by_owner", m0016_usage_by_owner.apply),
 )
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from beanie import PydanticObjectId
 
-from models.bucket import MessageRole
+from models.bucket import MessageRole, MessageStatus
 from models.search.analysis import analyse
 from models.search.documents import MessageKey
 
@@ -31,7 +31,9 @@ class Entry(NamedTuple):
 
 
 def entry(key: MessageKey, message: Mapping[str, Any]) -> Entry | None:
-    """None for a message without words."""
+    """None for a message without words, or one that isn't whole yet."""
+    if message.get("status") == MessageStatus.STREAMING.value:
+        return None
     analysis = analyse(message.get("content") or "")
     if not analysis.terms:
         return None

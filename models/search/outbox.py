@@ -104,7 +104,10 @@ def _set_aside(bucket: Record) -> "UpdateOne":
 
 
 def _indexed(bucket: Record) -> "UpdateOne":
+    """Unless a message has become whole since the bucket was read: then it is read again."""
     stop = max((message["depth"] for message in bucket["messages"]), default=-1) + 1
     newer = {"$filter": {"input": "$messages", "as": "m", "cond": {"$gte": ["$$m.depth", stop]}}}
-    mark = {"$cond": [{"$gt": [{"$size": newer}, 0]}, True, "$$REMOVE"]}
-    return UpdateOne(_key(bucket), [{"$set": {"indexed_to": stop, "unindexed": mark}}])
+    same = {"$eq": [{"$ifNull": ["$revised", 0]}, bucket.get("revised", 0)]}
+    mark = {"$cond": [{"$or": [{"$not": [same]}, {"$gt": [{"$size": newer}, 0]}]}, True, "$$REMOVE"]}
+    reached = {"$cond": [same, stop, "$indexed_to"]}
+    return UpdateOne(_key(bucket), [{"$set": {"indexed_to": reached, "unindexed": mark}}])

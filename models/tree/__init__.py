@@ -3,6 +3,7 @@
 from models.tree.address import MAIN, Address
 from models.tree.append import Appended
 from models.tree.draft import Draft, TreeLimits
+from models.tree.growth import Growing, Texts
 from models.tree.history import History
 from models.tree.page import BranchEnd, CursorError, Page, Row, Window
 from models.tree.plant import Sprout
@@ -18,6 +19,7 @@ __all__ = [
     "BranchEnd",
     "CursorError",
     "Draft",
+    "Growing",
     "History",
     "MessageTree",
     "Page",
@@ -25,6 +27,7 @@ __all__ = [
     "Row",
     "Sight",
     "Sprout",
+    "Texts",
     "TreeLimits",
     "TreeWatcher",
     "Window",

@@ -9,9 +9,11 @@ from beanie import PydanticObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models.clock import now
 from models.database import Record
 from models.tree.address import MAIN, Address, slot
 from models.tree.draft import TreeLimits, bson_size
+from models.tree.growing import GROWING, grows, having
 from models.tree.lineage import UNNUMBERED, Chunk, Lineage
 from models.tree.tallies import FRESH, MARK, marked
 
@@ -128,10 +130,14 @@ class Buckets:
     async def push(self, branch: str, message: Record) -> bool:
         """Append to the branch's open bucket, if `message`'s depth is the next; False where it isn't, or none is open.
 
-        The bucket closes with the message that fills it, in the same write: a closed one never opens again.
+        The bucket closes with the message that fills it, in the same write: a closed one never opens again. Two that
+        grow close it as well: however long they get, the document stays far from MongoDB's limit.
         """
         depth = message["depth"]
         size = {"$add": ["$size", bson_size(message)]}
+        is_open: Record = {"$lt": [size, self._limits.bucket_bytes]}
+        if grows(message):
+            is_open = {"$and": [is_open, {"$eq": [{"$size": having(GROWING)}, 0]}]}
         updated = await self._collection.update_one(
             {"conversation_id": self.conversation_id, "tail": branch, "next_depth": depth, "open": True},
             [
@@ -143,7 +149,8 @@ class Buckets:
                         "next_depth": depth + 1,
                         "unindexed": True,
                         **MARK,
-                        "open": {"$lt": [size, self._limits.bucket_bytes]} if self._room(depth) else False,
+                        **({"growing": now()} if grows(message) else {}),
+                        "open": is_open if self._room(depth) else False,
                     }
                 }
             ],
@@ -210,6 +217,7 @@ class Buckets:
             "messages": list(messages),
             "unindexed": True,
             **FRESH,
+            **({"growing": now()} if any(map(grows, messages)) else {}),
         }
         if tail:
             is_open = self._room(last) and size < self._limits.bucket_bytes

@@ -72,7 +72,9 @@ class Draft:
         return {name: value for name, value in fields.items() if value is not None}
 
     def says(self, record: Mapping[str, Any]) -> bool:
-        """Whether `record` has the same words and the same files."""
+        """Whether `record` has the same words and the same files; one that is to grow says nothing yet."""
+        if self.status is MessageStatus.STREAMING:
+            return record.get("role") == self.role.value
         files = [each["id"] for each in record.get("attachments", ())]
         return record.get("content") == self.content and files == [each.id for each in self.attachments]
 

@@ -14,6 +14,8 @@ from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
 from models.tree.errors import BranchNotFoundError
+from models.tree.growing import grows
+from models.tree.growth import STORED, Texts
 from models.tree.lineage import ENDLESS, Lineage, resolve
 from models.tree.listing import Listed, list_branches, list_named
 from models.tree.page import BranchEnd, CursorError, Page, Path, Row, Window
@@ -38,8 +40,10 @@ class History:
         limits: TreeLimits,
         turns: Turns,
         sight: Sight | None = None,
+        texts: Texts = STORED,
     ) -> None:
         self._conversation = conversation
+        self._texts = texts
         self._sight = sight
         self._turns = turns
         self._db = db
@@ -64,6 +68,7 @@ class History:
         path = await self._path(tail, start, stop)
         path.check(window.after, window.before)
         found = await self._buckets.messages(path.slots(self._buckets.width), start, stop)
+        await self._bring_up_to_date(found)
         rows = [self._row(path, depth, found) for depth in span]
         return Page(rows, span, length)
 
@@ -110,11 +115,19 @@ class History:
         lineages = await self._buckets.first_lineages(begins) if begins else {}
         parents = [lineage.parent for lineage in lineages.values() if lineage.parent]
         found |= await self._buckets.messages_at(parents) if parents else {}
+        await self._bring_up_to_date(found)
         rows: dict[Address, Row] = {}
         for address in wanted:
             lineage = lineages.get(address.branch) if begins.get(address.branch) == address.depth else None
             rows[address] = self._alone(address, lineage, found)
         return rows
+
+    async def _bring_up_to_date(self, found: dict[Address, Record]) -> None:
+        """Have messages that grow say what they say by now; where none grows it costs nothing."""
+        growing = [address for address, message in found.items() if grows(message)]
+        if growing:
+            for address, text in (await self._texts.texts(self._conversation.id, growing)).items():
+                found[address] = {**found[address], "content": text}
 
     def _alone(self, address: Address, begun: Lineage | None, found: Mapping[Address, Record]) -> Row:
         ordinal = max(begun.own.ordinal, 1) if begun else 0

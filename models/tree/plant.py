@@ -49,7 +49,8 @@ class Sprout:
             content=self.content,
             author_id=self.author_id,
             created_at=self.created_at,
-            status=self.status,
+            # Nobody goes on writing a copy.
+            status=MessageStatus.INTERRUPTED if self.status is MessageStatus.STREAMING else self.status,
             metadata=self.metadata,
             deleted_at=self.deleted_at,
         )

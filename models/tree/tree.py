@@ -1,13 +1,15 @@
 """The message tree of all conversations: the one door to `append`, `history` and what keeps their figures true."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models.bucket import MessageStatus
+from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address
@@ -19,6 +21,7 @@ from models.tree.draft import Draft, TreeLimits
 from models.tree.erasing import count_author, erase_author
 from models.tree.errors import ContentionError, MessageNotFoundError
 from models.tree.figures import counting
+from models.tree.growth import STORED, Growing, Growth, Texts, silent
 from models.tree.history import History
 from models.tree.locks import PlaceLocks
 from models.tree.orphans import Swept
@@ -34,12 +37,18 @@ COPIES: Final = 2
 
 
 class MessageTree:
-    """Made once a worker; keeps nothing but its limits and its locks. `watcher` is told where trees change."""
+    """Made once a worker; keeps nothing but its limits and its locks. `watcher` is told where trees change.
 
-    def __init__(self, db: AsyncDatabase[Record], limits: TreeLimits, watcher: TreeWatcher = NOBODY) -> None:
+    `texts` knows what messages say that are still being written.
+    """
+
+    def __init__(
+        self, db: AsyncDatabase[Record], limits: TreeLimits, watcher: TreeWatcher = NOBODY, texts: Texts = STORED
+    ) -> None:
         self._db = db
         self.limits = limits
         self._watcher = watcher
+        self._texts = texts
         self._locks = PlaceLocks()
         self._turns = Turns()
         self._copying = asyncio.Semaphore(COPIES)
@@ -68,6 +77,31 @@ class MessageTree:
         return await self._touched(
             conversation, draft, chosen, await self._appender(conversation).at_end(branch, draft)
         )
+
+    async def save(self, conversation: Conversation, address: Address, text: str) -> bool:
+        """A message that was appended as streaming says `text` by now; False where it is so no more."""
+        return await Growth(self._db, conversation, self.limits).save(address, text)
+
+    async def end(
+        self,
+        conversation: Conversation,
+        address: Address,
+        text: str | None,
+        status: MessageStatus,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Such a message says `text` (None: what was saved last) for good; False where that was said before, or what it said is gone for good."""
+        if not await Growth(self._db, conversation, self.limits).end(address, text, status, metadata):
+            return False
+        await self._watcher.changed(conversation.id, [address])
+        await self._db.conversations.update_one(
+            {"_id": conversation.id}, [{"$set": {"updated_at": {"$max": ["$updated_at", now()]}}}]
+        )
+        return True
+
+    async def silent(self, before: datetime) -> list[Growing]:
+        """Such messages of all conversations, where nothing was saved since `before`."""
+        return await silent(self._db, before)
 
     async def choose(self, conversation: Conversation, user_id: PydanticObjectId, branch: str) -> None:
         """Remember that `user_id` is on `branch`."""
@@ -152,7 +186,7 @@ class MessageTree:
 
     def history(self, conversation: Conversation, sight: Sight | None = None) -> History:
         """Reads `conversation`; for whom only branches of it are shared with, as far as his `sight` goes."""
-        return History(self._db, conversation, self.limits, self._turns, sight)
+        return History(self._db, conversation, self.limits, self._turns, sight, self._texts)
 
     @in_turn
     async def sight(self, conversation: Conversation, branches: Collection[str]) -> Sight:

@@ -16,6 +16,7 @@ from permissions.resources import CONVERSATION, MESSAGE, message_resource
 from permissions.sharing import confinement
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_deletion, announce_restoration
+from resolvers.chat.manuscripts import withdraw_deleted
 from resolvers.chat.mutations import ConversationPayload, MessagePayload, again, caller
 from resolvers.chat.queries import deleted_ones
 from resolvers.chat.reach import named, reached, require_seen, restorable
@@ -132,8 +133,9 @@ class Mutation:
         delete = context.tree.remove if mode is DeleteMode.SUBTREE else context.tree.delete
         await delete(conversation, address, caller(context))
         await _recorded(context, f"message.deleted.{mode}", conversation, address)
-        await announce_deletion(context.broker, conversation.id, address)
         current = await again(context, conversation.id)
+        await withdraw_deleted(context, current)
+        await announce_deletion(context.broker, conversation.id, address)
         return DeleteMessagePayload(message_id=input.message_id, conversation=await shown(context, current))
 
     @strawberry.mutation(

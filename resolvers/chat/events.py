@@ -32,11 +32,23 @@ class MessageAdded(ConversationEvent):
     message: Message
 
 
-@strawberry.type(description="A message is another than it was: it was restored.")
+@strawberry.type(description="A message is another than it was: it was restored, or is not being written any more.")
 class MessageChanged(ConversationEvent):
     """As it is now."""
 
     message: Message
+
+
+@strawberry.type(
+    description="A piece of a message that is being written. What the message said up to `offset` stands, and `text` "
+    "follows it. Who comes in the middle gets all that had come as its first piece, with `offset` 0."
+)
+class MessageDelta(ConversationEvent):
+    """Where, and what."""
+
+    message_id: strawberry.ID
+    offset: int = strawberry.field(description="In bytes of UTF-8.")
+    text: str
 
 
 @strawberry.type(description="A message was deleted, alone or with everything below it: read what is left.")
@@ -68,7 +80,15 @@ class ResyncRequired(ConversationEvent):
     reason: str
 
 
-EVENTS: Final = [MessageAdded, MessageChanged, MessageDeleted, ConversationChanged, AccessRevoked, ResyncRequired]
+EVENTS: Final = [
+    MessageAdded,
+    MessageDelta,
+    MessageChanged,
+    MessageDeleted,
+    ConversationChanged,
+    AccessRevoked,
+    ResyncRequired,
+]
 
 
 def channel(conversation_id: PydanticObjectId) -> str:
@@ -89,6 +109,13 @@ async def announce_deletion(broker: Broker, conversation_id: PydanticObjectId, a
 async def announce_restoration(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
     """The message at `address` is back."""
     await _announce(broker, conversation_id, {"changed": str(address)})
+
+
+async def announce_end(
+    broker: Broker, conversation_id: PydanticObjectId, address: Address, *, again: bool = False
+) -> None:
+    """The message at `address` is whole, or its writer has fallen silent; `again` as in `announce_message`."""
+    await _announce(broker, conversation_id, {"changed": str(address), "ended": True}, again=again)
 
 
 async def announce_change(broker: Broker, conversation_id: PydanticObjectId) -> None:

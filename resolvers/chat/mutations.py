@@ -80,14 +80,14 @@ class Mutation:
             metadata=inputs.metadata(input.metadata),
             idempotency_key=input.idempotency_key,
         )
-        parent = _parent(input.parent_id, conversation)
+        parent = parent_of(input.parent_id, conversation)
         pen = Pen(info, conversation, Action.MESSAGE_APPEND)
         if parent is not None:
             await pen.require(parent, forks=False)
         async with attaching(context, conversation, parent, draft, input.attachment_ids) as files:
             appended = await (pen.append(parent, files.draft) if parent else pen.append_at_end(files.draft))
             await files.stored(appended.address)
-        return await _told(info, conversation, appended)
+        return await told(info, conversation, appended)
 
     @strawberry.mutation(
         permission_classes=[may(Action.MESSAGE_EDIT)],
@@ -112,7 +112,7 @@ class Mutation:
         async with attaching(context, conversation, row.parent, draft, input.attachment_ids) as files:
             appended = await pen.shown(address, await context.tree.append(conversation, row.parent, files.draft))
             await files.stored(appended.address)
-        return await _told(info, conversation, appended)
+        return await told(info, conversation, appended)
 
     @strawberry.mutation(
         permission_classes=[may(Action.CONVERSATION_READ)],
@@ -127,7 +127,7 @@ class Mutation:
         return ConversationPayload(conversation=await shown(context, await again(context, conversation.id)))
 
 
-def _parent(id: str | None, conversation: StoredConversation) -> Address | None:
+def parent_of(id: str | None, conversation: StoredConversation) -> Address | None:
     if id is None:
         return None
     home, parent = message_address(id, "parentId")
@@ -143,7 +143,7 @@ def caller(context: Context) -> PydanticObjectId:
     return context.principal.user_id
 
 
-async def _told(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
+async def told(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
     """The message as it is now; its subscribers hear of it, unless an earlier try told them."""
     context = info.context
     await announce_message(context.broker, conversation.id, appended.address, again=not appended.fresh)

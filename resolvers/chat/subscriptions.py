@@ -13,6 +13,7 @@ from permissions.engine.decision import Decision
 from permissions.guards import SignedIn
 from permissions.resources import conversation_resource, message_resource
 from resolvers.chat.conversation import shown
+from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import (
     AccessRevoked,
     ConversationChanged,
@@ -27,7 +28,7 @@ from resolvers.chat.reach import reached
 from resolvers.chat.tree import load_message
 from resolvers.context import Context, Info
 from resolvers.ids import message_id, object_id
-from resolvers.live import Event, Resync
+from resolvers.live import Delta, Event, Resync
 
 
 @strawberry.type
@@ -43,9 +44,10 @@ class Subscription:
     ) -> AsyncGenerator[ConversationEvent, None]:
         stored_id = object_id(conversation_id, "Conversation", "conversationId")
         await reached(info.context, stored_id, Action.MESSAGE_READ)
+        deltas = Deltas(info.context, stored_id, joined=after is None)
         async with info.context.broker.subscribe(channel(stored_id), after) as news:
             async for item in news:
-                event = await _told(info, stored_id, item)
+                event = await _told(info, stored_id, item, deltas)
                 if event is None:
                     continue
                 yield event
@@ -53,8 +55,16 @@ class Subscription:
                     return
 
 
-async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Resync) -> ConversationEvent | None:
-    """What the caller is told of `item`, as his rights are now; None for what he doesn't see."""
+async def _told(
+    info: Info, conversation_id: PydanticObjectId, item: Event | Resync, deltas: Deltas
+) -> ConversationEvent | None:
+    """What the caller is told of `item`, as his rights are now; None for what he doesn't see.
+
+    Of a message that is being written much comes in a second: then they are as they were within it.
+    """
+    delta = Delta.parse(item.payload) if isinstance(item, Event) else None
+    if delta is not None and (known := deltas.known) is not None:
+        return await deltas.event(known, item.cursor, delta)
     await info.context.renew()
     stored = await info.context.loaders.conversations.load(conversation_id)
     if stored is None or stored.deleted:
@@ -66,9 +76,13 @@ async def _told(info: Info, conversation_id: PydanticObjectId, item: Event | Res
             reason="you may not read the conversation any more",
             decision_id=strawberry.ID(decision.id),
         )
+    deltas.judged(stored)
+    if delta is not None:
+        return await deltas.event(stored, item.cursor, delta)
     if isinstance(item, Resync):
+        deltas.lost()
         return ResyncRequired(cursor=item.cursor, reason=item.reason)
-    return await _read(info, stored, item)
+    return await _read(info, stored, item, deltas)
 
 
 def _may_follow(context: Context, stored: StoredConversation) -> Decision:
@@ -77,7 +91,7 @@ def _may_follow(context: Context, stored: StoredConversation) -> Decision:
     return context.access.decide(Action.MESSAGE_READ, message_resource(stored)) if read else read
 
 
-async def _read(info: Info, stored: StoredConversation, item: Event) -> ConversationEvent | None:
+async def _read(info: Info, stored: StoredConversation, item: Event, deltas: Deltas) -> ConversationEvent | None:
     """The event as the schema shows it; what it tells of is as it is now."""
     note = orjson.loads(item.payload)
     place = note.get("message") or note.get("changed") or note.get("deleted")
@@ -91,6 +105,7 @@ async def _read(info: Info, stored: StoredConversation, item: Event) -> Conversa
     message = await load_message(info, stored, address)
     if message is None:
         return ResyncRequired(cursor=item.cursor, reason="the message is gone")
+    deltas.told(message)
     if "changed" in note:
         return MessageChanged(cursor=item.cursor, message=message)
     return MessageAdded(cursor=item.cursor, message=message)

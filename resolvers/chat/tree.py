@@ -98,6 +98,10 @@ class Message(Node):
         stored = await info.context.loaders.users.load(author_id) if author_id else None
         return User.of(stored) if stored else None
 
+    @strawberry.field(description="Of its content, in bytes of UTF-8: where the next `MessageDelta` goes on.")
+    def content_length(self) -> int:
+        return len((self.content or "").encode())
+
     @strawberry.field(description="The message that this one answers; null for a first message.")
     async def parent(self, info: Info) -> "Message | None":
         return await load_message(info, self.conversation, self.row.parent) if self.row.parent else None

@@ -9,7 +9,7 @@ from typing import Final
 from models.conversation import Conversation
 from models.share import MOST_FORKS, Share
 from models.sharing import extend
-from models.tree import Address, Appended, Draft
+from models.tree import Address, Appended, Draft, Sight
 from models.tree.errors import BranchNotFoundError, MessageNotFoundError
 from models.tree.lineage import ENDLESS
 from permissions.actions import Action
@@ -38,15 +38,20 @@ class Pen:
 
         `ConflictError` where his message would begin a branch, as it does if `forks`, and no more can be shown to him.
         """
-        await require_seen(self._context, self._conversation, place)
-        sight = await self._context.sights.of(self._conversation, self._action)
+        sight = await self.allow(place)
         if sight is None:
             return
-        if not sight.sees(place):
-            raise self._confined()
         count = sum(len(share.forks) for share in self._conversation.shares)
         if count >= MOST_FORKS and (forks or not sight.is_end(place)):
             raise ConflictError(FULL)
+
+    async def allow(self, place: Address) -> Sight | None:
+        """Where he may write. Raise as `require` does where `place` doesn't lie in it."""
+        await require_seen(self._context, self._conversation, place)
+        sight = await self._context.sights.of(self._conversation, self._action)
+        if sight is not None and not sight.sees(place):
+            raise self._confined()
+        return sight
 
     async def append(self, parent: Address, draft: Draft) -> Appended:
         """After `parent`, which was required."""

@@ -3,5 +3,6 @@
 from resolvers.live.broker import Broker, BrokerUnavailableError, Event, Resync
 from resolvers.live.memory import MemoryBroker
 from resolvers.live.redis import RedisBroker
+from resolvers.live.texts import Delta, Texts
 
-__all__ = ["Broker", "BrokerUnavailableError", "Event", "MemoryBroker", "RedisBroker", "Resync"]
+__all__ = ["Broker", "BrokerUnavailableError", "Delta", "Event", "MemoryBroker", "RedisBroker", "Resync", "Texts"]

@@ -36,6 +36,8 @@ Answer = TypeVar("Answer")
 Entry = tuple[bytes, dict[bytes, bytes]]
 EVENT: Final = b"e"
 GAP: Final = b"g"
+DELTA: Final = b"d"
+"""A piece of a text that grows, see `texts`; it carries what it tells of."""
 
 CONNECTIONS: Final = 4
 TIMEOUT_SECONDS: Final = 5.0
@@ -53,7 +55,7 @@ CONNECTION: Final[dict[str, Any]] = {
 
 def decode(cursor: bytes, kind: bytes, payload: bytes) -> Item:
     """An entry, as it lies in the stream or was announced."""
-    if kind == EVENT:
+    if kind in (EVENT, DELTA):
         return Event(cursor.decode(), payload)
     # A newer version may write other kinds one day: not to be passed over in silence.
     return Resync(cursor.decode(), "events may be missing" if kind == GAP else "an event of an unknown kind")

@@ -232,6 +232,7 @@ def context(served: Served, name: str, access: Access) -> Context:
         usage=services.usage,
         cursors=services.cursors,
         broker=services.broker,
+        texts=services.texts,
         accounts=services.authentication.accounts,
         rotation=services.rotation,
         revocation=services.revocation,

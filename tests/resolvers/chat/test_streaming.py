@@ -1,0 +1,381 @@
+"""Messages that are read while they are written."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from api.interrupting import Interrupter
+from api.schema import build_schema
+from models.tree.errors import InvalidContentError
+from permissions.authn.cutoff import Cutoff
+from permissions.authn.principal import Principal, new_id
+from resolvers.chat import streaming
+from resolvers.chat.events import channel
+from resolvers.chat.manuscripts import piece
+from resolvers.ids import encode, message_address, object_id
+from tests.database_calls import database_calls
+from tests.resolvers.admin.test_audit import context
+from tests.resolvers.chat.documents import EDIT, append, chat, start
+from tests.served import Answer, Caller, Served
+
+MESSAGE = "message { id content contentLength status depth siblingCount editedFrom { id } metadata { llmModel extra } }"
+BEGIN = f"mutation ($input: BeginMessageInput!) {{ beginMessage(input: $input) {{ {MESSAGE} }} }}"
+STREAM = "mutation ($input: StreamMessageInput!) { streamMessage(input: $input) { messageId offset } }"
+FINISH = f"mutation ($input: FinishMessageInput!) {{ finishMessage(input: $input) {{ {MESSAGE} }} }}"
+NODE = "query ($id: ID!) { node(id: $id) { ... on Message { content status contentLength } } }"
+EVENTS = """subscription ($id: ID!, $after: String) { conversationEvents(conversationId: $id, after: $after) {
+  __typename cursor
+  ... on MessageAdded { message { id content contentLength } }
+  ... on MessageDelta { messageId offset text }
+  ... on MessageChanged { message { id content status } }
+  ... on MessageDeleted { messageId }
+} }"""
+DELETE = "mutation ($id: ID!, $mode: DeleteMode) { deleteMessage(input: {messageId: $id, mode: $mode}) { messageId } }"
+RESTORE = "mutation ($id: ID!) { restoreMessage(input: {messageId: $id}) { message { content status } } }"
+SHARE = "mutation ($input: ShareConversationInput!) { shareConversation(input: $input) { conversation { id } } }"
+
+
+async def begin(caller: Caller, conversation: str, **more: Any) -> dict[str, Any]:
+    answer = await caller.ask(BEGIN, input={"conversationId": conversation, **more})
+    message: dict[str, Any] = answer.data["beginMessage"]["message"]
+    return message
+
+
+async def stream(caller: Caller, message: dict[str, Any], offset: int, text: str) -> Answer:
+    return await caller.ask(STREAM, input={"messageId": message["id"], "offset": offset, "text": text})
+
+
+async def finish(caller: Caller, message: dict[str, Any], offset: int, **more: Any) -> Answer:
+    return await caller.ask(FINISH, input={"messageId": message["id"], "offset": offset, **more})
+
+
+async def read(caller: Caller, message: dict[str, Any]) -> Any:
+    return (await caller.ask(NODE, id=message["id"])).data["node"]
+
+
+def went_on(answer: Answer) -> int:
+    offset: int = answer.data["streamMessage"]["offset"]
+    return offset
+
+
+def refused(answer: Answer) -> tuple[str, int | None]:
+    (error,) = answer.body["errors"]
+    return error["extensions"]["code"], error["extensions"].get("offset")
+
+
+@asynccontextmanager
+async def following(served: Served, name: str, conversation: str, after: str | None = None) -> AsyncIterator[Any]:
+    """What somebody is told of a conversation."""
+    access = await served.services.permissions.access(Principal(served.people[name].id, new_id()))
+    on_socket = replace(context(served, name, access), socket=True, cutoff=Cutoff())
+    variables = {"id": conversation, "after": after}
+    stream = cast(Any, await build_schema().subscribe(EVENTS, variables, context_value=on_socket))
+    async with asyncio.timeout(20), aclosing(stream):
+
+        async def events() -> AsyncIterator[dict[str, Any]]:
+            async for result in stream:
+                assert not result.errors, result.errors
+                yield result.data["conversationEvents"]
+
+        told = events()
+        first = asyncio.ensure_future(anext(told))
+        while after is None and not first.done():  # until it listens
+            await served.services.broker.publish(channel(object_id(conversation, "Conversation")), b"{}")
+            await asyncio.wait({first}, timeout=0.05)
+
+        async def onwards() -> AsyncIterator[dict[str, Any]]:
+            for event in [await first]:
+                if event["__typename"] != "ConversationChanged":
+                    yield event
+            async for event in told:
+                if event["__typename"] != "ConversationChanged":
+                    yield event
+
+        yield onwards()
+        first.cancel()
+
+
+async def until_end(events: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All that is told until a message is changed."""
+    found = []
+    async for event in events:
+        found.append(event)
+        if event["__typename"] == "MessageChanged":
+            break
+    return found
+
+
+def put_together(events: list[dict[str, Any]]) -> str:
+    """What a client has that puts each piece at its offset, and finds neither a gap nor anything twice."""
+    text = b""
+    for event in events:
+        if event["__typename"] == "MessageAdded":
+            text = event["message"]["content"].encode()
+        if event["__typename"] == "MessageDelta":
+            assert event["offset"] == len(text)
+            text += event["text"].encode()
+    return text.decode()
+
+
+WORDS = ["Grüße ", "an ", "alle ", "🙂👨‍👩‍👧", " $ROOT ", "\u0000\n", "終わり"]
+
+
+async def test_an_answer_grows_before_the_eyes_of_whoever_reads_it(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation, (question,) = await chat(alice, 1)
+    async with following(served, "alice", conversation) as events:
+        answer = await begin(alice, conversation, parentId=question["id"], metadata={"llmModel": "m"})
+        added = await anext(events)
+        assert (answer["status"], answer["content"], answer["depth"]) == ("STREAMING", "", 1)
+        offset = 0
+        for word in WORDS:
+            offset = went_on(await stream(alice, answer, offset, word))
+            assert (await read(alice, answer))["contentLength"] == offset
+        done = (await finish(alice, answer, offset, metadata={"latencyMs": 5, "x": 1})).data["finishMessage"]["message"]
+        told = [added, *await until_end(events)]
+    text = "".join(WORDS)
+    assert (done["content"], done["status"], done["contentLength"]) == (text, "COMPLETE", len(text.encode()))
+    assert done["metadata"] == {"llmModel": "m", "extra": {"x": 1}}
+    assert put_together(told) == text
+    assert [event["text"] for event in told if event["__typename"] == "MessageDelta"] == WORDS
+    assert told[-1]["message"] == {"id": answer["id"], "content": text, "status": "COMPLETE"}
+    assert (await finish(alice, answer, offset)).data["finishMessage"]["message"]["content"] == text
+    assert (await read(alice, answer))["content"] == text
+
+
+async def test_who_comes_late_gets_what_there_is_and_then_the_rest(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation = await start(alice)
+    answer = await begin(alice, conversation)
+    words = [f"{number} " for number in range(60)]
+    offset, late = 0, 0
+    async with AsyncExitStack() as stack:
+        readers = []
+        for number, word in enumerate(words):
+            offset = went_on(await stream(alice, answer, offset, word))
+            if number % 12 == 5:
+                late += 1
+                readers.append(await stack.enter_async_context(following(served, "alice", conversation)))
+        await finish(alice, answer, offset)
+        for reader in readers:
+            told = await until_end(reader)
+            assert told[0]["__typename"] == "MessageDelta"
+            assert put_together(told) == "".join(words)
+    assert late == 5
+
+
+async def test_who_is_slow_gets_the_whole_message_and_no_piece_of_it_again(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation = await start(alice)
+    async with following(served, "alice", conversation) as events:
+        answer = await begin(alice, conversation)
+        assert went_on(await stream(alice, answer, 0, "one ")) == 4
+        assert (await anext(events))["message"]["content"] == "one "
+        assert went_on(await stream(alice, answer, 2, "e two")) == 7
+        assert (await finish(alice, answer, 7)).data
+        delta, changed = await until_end(events)
+    assert (delta["offset"], delta["text"]) == (4, "two")
+    assert changed["message"]["content"] == "one two"
+
+
+async def test_who_comes_back_goes_on_where_he_was(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation = await start(alice)
+    async with following(served, "alice", conversation) as events:
+        answer = await begin(alice, conversation)
+        added = await anext(events)
+        offset = went_on(await stream(alice, answer, 0, "one "))
+        before = [added, await anext(events)]
+    offset = went_on(await stream(alice, answer, offset, "two "))
+    async with following(served, "alice", conversation, before[-1]["cursor"]) as events:
+        offset = went_on(await stream(alice, answer, offset, "three"))
+        await finish(alice, answer, offset)
+        after = await until_end(events)
+    assert put_together(before + after) == "one two three"
+    assert [event["text"] for event in after[:-1]] == ["two ", "three"]
+
+
+async def test_pieces_may_come_twice_and_overlap_and_nothing_else(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation = await start(alice)
+    answer = await begin(alice, conversation)
+    assert refused(await stream(alice, answer, 3, "early")) == ("CONFLICT", 0)
+    assert went_on(await stream(alice, answer, 0, "añb")) == 4
+    assert went_on(await stream(alice, answer, 0, "añb")) == 4
+    assert went_on(await stream(alice, answer, 1, "ñ")) == 4
+    assert went_on(await stream(alice, answer, 3, "b🙂")) == 8
+    assert went_on(await stream(alice, answer, 8, "")) == 8
+    for offset, text in ((3, "x"), (2, "b"), (0, "añc"), (7, "z"), (3, "bz")):
+        assert refused(await stream(alice, answer, offset, text)) == ("CONFLICT", 8)
+    assert refused(await stream(alice, answer, -1, "x"))[0] == "BAD_USER_INPUT"
+    with pytest.raises(InvalidContentError):
+        piece(8, "\ud83d")  # what JSON can say, and UTF-8 can't
+    assert refused(await stream(alice, answer, 8, "x" * 20_000))[0] == "PAYLOAD_TOO_LARGE"
+    for length in (7, 9):
+        assert refused(await finish(alice, answer, length)) == ("CONFLICT", 8)
+    assert (await finish(alice, answer, 8)).data["finishMessage"]["message"]["content"] == "añb🙂"
+    assert went_on(await stream(alice, answer, 3, "b")) == 8, "a piece that was on its way"
+    assert refused(await stream(alice, answer, 8, "more"))[0] == "CONFLICT"
+    assert refused(await finish(alice, answer, 4)) == ("CONFLICT", 8)
+
+
+async def test_no_message_gets_longer_than_one_that_is_sent_at_once(served: Served) -> None:
+    alice = await served.as_("alice")
+    answer = await begin(alice, await start(alice))
+    tree = served.services.tree
+    tree.limits = replace(tree.limits, message_bytes=40_000)
+    offset = 0
+    for _ in range(2):
+        offset = went_on(await stream(alice, answer, offset, "x" * 16_000))
+    assert refused(await stream(alice, answer, offset, "x" * 8_001))[0] == "PAYLOAD_TOO_LARGE"
+    offset = went_on(await stream(alice, answer, offset, "x" * 8_000))
+    assert (await finish(alice, answer, offset)).data
+
+
+async def test_an_answer_that_is_made_anew_is_a_sibling(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation, (question,) = await chat(alice, 1)
+    first = await begin(alice, conversation, parentId=question["id"])
+    again = await begin(alice, conversation, siblingOf=first["id"], idempotencyKey="k")
+    assert (again["depth"], again["siblingCount"], again["editedFrom"]) == (1, 2, {"id": first["id"]})
+    assert (await begin(alice, conversation, siblingOf=first["id"], idempotencyKey="k"))["id"] == again["id"]
+    for message, text in ((first, "one"), (again, "other")):
+        assert went_on(await stream(alice, message, 0, text)) == len(text)
+    for message, text in ((first, "one"), (again, "other")):
+        assert (await finish(alice, message, len(text))).data["finishMessage"]["message"]["content"] == text
+    root = await begin(alice, conversation, siblingOf=question["id"])
+    assert (root["depth"], root["siblingCount"]) == (0, 2)
+    wrong = {"conversationId": conversation, "siblingOf": first["id"], "parentId": question["id"]}
+    assert (await alice.ask(BEGIN, input=wrong)).codes == ["BAD_USER_INPUT"]
+
+
+async def test_only_its_author_goes_on_with_it_and_only_while_he_may(served: Served) -> None:
+    alice, guest = await served.as_("alice"), await served.as_("guest")
+    conversation = await start(alice)
+    answer = await begin(alice, conversation)
+    assert refused(await stream(guest, answer, 0, "x"))[0] in {"NOT_FOUND", "FORBIDDEN"}
+    given = {"conversationId": conversation, "userId": encode("User", served.people["guest"].id)}
+    (await alice.ask(SHARE, input={**given, "access": "WRITE"})).data  # noqa: B018
+    for refusal in (await stream(guest, answer, 0, "x"), await finish(guest, answer, 0)):
+        assert refused(refusal)[0] == "BAD_USER_INPUT"
+    own = await begin(guest, conversation)
+    assert went_on(await stream(guest, own, 0, "mine")) == 4
+    (await alice.ask(SHARE, input={**given, "access": "READ"})).data  # noqa: B018
+    for refusal in (await stream(guest, own, 4, "x"), await finish(guest, own, 4)):
+        assert refused(refusal)[0] == "FORBIDDEN"
+    (await alice.ask(SHARE, input={**given, "access": "NONE"})).data  # noqa: B018
+    assert refused(await stream(guest, own, 4, "x"))[0] in {"NOT_FOUND", "FORBIDDEN"}
+    assert (await served.nobody.ask(STREAM, input={"messageId": own["id"], "offset": 4, "text": "x"})).codes
+
+
+async def test_who_sees_one_branch_only_sees_the_pieces_of_no_other(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation, messages = await chat(alice, 2)
+    edited = await alice.ask(EDIT, input={"messageId": messages[1]["id"], "content": "other"})
+    hidden = edited.data["editMessage"]["message"]
+    guest_id = encode("User", served.people["guest"].id)
+    branch = {"conversationId": conversation, "userId": guest_id, "branchId": messages[1]["branch"]["id"]}
+    (await alice.ask(SHARE, input=branch)).data  # noqa: B018
+    secret = await begin(alice, conversation, parentId=hidden["id"])
+    shared = await begin(alice, conversation, parentId=messages[1]["id"])
+    async with following(served, "guest", conversation) as events:
+        for number in range(5):
+            assert went_on(await stream(alice, secret, 6 * number, "secret"))
+            assert went_on(await stream(alice, shared, 6 * number, "shared"))
+        await finish(alice, secret, 30)
+        await finish(alice, shared, 30)
+        told = await until_end(events)
+    assert "secret" not in str(told)
+    assert secret["id"] not in str(told)
+    assert "".join(event["text"] for event in told[:-1]) == "shared" * 5
+
+
+@pytest.mark.parametrize("mode", ["TOMBSTONE", "SUBTREE"])
+async def test_what_is_deleted_while_it_is_written_ends_there(served: Served, mode: str) -> None:
+    alice = await served.as_("alice")
+    conversation, (question,) = await chat(alice, 1)
+    answer = await begin(alice, conversation, parentId=question["id"])
+    await stream(alice, answer, 0, "some")
+    await stream(alice, answer, 4, " more")
+    gone = answer if mode == "TOMBSTONE" else question
+    (await alice.ask(DELETE, id=gone["id"], mode=mode)).data  # noqa: B018
+    assert refused(await stream(alice, answer, 9, "!"))[0] in {"NOT_FOUND", "CONFLICT"}
+    assert refused(await finish(alice, answer, 9))[0] == "NOT_FOUND"
+    (await alice.ask(RESTORE, id=gone["id"])).data  # noqa: B018
+    assert await read(alice, answer) == {"content": "some more", "status": "INTERRUPTED", "contentLength": 9}
+    assert refused(await stream(alice, answer, 9, "!"))[0] == "CONFLICT"
+
+
+async def test_who_falls_silent_is_interrupted_with_all_that_had_come(served: Served) -> None:
+    alice, services = await served.as_("alice"), served.services
+    conversation = await start(alice)
+    answer = await begin(alice, conversation)
+    parts = (services.database.db, services.tree, services.texts, services.broker)
+    async with following(served, "alice", conversation) as events:
+        await stream(alice, answer, 0, "half a ")
+        await stream(alice, answer, 7, "sentence")
+        assert await Interrupter(*parts).run() == 0, "something came just now"
+        assert await Interrupter(*parts, silence=timedelta(0)).run() == 1
+        assert await Interrupter(*parts, silence=timedelta(0)).run() == 0
+        told = await until_end(events)
+    assert told[-1]["message"] == {"id": answer["id"], "content": "half a sentence", "status": "INTERRUPTED"}
+    for refusal in (await stream(alice, answer, 15, "!"), await finish(alice, answer, 15)):
+        assert refused(refusal)[0] == "CONFLICT"
+
+
+async def test_few_messages_are_written_at_a_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = await served.as_("alice")
+    monkeypatch.setattr(streaming, "OF_CONVERSATION", 3)
+    monkeypatch.setattr(streaming, "OF_USER", 5)
+    conversation = await start(alice)
+    begun = [await begin(alice, conversation) for _ in range(3)]
+    assert (await alice.ask(BEGIN, input={"conversationId": conversation})).codes == ["CONFLICT"]
+    await finish(alice, begun[0], 0)
+    assert await begin(alice, conversation)
+    (await alice.ask(DELETE, id=begun[1]["id"], mode="TOMBSTONE")).data  # noqa: B018
+    assert await begin(alice, conversation)
+    for _ in range(2):
+        assert await begin(alice, await start(alice))
+    assert (await alice.ask(BEGIN, input={"conversationId": await start(alice)})).codes == ["CONFLICT"]
+
+
+async def test_what_redis_loses_the_writer_sends_again(served: Served) -> None:
+    alice = await served.as_("alice")
+    answer = await begin(alice, await start(alice))
+    _, address = message_address(answer["id"])
+    assert went_on(await stream(alice, answer, 0, "saved ")) == 6, "the first piece is saved"
+    assert went_on(await stream(alice, answer, 6, "lost")) == 10
+    for key in await served.services.redis.keys("parley:*:*main.0"):
+        await served.services.redis.delete(key)
+    assert (await read(alice, answer))["content"] == "saved "
+    assert str(address) == "main.0"
+    assert refused(await finish(alice, answer, 10)) == ("CONFLICT", 6)
+    assert refused(await stream(alice, answer, 10, "!")) == ("CONFLICT", 6)
+    assert went_on(await stream(alice, answer, 6, "lost!")) == 11
+    assert (await finish(alice, answer, 11)).data["finishMessage"]["message"]["content"] == "saved lost!"
+
+
+async def test_a_piece_costs_its_reader_no_call_to_the_database(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation = await start(alice)
+    answer = await begin(alice, conversation)
+    async with following(served, "alice", conversation) as events:
+        services, (conversation_id, address) = served.services, message_address(answer["id"])
+        author = served.people["alice"].id
+
+        async def next_piece(number: int) -> None:
+            grown = await services.texts.append(conversation_id, address, author, number, "x", 1_000)
+            assert grown.word == "taken"
+            assert (await anext(events))["offset"] == number
+
+        await next_piece(0)
+        with database_calls(own=True) as calls:
+            for number in range(1, 30):
+                await next_piece(number)
+        assert len(calls) <= 6, "once a second, if the machine is slow"
+    await append(alice, conversation, "and on")
