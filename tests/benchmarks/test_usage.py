@@ -71,7 +71,7 @@ async def conversation(database: Database, id_: PydanticObjectId, owner: Pydanti
     random, limits = Random(str(id_)), TreeLimits()
     begun = BEGAN if messages > HUNDRED else BEGAN + random.random() * YEAR
     apart = YEAR / messages if messages > HUNDRED else timedelta(seconds=9)
-    buckets, width = Buckets(database.db, id_, limits.bucket_messages, limits), limits.bucket_messages
+    buckets, width = Buckets(database.db, id_, limits.bucket_messages, limits, owner), limits.bucket_messages
     lineage, made = Lineage(Segment(MAIN, 0, 0)), []
     for first in range(0, messages, width):
         said = [

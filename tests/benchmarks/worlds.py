@@ -22,6 +22,7 @@ from models.migrations import migrate
 from models.tree import MAIN, Address, Draft, MessageTree, TreeLimits
 from models.tree.buckets import Buckets
 from models.tree.lineage import Lineage, Segment
+from models.usage.repair import adopt, name_owners
 from models.usage.rollup import Rollup
 from tests.benchmarks.progress import Progress
 
@@ -95,7 +96,12 @@ class World:
         await self._count(progress)
 
     async def _count(self, progress: Progress) -> None:
-        """Roll up the usage of what the asker owns, as the worker does that; the others' would take as long again."""
+        """Roll up the usage of what the asker owns, as the worker does that; the others' would take as long again.
+
+        What was built before buckets and tallies said whose they are is told so, as an upgrade does.
+        """
+        await name_owners(self.db)
+        await adopt(self.db)
         own = [conversation_id(number) for number in range(0, self.size, self.size // OWN)]
         marked = {"uncounted": True, "conversation_id": {"$in": own}}
         ids = [each["_id"] async for each in self.db.buckets.find(marked, {"_id": 1}, batch_size=10_000)]
@@ -145,17 +151,18 @@ class World:
         owner, began = self._owner(conversation), _began(conversation)
         question, answer = SAID
         messages = [question | {"author_id": owner, "created_at": began}, answer | {"created_at": began}]
-        return self._bucket(conversation_id(conversation), messages, tail=True) | {"_id": _id(0xB, conversation)}
+        return self._bucket(conversation, messages, tail=True) | {"_id": _id(0xB, conversation)}
 
     def _long_bucket(self, number: int) -> Record:
         first = number * TreeLimits().bucket_messages
         last = first + TreeLimits().bucket_messages
         messages = [_draft(depth, ASKER, BEGAN).record(depth) for depth in range(first, last)]
-        return self._bucket(self.long_id, messages, tail=last >= self.size) | {"_id": _id(0xC, number)}
+        return self._bucket(0, messages, tail=last >= self.size) | {"_id": _id(0xC, number)}
 
-    def _bucket(self, id_: PydanticObjectId, messages: list[Record], *, tail: bool) -> Record:
+    def _bucket(self, conversation: int, messages: list[Record], *, tail: bool) -> Record:
         """Indexed for search, so that no test of that finds them: these are measured with other data."""
-        buckets = Buckets(self.db, id_, TreeLimits().bucket_messages, TreeLimits())
+        id_, limits = conversation_id(conversation), TreeLimits()
+        buckets = Buckets(self.db, id_, limits.bucket_messages, limits, self._owner(conversation))
         bucket = buckets.record(MAIN, messages, Lineage(Segment(MAIN, 0, 0)), tail=tail)
         del bucket["unindexed"]
         return bucket | {"indexed_to": messages[-1]["depth"] + 1}

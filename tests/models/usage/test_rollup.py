@@ -1,6 +1,9 @@
 """Rolling up, by several at once and with what happens in between."""
 
+import contextlib
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from beanie import PydanticObjectId
@@ -9,6 +12,7 @@ from models.bucket import MessageRole, Metadata
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Database, Record
+from models.migrations import migrate
 from models.tree import MAIN, Address, Draft, MessageTree
 from models.tree.buckets import Buckets
 from models.tree.lineage import UNNUMBERED, Lineage, Segment
@@ -17,8 +21,10 @@ from models.usage.outbox import FIELDS
 from models.usage.packing import pack
 from models.usage.question import UsageQuestion
 from models.usage.rebuild import rebuild
+from models.usage.repair import settle
 from models.usage.rollup import Rollup
 from tests.models.tree.conftest import SMALL, started, unborn
+from tests.models.tree.faults import Crash, Mortal
 from tests.models.usage.recount import ask
 
 SAYS = Draft(MessageRole.USER, "said", metadata=Metadata(llm_model="m", tokens_used=1, latency_ms=10))
@@ -162,3 +168,46 @@ async def test_more_marks_than_are_listed_at_a_time(
         await tree.append_at_end(await started(tree), MAIN, SAYS)
     assert await Rollup(database.db).run() == 5
     assert await marks(database) == 0
+
+
+async def test_what_a_worker_that_died_left_pending_is_made_final_by_another(
+    database: Database, conversation: Conversation
+) -> None:
+    """After each of its writes; what may still be in the making is left alone."""
+    for at in range(1, 4):
+        await database.db.tallies.delete_many({})
+        await database.db.buckets.update_many({}, {"$set": {"uncounted": True}})
+        with contextlib.suppress(Crash):
+            await Rollup(cast(Any, Mortal(database.db, at))).run()
+        await Rollup(database.db).run()
+        await settle(database.db, now() - timedelta(minutes=1))
+        left = [entry for entry in await tallies(database) if "pending" in entry]
+        assert bool(left) is (at == 2)  # after the unmarking
+        await settle(database.db, now() + timedelta(seconds=1))
+        assert not any("pending" in entry for entry in await tallies(database))
+        assert await database.db.tallies.find({"pending_at": {"$exists": True}}).to_list() == []
+        assert (await counted(database), len(await tallies(database))) == (6, 2)
+
+
+async def test_what_is_pending_and_has_no_bucket_any_more_is_dropped(
+    database: Database, conversation: Conversation
+) -> None:
+    found = await database.db.buckets.find({}, FIELDS).to_list()
+    await database.db.tallies.bulk_write([rolling._stored(each, "dead") for each in made_of(found)])
+    await database.db.buckets.delete_one({"_id": found[0]["_id"]})
+    assert await settle(database.db, now() + timedelta(seconds=1)) == 1
+    assert len(await tallies(database)) == 1
+    assert await settle(database.db, now() + timedelta(seconds=1)) == 0
+
+
+async def test_the_migration_tells_what_is_stored_whose_it_is(database: Database, conversation: Conversation) -> None:
+    found = await database.db.buckets.find({}, FIELDS).to_list()
+    await database.db.tallies.bulk_write([rolling._stored(each, "dead") for each in made_of(found)])
+    await database.db.tallies.update_many({}, {"$unset": {"owner_id": "", "pending_at": ""}})
+    await database.db.buckets.update_many({}, {"$unset": {"owner_id": ""}})
+    await database.db.migrations.delete_one({"_id": "0016_usage_by_owner"})
+    assert await migrate(database.db) == ["0016_usage_by_owner"]
+    for name in ("tallies", "buckets"):
+        assert {each["owner_id"] async for each in database.db[name].find({})} == {conversation.owner_id}
+    assert await settle(database.db, now() + timedelta(seconds=1)) == 1
+    assert not any("pending" in entry for entry in await tallies(database))
