@@ -15,7 +15,7 @@ from tests.agreement.rules import GROUP, world
 from tests.agreement.stock import Stock, opened, stock
 from tests.served import Served
 
-WORLDS: Final = int(os.environ.get("WORLDS", "200"))
+WORLDS: Final = int(os.environ.get("WORLDS", "120"))
 FROM: Final = int(os.environ.get("FROM", "0"))
 """Of a long run, the first: a world is always the same for its number."""
 TOLD_EVERY: Final = 1_000
