@@ -13,6 +13,7 @@ from api import graphiql, health, oauth
 from api.attachments import routes as attachments
 from api.authzen.routes import routes as authzen_routes
 from api.clients import ClientAddress
+from api.connections import ConnectionLimits
 from api.graphql import Endpoint
 from api.jwks import jwks_route
 from api.logs import configure_logs
@@ -27,7 +28,8 @@ from api.transfer import routes as transfer
 def create_app(settings: Settings) -> Starlette:
     """An ASGI application that connects to its stores when it starts."""
     configure_logs(settings)
-    endpoint = Endpoint(build_schema(), demo=settings.demo, public_url=settings.public_url)
+    limits = ConnectionLimits(settings.socket_init_seconds, settings.socket_operations, settings.sockets_per_user)
+    endpoint = Endpoint(build_schema(), demo=settings.demo, public_url=settings.public_url, limits=limits)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -59,6 +61,7 @@ def create_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    app.state.connections = endpoint.connections
     app.router.redirect_slashes = False  # such a redirect repeats whatever `Host` the client sent
     return app
 

@@ -1,87 +1,68 @@
 """`/graphql`: from a request or a socket to a context, and to the schema."""
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeGuard
 
 import orjson
-from cross_web import HTTPException
-from starlette.requests import HTTPConnection, Request
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLHTTPResponse
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult, SubscriptionExecutionResult
 
 from api import graphiql
+from api.connections import ConnectionLimits, Connections
+from api.contexts import REFUSED, ServedContext, proven, wanted_revision
 from api.cookies import RefreshCookie
 from api.errors import AWAY, UNAVAILABLE, Code, extensions_of
-from api.schema import Schema
-from api.services import Services
-from api.sockets import SocketHandler
-from permissions.access import Access
-from permissions.authn.cutoff import Cut, Cutoff
-from permissions.authn.errors import (
-    AuthnUnavailableError,
-    TokenExpiredError,
-    TokenRevokedError,
-    UnauthenticatedError,
+from api.event_streams import (
+    MEDIA_TYPE,
+    EventStream,
+    EventStreamTransport,
+    answered,
+    subscribes,
+    until_over,
+    wants_events,
 )
-from permissions.authn.principal import Client, Principal
-from permissions.authn.tokens import AccessToken
-from permissions.errors import NotFreshError
+from api.schema import MAX_TOKENS, Schema
+from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketAdapter, SocketHandler
+from permissions.authn.cutoff import Cut, Cutoff
+from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
 from resolvers.context import Context
-from resolvers.errors import BadInputError
-from resolvers.ids import revision_of
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
-AT_LEAST: Final = "X-Permissions-At-Least"
-REFUSED: Final = (AuthnUnavailableError, NotFreshError, *UNAVAILABLE)
-"""What may come of asking who sends a request, and by which rules."""
-
-
-@dataclass
-class ServedContext(Context):
-    """A context that can be told who asks after it was made: a socket's first message does."""
-
-    services: Services = field(kw_only=True)
-    at_least: int | None = field(kw_only=True)
-    """The revision of the rules that the client has seen already."""
-
-    async def prove(self, authorization: str | None) -> None:
-        """Go on as whoever `authorization` proves; as nobody, with the reason, where it proves nothing."""
-        refusal: UnauthenticatedError | None = None
-        try:
-            self.token = await self.services.authentication.authenticator.authenticate(authorization)
-        except UnauthenticatedError as error:
-            self.token, refusal = None, error
-        self.principal = self.token.principal if self.token else None
-        self.access = await _judged(self.services, self.client, self.principal, self.token, refusal, self.at_least)
-
-    def require_still(self) -> None:
-        """Raise as `SessionGate.require` where what proved who asks was taken back since the request began."""
-        if self.token is not None:
-            self.services.authentication.authenticator.gate.require(self.token)
-
-    def watch(self) -> None:
-        """Hear at once of the end of what proved who asks; after a newer proof, of that one's."""
-        if self.token is not None and self.cutoff is not None:
-            self.cutoff.watch(self.token, self.services.authentication.authenticator.gate.mirror)
+DEFAULT_LIMITS: Final = ConnectionLimits()
 
 
 class Endpoint(GraphQL[Context, None]):
-    """GraphQL over HTTP and WebSocket, and GraphiQL for a browser."""
+    """GraphQL over HTTP, Server-Sent Events and WebSocket, and GraphiQL for a browser."""
 
     graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
+    stream_transport_classes_by_protocol = {GRAPHQL_SSE_PROTOCOL: EventStreamTransport}
 
-    def __init__(self, schema: Schema, *, demo: bool, public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        demo: bool,
+        public_url: str | None = None,
+        limits: ConnectionLimits = DEFAULT_LIMITS,
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            max_subscriptions_per_connection=None,  # our handler counts, and says so with a code
             multipart_uploads_enabled=False,
         )
+        self.connections = Connections(limits)
         self._demo = demo
         self._public_url = public_url
 
@@ -93,19 +74,25 @@ class Endpoint(GraphQL[Context, None]):
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A handshake that asks for what can't be given is answered as a request over HTTP would be."""
-        accepted = False
+        accepted = closed = False
 
         async def watched(message: Message) -> None:
-            nonlocal accepted
+            nonlocal accepted, closed
             accepted = accepted or message["type"] == "websocket.accept"
+            closed = closed or message["type"] == "websocket.close"
             await send(message)
 
         try:
             await super().__call__(scope, receive, watched)
         except (*REFUSED, HTTPException) as error:
-            if accepted:
-                raise
-            await WebSocket(scope, receive, send).send_denial_response(_refusal(error))
+            if not accepted:
+                await WebSocket(scope, receive, send).send_denial_response(_refusal(error))
+            elif not closed:
+                await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": AWAY})
+        except Exception:
+            if accepted and not closed:
+                await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": "Internal server error"})
+            raise
 
     async def _answer(self, request: Request) -> Response:
         if graphiql.wants_page(request):
@@ -117,7 +104,7 @@ class Endpoint(GraphQL[Context, None]):
 
     async def create_websocket_response(self, request: WebSocket, subprotocol: str | None) -> WebSocket:
         """Accept a handshake, if the rules that it asks for are there: later nobody could be told that they aren't."""
-        if (at_least := _at_least(request)) is not None:
+        if (at_least := wanted_revision(request)) is not None:
             await request.app.state.services.permissions.snapshot(at_least)
         return await super().create_websocket_response(request, subprotocol)
 
@@ -127,7 +114,45 @@ class Endpoint(GraphQL[Context, None]):
             context.socket, context.cutoff = True, Cutoff()
         else:
             context.browser = RefreshCookie(request, response, self._public_url)
+            if wants_events(request.headers.get("accept", "")):
+                context.cutoff = Cutoff()
+                request.state.context = context
         return context
+
+    async def execute_operation(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        request_data: GraphQLRequestData | list[GraphQLRequestData],
+        context: Context,
+        root_value: None,
+        sub_response: Response,
+    ) -> ExecutionResult | list[ExecutionResult] | SubscriptionExecutionResult:
+        """What has one answer is executed as ever, to its end: who goes away can't break a mutation off."""
+        ask = super().execute_operation
+        if _streams_one_answer(request_data):
+            sub_response.media_type = MEDIA_TYPE
+            request_data = replace(request_data, protocol="http")
+        return await ask(request, request_adapter, request_data, context, root_value, sub_response)
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        response = super().create_response(response_data, sub_response)
+        if sub_response.media_type == MEDIA_TYPE:
+            response.body = answered(response_data).encode()
+            response.headers.update({**EventStreamTransport.headers, "content-length": str(len(response.body))})
+        return response
+
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        events = until_over(stream(), request.state.context, self.connections)
+        return EventStream(events, {**sub_response.headers, **headers})
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """A socket proves who it is in its first message, or in its headers."""
@@ -154,80 +179,12 @@ class Endpoint(GraphQL[Context, None]):
         return orjson.dumps(data, option=JSON_OPTIONS).decode()
 
 
-async def proven(connection: HTTPConnection) -> ServedContext:
-    """The context of whoever `Authorization` proves; cookies prove nothing.
-
-    Raises what `REFUSED` names, and `HTTPException`.
-    """
-    context = await _context(connection.app.state.services, connection)
-    await context.prove(connection.headers.get("authorization"))
-    return context
-
-
-async def _context(services: Services, connection: HTTPConnection) -> ServedContext:
-    client = Client(
-        ip=connection.client.host if connection.client else None,
-        user_agent=connection.headers.get("user-agent"),
-        request_id=connection.state.request_id,
+def _streams_one_answer(asked: GraphQLRequestData | list[GraphQLRequestData]) -> TypeGuard[GraphQLRequestData]:
+    return (
+        isinstance(asked, GraphQLRequestData)
+        and asked.protocol == "sse"
+        and not subscribes(asked.query, asked.operation_name, MAX_TOKENS)
     )
-
-    at_least = _at_least(connection)
-
-    async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
-        return await _judged(services, client, principal, token, at_least=at_least)
-
-    return ServedContext(
-        principal=None,
-        access=await _judged(services, client, None, at_least=at_least),
-        client=client,
-        db=services.database,
-        tree=services.tree,
-        attachments=services.attachments,
-        search=services.search,
-        usage=services.usage,
-        cursors=services.cursors,
-        broker=services.broker,
-        texts=services.texts,
-        accounts=services.authentication.accounts,
-        rotation=services.rotation,
-        revocation=services.revocation,
-        permissions=services.permissions,
-        changes=services.changes,
-        audit=services.audit,
-        judge=judge,
-        services=services,
-        at_least=at_least,
-    )
-
-
-def _at_least(connection: HTTPConnection) -> int | None:
-    """The revision in the token that a change of permissions gave its client."""
-    token = connection.headers.get(AT_LEAST)
-    if token is None:
-        return None
-    try:
-        return revision_of(token, AT_LEAST)
-    except BadInputError as error:
-        raise HTTPException(400, str(error)) from error
-
-
-async def _judged(
-    services: Services,
-    client: Client,
-    principal: Principal | None,
-    token: AccessToken | None = None,
-    refusal: UnauthenticatedError | None = None,
-    at_least: int | None = None,
-) -> Access:
-    """What `principal` may do now: nothing, if the token that proved him has been taken back meanwhile."""
-    circumstances: dict[str, Any] = {} if client.ip is None else {"ip": client.ip}
-    if token is not None:
-        try:
-            services.authentication.authenticator.gate.require(token)
-            circumstances.update(token.circumstances())
-        except UnauthenticatedError as error:
-            principal, refusal = None, error
-    return await services.permissions.access(principal, circumstances, refusal, at_least)
 
 
 def _refusal(error: Exception) -> Response:

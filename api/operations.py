@@ -23,9 +23,9 @@ class OwnContext(SchemaExtension):
     def on_execute(self) -> Iterator[None]:
         """A subscription has many answers, and a request over HTTP has one."""
         context = self.execution_context.context
-        if self.execution_context.operation_type is OperationType.SUBSCRIPTION and not getattr(context, "socket", True):
-            raise BadInputError("query", "is a subscription, which needs a WebSocket")
         cutoff = getattr(context, "cutoff", None)
+        if self.execution_context.operation_type is OperationType.SUBSCRIPTION and cutoff is None:
+            raise BadInputError("query", "is a subscription, which needs a WebSocket, or `Accept: text/event-stream`")
         changes = self.execution_context.operation_type is OperationType.MUTATION
         with cutoff.done() if changes and cutoff is not None else nullcontext():
             yield

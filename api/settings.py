@@ -116,6 +116,16 @@ class Settings(BaseSettings):
     decision_log_queue: int = Field(10_000, ge=0, le=1_000_000, description="allows that may wait; more are counted")
 
     request_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="longest request body")
+    socket_message_bytes: int = Field(
+        1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="longest message over a WebSocket"
+    )
+    socket_init_seconds: float = Field(
+        10, ge=0.1, le=600, description="a WebSocket whose client doesn't say who it is for so long is closed"
+    )
+    socket_operations: int = Field(1000, ge=1, le=100_000, description="operations under way on one WebSocket")
+    sockets_per_user: int = Field(
+        100, ge=1, le=100_000, description="WebSockets and event streams of one user, on each worker"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
     log_format: Literal["console", "json"] = Field("json", description="form of a log line")
 

@@ -1,44 +1,180 @@
-"""A WebSocket ends with what it was opened with: a token that expires, a session that is ended."""
+"""`graphql-transport-ws`: to the letter, and no longer than what a socket was opened with is good."""
 
 import asyncio
+import time
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from datetime import timedelta
 from typing import Any, Final
 
+import structlog
+from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    PingMessage,
+    SubscribeMessage,
+)
 
+from api.connections import Connections, TooManyConnectionsError
+from api.contexts import REFUSED, ServedContext
+from api.errors import AWAY, Code
+from api.frames import flaw
 from permissions.authn.cutoff import Cut, Cutoff
+from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
 from resolvers.context import Context
 
-FORBIDDEN: Final = 4403
+_log: Final = structlog.get_logger(__name__)
+
+SERVICE_RESTART: Final = 1012
+TRY_AGAIN_LATER: Final = 1013
+"""Both of IANA's registry: `graphql-ws` comes back after either."""
 UNAUTHORIZED: Final = 4401
+FORBIDDEN: Final = 4403
+TOO_MANY_INITIALISATIONS: Final = 4429
+INTERNAL_ERROR: Final = 4500
 REASON_BYTES: Final = 123
 """Longest reason that a close frame holds (RFC 6455, 5.5)."""
 TELL_SECONDS: Final = 0.3
 """How long `sessionEvents` may take to tell its client why."""
+FINISH_SECONDS: Final = 3.0
+"""How long what changes something may take to end, and to be answered, before a stopping worker closes the socket."""
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """A socket that is closed once, with a reason that fits, and hears nothing after that."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        if self._open:
+            with suppress(WebSocketDisconnected):  # whoever reads hears of it, too, and ends it all
+                await super().send_json(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        if self._open:
+            with suppress(WebSocketDisconnect):
+                await super().close(code, clipped(reason))
+
+    @property
+    def _open(self) -> bool:
+        return self.ws.application_state is WebSocketState.CONNECTED
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """`graphql-transport-ws`, until it is cut off."""
+    """One socket, until it is cut off or the worker stops."""
 
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
+        self._connections: Final[Connections] = parts["view"].connections
+        self.connection_init_wait_timeout = timedelta(seconds=self._connections.limits.init_seconds)
         self._cutoff: Final = self.context.cutoff or Cutoff()
+        self._held: Final = ExitStack()
+        self._leaving: asyncio.Task[None] | None = None
         self._closing = False
 
     async def handle(self) -> None:
         guard = asyncio.create_task(self._guard(), name="socket cutoff")
         try:
-            await super().handle()
+            with self._held, self._connections.held(self._leave):
+                await super().handle()
         finally:
             self._cutoff.release()
-            guard.cancel()
-            await asyncio.gather(guard, return_exceptions=True)
+            ending = [guard] if self._leaving is None else [guard, self._leaving]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
 
     async def handle_message(self, message: Message) -> None:
-        """Nothing is begun any more once it is cut off."""
-        if self._cutoff.cut is None:
-            await super().handle_message(message)
+        """Nothing is begun any more once it is cut off, or the worker stops: a client asks again elsewhere."""
+        if self._cutoff.cut is not None or self._leaving is not None:
+            return
+        if (wrong := flaw(message)) is not None:
+            await self.handle_invalid_message(wrong)
+            return
+        try:
+            await self._handle(message)
+        except REFUSED:
+            await self.websocket.close(TRY_AGAIN_LATER, AWAY)
+        except Exception as error:
+            _log.exception("unexpected error on a socket", kind=type(error).__name__)
+            await self.websocket.close(INTERNAL_ERROR, "Internal server error")
+
+    async def _handle(self, message: Any) -> None:
+        match message["type"]:
+            case "connection_init":
+                await self.handle_connection_init(message)
+            case "subscribe":
+                await self.handle_subscribe(message)
+            case "complete":
+                await self.handle_complete(message)
+            case "ping":
+                await self.handle_ping(message)
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        """As the reference server does: a second one is one too many, and no payload may be written as null, too."""
+        if self.connection_timed_out:
+            return
+        if self.connection_init_timeout_task:
+            self.connection_init_timeout_task.cancel()
+        if self.connection_init_received:
+            await self.websocket.close(TOO_MANY_INITIALISATIONS, "Too many initialisation requests")
+            return
+        self.connection_init_received = True
+        self.context.connection_params = message.get("payload") or {}
+        try:
+            await self.view.on_ws_connect(self.context)
+            if self.context.principal is not None:
+                self._held.enter_context(self._connections.counted(self.context.principal.user_id))
+        except ConnectionRejectionError:
+            await self.websocket.close(FORBIDDEN, "Forbidden")
+        except TooManyConnectionsError as error:
+            await self.websocket.close(TRY_AGAIN_LATER, str(error))
+        else:
+            await self.send_message({"type": "connection_ack", "payload": {}})
+            self.connection_acknowledged = True
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Refused alone, where too many others are under way."""
+        limit = self._connections.limits.operations
+        known = not self.connection_acknowledged or message["id"] in self.operations
+        if known or len(self.operations) < limit:
+            await super().handle_subscribe(message)
+            return
+        refusal = f"more than {limit} operations are under way on this socket"
+        error = GraphQLError(refusal, extensions={"code": Code.RATE_LIMITED.value})
+        await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+
+    async def handle_ping(self, message: PingMessage) -> None:
+        """Answer; a payload with `authorization` is a newer token, for the socket to live on with."""
+        given = (message.get("payload") or {}).get("authorization")
+        if isinstance(given, str) and self.connection_acknowledged and isinstance(self.context, ServedContext):
+            await self._renew(self.context, given)
+        else:
+            await self.send_message({"type": "pong"})
+
+    async def _renew(self, context: ServedContext, authorization: str) -> None:
+        try:
+            token = await context.prove_again(authorization)
+        except UnauthenticatedError as error:
+            await self.websocket.close(*closing_of(error))
+        except REFUSED:  # the token that it has is as good as before
+            await self.send_message({"type": "pong", "payload": {"renewed": False, "code": Code.UNAVAILABLE.value}})
+        else:
+            left = max(0, int(token.expires_at - time.time()))
+            await self.send_message({"type": "pong", "payload": {"renewed": True, "expiresIn": left}})
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+        """A document with a flaw ends its own operation, and no other's socket."""
+        return None
+
+    def forget_id(self, id: str) -> None:
+        """It may have been broken off as it ended."""
+        self.operations.pop(id, None)
 
     async def cleanup_operation(self, operation_id: str) -> None:
         """Break it off, unless it changes something: that is done to its end, and the socket waits for it."""
@@ -64,6 +200,17 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await asyncio.wait(telling, timeout=TELL_SECONDS)
         await self.websocket.close(*closing(cut))
 
+    def _leave(self) -> None:
+        """The worker stops."""
+        self._leaving = asyncio.create_task(self._finish(), name="socket draining")
+
+    async def _finish(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                while doing := set(self._cutoff.doing):
+                    await asyncio.wait(doing)
+        await self.websocket.close(SERVICE_RESTART, "the server restarts, come back")
+
     def _tells(self, message: Mapping[str, Any]) -> bool:
         operation = self.operations.get(message.get("id", ""))
         return operation is not None and operation.task in self._cutoff.telling
@@ -71,6 +218,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
 def closing(cut: Cut) -> tuple[int, str]:
     """Code and reason of the close frame."""
-    if cut.reason is None:
-        return UNAUTHORIZED, "token has expired"
-    return FORBIDDEN, cut.reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
+    return (UNAUTHORIZED, "token has expired") if cut.reason is None else (FORBIDDEN, cut.reason)
+
+
+def closing_of(error: UnauthenticatedError) -> tuple[int, str]:
+    """The same for a token that was sent to go on with, and is not good."""
+    if isinstance(error, TokenExpiredError):
+        return closing(Cut(None))
+    return closing(Cut(error.reason if isinstance(error, TokenRevokedError) else "Forbidden"))
+
+
+def clipped(reason: str) -> str:
+    """As much of it as a close frame holds."""
+    return reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")

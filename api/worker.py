@@ -8,29 +8,41 @@ import threading
 import time
 
 import uvicorn
+from starlette.applications import Starlette
 
 from api.app import create_app
+from api.connections import Connections
 from api.settings import Settings
+from api.socket_protocol import SocketProtocol
 
 DRAIN_SECONDS = 5
 """How long requests under way may take to end when the server stops."""
 HARD_SECONDS = 12.0
 """After so long the process ends even where its event loop is stuck. Below the supervisor's patience."""
-SOCKET_MESSAGE_BYTES = 1024 * 1024
+CLOSING_SECONDS = 4.0
+"""How long sockets may take to close, what they are changing included, before they are closed for them."""
 READY = b"r"
 
 
 class Worker(uvicorn.Server):
     """Tells the supervisor when it is ready, and stops when the lifeline breaks, however that came about."""
 
-    def __init__(self, config: uvicorn.Config, lifeline: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, lifeline: socket.socket, connections: Connections) -> None:
         super().__init__(config)
         self.lifeline = lifeline
+        self.connections = connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         with contextlib.suppress(BrokenPipeError):  # the supervisor let go meanwhile; `follow` knows
             self.lifeline.send(READY)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in any more, and have those who are in come back elsewhere, before uvicorn ends the rest."""
+        for server in self.servers:
+            server.close()
+        await self.connections.drain(CLOSING_SECONDS)
+        await super().shutdown(sockets)
 
     def follow(self) -> None:
         """Wait, in a thread of its own, for the supervisor to let go or to die."""
@@ -41,14 +53,14 @@ class Worker(uvicorn.Server):
         os._exit(1)
 
 
-def configure(settings: Settings) -> uvicorn.Config:
+def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
     """Lines are logged by our own middleware; bodies are limited there too, and proxies judged."""
     return uvicorn.Config(
-        create_app(settings),
+        app,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=SOCKET_MESSAGE_BYTES,
+        ws=SocketProtocol,
+        ws_max_size=settings.socket_message_bytes,
         ws_per_message_deflate=False,  # it costs 40 KB a socket
         lifespan="on",
         log_config=None,
@@ -61,7 +73,9 @@ def configure(settings: Settings) -> uvicorn.Config:
 
 def main() -> None:
     listener, lifeline = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    worker = Worker(configure(Settings()), lifeline)
+    settings = Settings()
+    app = create_app(settings)
+    worker = Worker(configure(app, settings), lifeline, app.state.connections)
     threading.Thread(target=worker.follow, name="lifeline", daemon=True).start()
     worker.run(sockets=[listener])
 

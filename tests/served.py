@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from api.app import create_app
 from api.demo_world import PEOPLE, Person
@@ -70,7 +70,7 @@ class Served:
     http: httpx.AsyncClient
     services: Services
     people: dict[str, User] = field(default_factory=dict)
-    app: ASGIApp = field(kw_only=True)
+    app: Starlette = field(kw_only=True)
 
     async def as_(self, name: str) -> Caller:
         """One of the demo's people, signed in."""

@@ -5,8 +5,8 @@ from starlette.responses import Response, StreamingResponse
 
 from api.attachments.answers import file_headers, refusal, refused, tag
 from api.attachments.ranges import Span, UnsatisfiableError, matches, span
+from api.contexts import proven
 from api.errors import Code
-from api.graphql import proven
 from models.attachment import Attachment
 from resolvers.chat.attachment import readable_attachment
 from resolvers.context import Context

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from api.attachments.answers import refusal, refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
 from api.attachments.multipart import MultipartError, OneFile
+from api.contexts import ServedContext, proven
 from api.errors import Code
-from api.graphql import ServedContext, proven
 from models.attachment import Attachment
 from models.attachments.errors import FileTooLargeError
 from models.attachments.names import file_name

@@ -18,8 +18,8 @@ from api.authzen.metadata import ENDPOINTS, metadata_route
 from api.authzen.pages import Page, PageRequest, page_request
 from api.authzen.questions import Batch, act, batch, entity, evaluation
 from api.authzen.searches import Searches
+from api.contexts import AT_LEAST
 from api.errors import AWAY, MASKED, UNAVAILABLE
-from api.graphql import AT_LEAST
 from api.requests import HEADER
 from api.services import Services
 from permissions.access import Access

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.attachments.answers import refusal, refused
+from api.contexts import ServedContext, proven
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
-from api.graphql import ServedContext, proven
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation
 from models.transfer.exporting import Tally, Trees, View, Writing

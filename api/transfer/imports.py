@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from api.attachments.answers import refusal, refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
+from api.contexts import ServedContext, proven
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
-from api.graphql import ServedContext, proven
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation
 from models.transfer.arrivals import KNOWN, import_any

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from starlette.requests import Request
 from starlette.types import Receive, Send
 
-from api.graphql import ServedContext
+from api.contexts import ServedContext
 from models.clock import now
 from models.database import Record
 from models.lease import lease

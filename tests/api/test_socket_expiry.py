@@ -6,12 +6,15 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from api.settings import Settings
+from api.worker import configure
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.records import Session
 from permissions.authn.refresh import digest
@@ -23,7 +26,8 @@ from tests.served import Served
 async def listening(served: Served) -> AsyncIterator[str]:
     """The server on a port, in this process, so that its tokens may be as short as we like."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(served.app, ws="websockets-sansio", lifespan="off", log_config=None, access_log=False)
+    config = configure(served.app, Settings(_env_file=None))
+    config.lifespan = "off"
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -102,3 +106,55 @@ async def test_a_socket_with_a_token_that_was_taken_back_is_told_why_and_nothing
 
 
 EVENTS = "subscription { sessionEvents { at } }"
+
+
+async def renewed(client: ClientConnection, token: str) -> dict[str, Any]:
+    """What is answered to a newer token."""
+    await client.send(json.dumps({"type": "ping", "payload": {"authorization": f"Bearer {token}"}}))
+    answer = json.loads(await client.recv())
+    assert answer["type"] == "pong"
+    return dict(answer["payload"])
+
+
+async def test_a_socket_lives_on_with_a_newer_token_and_ends_with_that_one(served: Served) -> None:
+    accounts, session = served.services.authentication.accounts, await session_of(served)
+    alice = await served.as_("alice")
+    conversation = (await alice.ask(START)).data["startConversation"]["conversation"]["id"]
+    async with listening(served) as address:
+        short = short_token(served, session, 2)
+        async with opened(address, short) as client, opened(address, short) as other:
+            query = {"query": FOLLOW, "variables": {"id": conversation}}
+            await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": query}))
+            assert 890 <= (await renewed(client, accounts.tokens.issue(session)))["expiresIn"] <= 900
+            assert (await renewed(client, short_token(served, session, 4)))["renewed"], "a shorter one, too"
+            assert await closing_of(other) == (4401, "token has expired")
+            await alice.ask(APPEND, input={"conversationId": conversation, "content": "still there?"})
+            news = json.loads(await client.recv())["payload"]["data"]["conversationEvents"]
+            assert news["message"]["content"] == "still there?"
+            assert await closing_of(client) == (4401, "token has expired")
+        async with opened(address, accounts.tokens.issue(session)) as client:
+            await client.send(json.dumps({"type": "ping", "payload": {"authorization": f"Bearer {short}"}}))
+            assert await closing_of(client) == (4401, "token has expired")
+
+
+async def test_a_socket_goes_on_with_nobody_elses_token_and_no_bad_one(served: Served) -> None:
+    accounts, session = served.services.authentication.accounts, await session_of(served)
+    token, ended = accounts.tokens.issue(session), await session_of(served)
+    over = accounts.tokens.issue(ended)
+    await accounts.endings.one(ended.principal, "ended_by_admin")
+    async with listening(served) as address:
+        for other, expected in (
+            (str((await served.as_("bob")).token), (4403, "another_account")),
+            ("nonsense", (4403, "Forbidden")),
+            ("", (4403, "Forbidden")),
+            (over, (4403, "ended_by_admin")),
+        ):
+            async with opened(address, token) as client:
+                await client.send(json.dumps({"type": "ping", "payload": {"authorization": f"Bearer {other}"}}))
+                assert await closing_of(client) == expected
+
+
+START = "mutation { startConversation(input: {}) { conversation { id } } }"
+APPEND = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }"
+FOLLOW = """subscription ($id: ID!) { conversationEvents(conversationId: $id) {
+  ... on MessageAdded { message { content } } } }"""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 
 from models.database import Database
 from permissions.authn.passwords import Passwords
@@ -101,3 +101,23 @@ async def test_guesses_that_are_broken_off_count(served: Served) -> None:
     refused = message["payload"]["errors"][0]["extensions"]
     assert refused["code"] == "RATE_LIMITED"
     assert refused["retryAfter"] > 60, "by the account's counter, not by the queue"
+
+
+async def test_a_worker_that_stops_answers_what_it_is_changing_then_sends_its_sockets_elsewhere(served: Served) -> None:
+    token, passwords = await token_of(served, "alice"), served.services.authentication.accounts.passwords
+    async with listening(served) as address, asyncio.timeout(60):
+        async with opened(address, token) as busy, opened(address, token) as idle:
+            await begin(idle, "subscription { sessionEvents { at } }")
+            with held(passwords):
+                await begin(busy, GUESS)
+                await eventually(partial(under_way, passwords, 1))
+                draining = asyncio.create_task(served.app.state.connections.drain(50))
+                assert (await closing_of(idle))[0] == 1012
+                await begin(busy, "{ me { id } }", "not begun any more")
+            answer = json.loads(await busy.recv())
+            assert (answer["id"], answer["payload"]["errors"][0]["extensions"]["code"]) == ("1", "UNAUTHENTICATED")
+            assert json.loads(await busy.recv()) == {"id": "1", "type": "complete"}
+            assert (await closing_of(busy))[0] == 1012
+            await draining
+        async with connect(address, subprotocols=["graphql-transport-ws"]) as late:  # type: ignore[list-item]
+            assert (await closing_of(late))[0] == 1012

@@ -13,7 +13,8 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from api.graphql import AT_LEAST, Endpoint
+from api.contexts import AT_LEAST
+from api.graphql import Endpoint
 from api.schema import build_schema
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore

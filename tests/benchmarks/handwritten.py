@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.connections import ConnectionLimits, Connections
 from api.services import Services, open_services
 from api.settings import Settings
 from api.worker import Worker
@@ -241,7 +242,7 @@ def main() -> None:
     config = uvicorn.Config(
         create_app(Settings()), loop="uvloop", http="httptools", lifespan="on", log_config=None, access_log=False
     )
-    worker = Worker(config, lifeline)
+    worker = Worker(config, lifeline, Connections(ConnectionLimits()))
     threading.Thread(target=worker.follow, name="lifeline", daemon=True).start()
     worker.run(sockets=[listener])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.graphql import AT_LEAST
+from api.contexts import AT_LEAST
 from models.permission_change import PermissionChange
 from models.role import RoleAssignment
 from permissions.store import PermissionStore

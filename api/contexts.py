@@ -1,0 +1,155 @@
+"""From a request or a socket to the context of whoever sends it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from cross_web import HTTPException
+from starlette.requests import HTTPConnection
+
+from api.errors import UNAVAILABLE
+from api.services import Services
+from permissions.access import Access
+from permissions.authn.errors import AuthnUnavailableError, TokenRevokedError, UnauthenticatedError
+from permissions.authn.principal import Client, Principal
+from permissions.authn.tokens import AccessToken
+from permissions.errors import NotFreshError
+from resolvers.context import Context
+from resolvers.errors import BadInputError
+from resolvers.ids import revision_of
+
+AT_LEAST: Final = "X-Permissions-At-Least"
+REFUSED: Final = (AuthnUnavailableError, NotFreshError, *UNAVAILABLE)
+"""What may come of asking who sends a request, and by which rules."""
+ANOTHER_ACCOUNT: Final = "another_account"
+"""Why a token is refused that is good, but not of whoever opened the socket."""
+
+
+@dataclass
+class ServedContext(Context):
+    """A context that can be told who asks after it was made: a socket's first message does."""
+
+    services: Services = field(kw_only=True)
+    at_least: int | None = field(kw_only=True)
+    """The revision of the rules that the client has seen already."""
+    opened: "ServedContext | None" = None
+    """The context of the socket, in that of one of its operations."""
+
+    async def prove(self, authorization: str | None) -> None:
+        """Go on as whoever `authorization` proves; as nobody, with the reason, where it proves nothing."""
+        refusal: UnauthenticatedError | None = None
+        try:
+            self.token = await self.services.authentication.authenticator.authenticate(authorization)
+        except UnauthenticatedError as error:
+            self.token, refusal = None, error
+        self.principal = self.token.principal if self.token else None
+        self.access = await _judged(self.services, self.client, self.principal, self.token, refusal, self.at_least)
+
+    async def prove_again(self, authorization: str) -> AccessToken:
+        """Go on with a newer proof of the same account; return it.
+
+        Raise `UnauthenticatedError` and its kin for a bad one, and what `REFUSED` names: all is then as it was.
+        """
+        token = await self.services.authentication.authenticator.authenticate(authorization)
+        if token is None or self.principal is None or token.principal.user_id != self.principal.user_id:
+            raise TokenRevokedError(ANOTHER_ACCOUNT)
+        self.access = await self.judge(token.principal, token)
+        self.principal, self.token = token.principal, token
+        self.watch()
+        return token
+
+    async def for_operation(self) -> Self:
+        """As of any context; it follows what this one is proved by later."""
+        operation = await super().for_operation()
+        operation.opened = self
+        return operation
+
+    async def renew(self) -> None:
+        """As of any context, with the newest proof that the socket was given."""
+        if self.opened is not None:
+            self.principal, self.token = self.opened.principal, self.opened.token
+        await super().renew()
+
+    def require_still(self) -> None:
+        """Raise as `SessionGate.require` where what proved who asks was taken back since the request began."""
+        if self.token is not None:
+            self.services.authentication.authenticator.gate.require(self.token)
+
+    def watch(self) -> None:
+        """Hear at once of the end of what proved who asks; after a newer proof, of that one's."""
+        if self.token is not None and self.cutoff is not None:
+            self.cutoff.watch(self.token, self.services.authentication.authenticator.gate.mirror)
+
+
+async def proven(connection: HTTPConnection) -> ServedContext:
+    """The context of whoever `Authorization` proves; cookies prove nothing.
+
+    Raises what `REFUSED` names, and `HTTPException`.
+    """
+    context = await _context(connection.app.state.services, connection)
+    await context.prove(connection.headers.get("authorization"))
+    return context
+
+
+async def _context(services: Services, connection: HTTPConnection) -> ServedContext:
+    client = Client(
+        ip=connection.client.host if connection.client else None,
+        user_agent=connection.headers.get("user-agent"),
+        request_id=connection.state.request_id,
+    )
+
+    at_least = wanted_revision(connection)
+
+    async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
+        return await _judged(services, client, principal, token, at_least=at_least)
+
+    return ServedContext(
+        principal=None,
+        access=await _judged(services, client, None, at_least=at_least),
+        client=client,
+        db=services.database,
+        tree=services.tree,
+        attachments=services.attachments,
+        search=services.search,
+        usage=services.usage,
+        cursors=services.cursors,
+        broker=services.broker,
+        accounts=services.authentication.accounts,
+        rotation=services.rotation,
+        revocation=services.revocation,
+        permissions=services.permissions,
+        changes=services.changes,
+        audit=services.audit,
+        judge=judge,
+        services=services,
+        at_least=at_least,
+    )
+
+
+def wanted_revision(connection: HTTPConnection) -> int | None:
+    """The revision in the token that a change of permissions gave its client."""
+    token = connection.headers.get(AT_LEAST)
+    if token is None:
+        return None
+    try:
+        return revision_of(token, AT_LEAST)
+    except BadInputError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+async def _judged(
+    services: Services,
+    client: Client,
+    principal: Principal | None,
+    token: AccessToken | None = None,
+    refusal: UnauthenticatedError | None = None,
+    at_least: int | None = None,
+) -> Access:
+    """What `principal` may do now: nothing, if the token that proved him has been taken back meanwhile."""
+    circumstances: dict[str, Any] = {} if client.ip is None else {"ip": client.ip}
+    if token is not None:
+        try:
+            services.authentication.authenticator.gate.require(token)
+            circumstances.update(token.circumstances())
+        except UnauthenticatedError as error:
+            principal, refusal = None, error
+    return await services.permissions.access(principal, circumstances, refusal, at_least)

@@ -1,0 +1,169 @@
+"""GraphQL over Server-Sent Events, in the mode of distinct connections: one operation, one response.
+
+<https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import ExitStack, aclosing
+from typing import Final
+
+import orjson
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse
+from graphql.language import OperationType
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.http.streaming import SSETransport
+
+from api.accept import quality
+from api.connections import Connections, TooManyConnectionsError
+from api.contexts import ServedContext
+from api.errors import Code
+from api.sockets import TELL_SECONDS
+from permissions.authn.cutoff import Cut, Cutoff
+
+MEDIA_TYPE: Final = "text/event-stream"
+JSON_TYPES: Final = ("application/graphql-response+json", "application/json")
+COMPLETE: Final = "event: complete\ndata: \n\n"
+
+
+def wants_events(accept: str) -> bool:
+    """Whether an `Accept` header wants events rather than JSON. urql names both in each request, JSON first."""
+    wanted = quality(accept, MEDIA_TYPE)
+    return wanted > max(quality(accept, each) for each in JSON_TYPES)
+
+
+class EventStreamTransport(SSETransport):
+    """Strawberry's, for who wants it, and with the line ends of the reference server."""
+
+    def accepts(self, accept: str) -> bool:
+        return wants_events(accept)
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        return f"event: {event}\ndata: {data or ''}\n\n"
+
+    def encode_comment(self, comment: str) -> str:
+        return f": {comment}\n\n"
+
+
+def answered(response: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> str:
+    """The whole stream of an operation that has one answer."""
+    return f"event: next\ndata: {orjson.dumps(response, option=orjson.OPT_NON_STR_KEYS).decode()}\n\n{COMPLETE}"
+
+
+def subscribes(query: str | None, name: str | None, max_tokens: int) -> bool:
+    """Whether an operation may have many answers; also where that can't be told, for want of a sound document."""
+    try:
+        document = parse(query or "", no_location=True, max_tokens=max_tokens)
+    except (GraphQLError, RecursionError):
+        return True
+    chosen = _chosen(document, name)
+    return chosen is None or chosen.operation is OperationType.SUBSCRIPTION
+
+
+def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
+    found = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    named = [each for each in found if name is None or (each.name and each.name.value == name)]
+    return named[0] if len(named) == 1 else None
+
+
+class EventStream(Response):
+    """A response that goes on until its events end, or the client is gone."""
+
+    def __init__(self, events: AsyncGenerator[str, None], headers: Mapping[str, str]) -> None:
+        self.status_code, self.background, self.body = 200, None, b""
+        self._events = events
+        self.init_headers(headers)
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending, gone = asyncio.ensure_future(self._send(send)), asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Not by a cancel scope of anyio's, as starlette does: it would break off the clean-up, too.
+            sending.cancel()
+            gone.cancel()
+            result, _ = await asyncio.gather(sending, gone, return_exceptions=True)
+        if isinstance(result, Exception) and not isinstance(result, OSError):
+            raise result
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._events) as events:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            async for event in events:
+                await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def until_over(
+    events: AsyncIterator[str], context: ServedContext, connections: Connections
+) -> AsyncGenerator[str, None]:
+    """A stream, until what it was asked with is no longer good, which it says, or the worker stops.
+
+    With the worker it ends without `complete`: so a client knows that it shall come back.
+    """
+    leaving, cutoff = asyncio.Event(), context.cutoff or Cutoff()
+    with ExitStack() as held:
+        held.enter_context(connections.held(leaving.set))
+        try:
+            if context.principal is not None:
+                held.enter_context(connections.counted(context.principal.user_id))
+        except TooManyConnectionsError as error:
+            yield _refused(str(error), {"code": Code.RATE_LIMITED.value})
+            return
+        held.callback(cutoff.release)
+        context.watch()
+        async with aclosing(_until(events, cutoff, leaving)) as rest:
+            async for event in rest:
+                yield event
+
+
+async def _until(events: AsyncIterator[str], cutoff: Cutoff, leaving: asyncio.Event) -> AsyncGenerator[str, None]:
+    over, left = asyncio.ensure_future(cutoff.wait()), asyncio.ensure_future(leaving.wait())
+    coming = asyncio.ensure_future(_next(events))
+    try:
+        while True:
+            await asyncio.wait({over, left, coming}, return_when=asyncio.FIRST_COMPLETED)
+            if over.done() or left.done():
+                break
+            if (event := coming.result()) is None:
+                return
+            yield event
+            coming = asyncio.ensure_future(_next(events))
+        until = asyncio.get_running_loop().time() + (TELL_SECONDS if over.done() and cutoff.telling else 0)
+        # `sessionEvents` still has to say why it is over.
+        while (left_seconds := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait({coming}, timeout=left_seconds)
+            if not coming.done() or (event := coming.result()) is None or event == COMPLETE:
+                break
+            yield event
+            coming = asyncio.ensure_future(_next(events))
+        if over.done():
+            yield _ended(over.result())
+    finally:
+        for each in (over, left, coming):
+            each.cancel()
+        await asyncio.gather(over, left, coming, return_exceptions=True)
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+
+
+async def _next(events: AsyncIterator[str]) -> str | None:
+    return await anext(events, None)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _ended(cut: Cut) -> str:
+    if cut.reason is None:
+        return _refused("the access token has expired", {"code": Code.TOKEN_EXPIRED.value})
+    return _refused("the access token was taken back", {"code": Code.TOKEN_REVOKED.value, "reason": cut.reason})
+
+
+def _refused(message: str, extensions: dict[str, str]) -> str:
+    return answered({"data": None, "errors": [{"message": message, "extensions": extensions}]})
