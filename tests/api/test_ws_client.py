@@ -1,4 +1,4 @@
-"""Live messages, seen by the npm client `graphql-ws` on every worker of a real server."""
+"""Live messages, seen by the npm clients `graphql-ws`, `graphql-sse` and others on every worker of a real server."""
 
 import json
 import os
@@ -86,8 +86,8 @@ def subscribe(pytestconfig: pytest.Config, server: Server, alice: Person, conver
     node, folder = program("node"), packages(pytestconfig, SCRIPT.with_name("package.json"))
 
     @contextmanager
-    def open_sockets(number: int, *after: str, token: str = alice.token) -> Iterator[Watch]:
-        arguments = [server.url, str(folder), token, conversation, str(number), *after]
+    def open_sockets(number: int, *after: str, token: str = alice.token, transport: str = "ws") -> Iterator[Watch]:
+        arguments = [server.url, str(folder), transport, token, conversation, str(number), *after]
         watch = Watch()
         with subprocess.Popen([node, str(SCRIPT), *arguments], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
@@ -163,6 +163,36 @@ def test_sockets_of_a_worker_killed_with_9_go_on_at_another_without_gap_or_doubl
     for watch in watches:
         watch.all_saw(contents)
     assert [len(watch.of("closed")) for watch in watches] == [SOCKETS, 0]
+
+
+def test_sockets_and_streams_of_a_worker_that_is_stopped_go_on_at_another(
+    server: Server, alice: Person, conversation: str, first: str, subscribe: Subscribe
+) -> None:
+    contents = [f"message {number}" for number in range(40)]
+    with paused(server, 1), ExitStack() as stack:
+        watches = [stack.enter_context(subscribe(SOCKETS, first, transport=each)) for each in ("ws", "sse")]
+        for watch in watches:
+            until(partial(watch.connected, SOCKETS))
+        stack = stack.pop_all()
+    with stack:
+        for number, content in enumerate(contents):
+            if number == 20:
+                os.kill(server.started("api.worker")[0], signal.SIGTERM)
+            until(partial(appended, alice, conversation, content))
+        for watch in watches:
+            watch.all_saw(contents)
+            assert len(watch.of("closed")) == SOCKETS
+        assert {closed["code"] for closed in watches[0].of("closed")} == {1012}
+
+
+def test_apollo_client_and_urql_ask_over_http_websockets_and_events_at_once(
+    pytestconfig: pytest.Config, server: Server, alice: Person, conversation: str
+) -> None:
+    node, folder = program("node"), packages(pytestconfig, SCRIPT.with_name("package.json"))
+    command = [node, str(SCRIPT.with_name("clients.mjs")), server.url, str(folder), alice.token, conversation]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    answers = ["Alice", "ResyncRequired", "ResyncRequired", "Alice", "ResyncRequired", "ResyncRequired", "Alice"]
+    assert (done.returncode, done.stdout.splitlines()) == (0, answers), done.stderr
 
 
 def appended(alice: Person, conversation: str, content: str) -> str | None:

@@ -1,12 +1,13 @@
-// Subscribes with the reference client, each subscription on a socket of its own, and prints what each of them sees.
-// node subscribe.mjs SERVER_URL MODULES_FOLDER TOKEN CONVERSATION_ID SOCKETS [AFTER]
+// Subscribes with the reference clients, each subscription on a socket or event stream of its own, and prints what each
+// of them sees. node subscribe.mjs SERVER_URL MODULES_FOLDER TRANSPORT TOKEN CONVERSATION_ID SOCKETS [AFTER]
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const [url, folder, token, conversationId, sockets, after] = process.argv.slice(2);
+const [url, folder, transport, token, conversationId, sockets, after] = process.argv.slice(2);
 const require = createRequire(join(folder, 'package.json'));
-const { createClient } = require('graphql-ws/client');
+const ws = require('graphql-ws/client');
+const sse = require('graphql-sse');
 const webSocketImpl = require('ws');
 
 const query = `subscription ($conversationId: ID!, $after: String) {
@@ -21,19 +22,39 @@ function say(news) {
   process.stdout.write(JSON.stringify(news) + '\n');
 }
 
-function subscribe(socket) {
-  const client = createClient({
+const authorization = `Bearer ${token}`;
+const soon = () => new Promise((resolve) => setTimeout(resolve, 100));
+
+function overEvents(socket) {
+  return sse.createClient({
+    url: url + '/graphql',
+    headers: { authorization },
+    retryAttempts: 50,
+    retry: soon,
+    on: {
+      connecting: (again) => again && say({ socket, kind: 'closed' }),
+      connected: () => say({ socket, kind: 'connected' }),
+    },
+  });
+}
+
+function overSocket(socket) {
+  return ws.createClient({
     url: url.replace('http', 'ws') + '/graphql',
     webSocketImpl,
-    connectionParams: { authorization: `Bearer ${token}` },
+    connectionParams: { authorization },
     retryAttempts: 50,
-    retryWait: () => new Promise((resolve) => setTimeout(resolve, 100)),
+    retryWait: soon,
     shouldRetry: () => true,
     on: {
       connected: () => say({ socket, kind: 'connected' }),
       closed: ({ code }) => say({ socket, kind: 'closed', code }),
     },
   });
+}
+
+function subscribe(socket) {
+  const client = transport === 'sse' ? overEvents(socket) : overSocket(socket);
   const variables = { conversationId, after };
   client.subscribe({ query, variables }, {
     next: ({ data, errors }) => {
