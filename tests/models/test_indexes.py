@@ -13,6 +13,7 @@ from bson import ObjectId
 from pymongo import monitoring
 from pymongo.asynchronous.database import AsyncDatabase
 
+from api.interrupting import Interrupter
 from models.attachments.collecting import Collector
 from models.attachments.files import Claim, Files
 from models.attachments.watcher import AttachmentWatcher
@@ -47,6 +48,7 @@ from tests.models.tree.trees import nested, planted
 from tests.resolvers.chat.documents import EDIT, LIST, PAGE, START, append, chat, start
 from tests.resolvers.chat.test_search import SEARCH
 from tests.resolvers.chat.test_sharing import SHARE
+from tests.resolvers.chat.test_streaming import begin, finish, stream
 from tests.resolvers.chat.test_usage import USAGE
 from tests.served import SECRET, Caller, Served
 
@@ -426,6 +428,23 @@ async def seen(world: World) -> None:
     await history.branches(None, 5)
 
 
+async def streamed(world: World) -> None:
+    """Answers that are finished, fall silent, and are deleted in the middle."""
+    services = world.served.services
+    own = await start(world.alice)
+    finished, silent, gone = [await begin(world.alice, own) for _ in range(3)]
+    for message in (finished, silent, gone):
+        assert (await stream(world.alice, message, 0, "a piece")).data
+    assert (await finish(world.alice, finished, 7)).data
+    conversation_id, address = message_address(gone["id"])
+    stored = await Conversation.get(conversation_id)
+    assert stored
+    await services.tree.delete(stored, address, None)
+    await services.tree.purge(now() + timedelta(days=1))
+    interrupter = Interrupter(services.database.db, services.tree, services.texts, services.broker, timedelta(0))
+    assert await interrupter.run() == 1
+
+
 Operation = Callable[[World], Awaitable[Any]]
 OPERATIONS: Final[dict[str, Operation]] = {
     "start": started,
@@ -471,6 +490,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "swept": swept,
     "attachments": attached,
     "shared branches": seen,
+    "streamed": streamed,
     "erased": erased,
 }
 """Everything that reads or writes. Who adds a query adds a line here."""
