@@ -12,6 +12,8 @@ class DeletionKind(StrEnum):
     MESSAGE = "message"
     SUBTREE = "subtree"
     CONVERSATION = "conversation"
+    FIGURES = "figures"
+    """Nothing: the conversation is to be counted anew, as somebody may have written while a subtree was removed."""
 
 
 class Deletion(Document):

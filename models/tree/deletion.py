@@ -5,7 +5,7 @@ A crash in between leaves a note of what was never deleted, which the purge thro
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from beanie import PydanticObjectId
@@ -27,6 +27,9 @@ from models.tree.subtree import COUNTED, Subtree
 
 GONE: Final = 1_000
 """Children of one message that may be removed for good: it remembers each of them, in ten bytes."""
+
+SETTLED: Final = timedelta(minutes=1)
+"""Whoever began to write before a subtree was removed is done by then, and the figures can be made exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class Deleter:
             raise TooManyRemovalsError(GONE, "followed the same message")
         messages, branches = await self._figures(address)
         await self._note(DeletionKind.SUBTREE, moment, by, address)
+        await self._note(DeletionKind.FIGURES, moment, None, due_at=moment + SETTLED)
         removal = Removal(
             at=str(address),
             parent=str(child.parent) if child.parent else None,

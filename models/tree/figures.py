@@ -19,7 +19,7 @@ def counting(address: Address, message: Mapping[str, Any], *, forked: bool, fres
     not among the latest that were counted. A retry of an older message than those comes too late to tell: it counts
     nothing.
     """
-    entry = f"{(message['created_at'] - _EPOCH) // timedelta(milliseconds=1)} {address}"
+    entry = entry_of(address, message)
     recent = {"$ifNull": ["$counted", []]}
     known: dict[str, Any] = {"$in": [entry, recent]}
     if not fresh:
@@ -38,6 +38,11 @@ def counting(address: Address, message: Mapping[str, Any], *, forked: bool, fres
         },
     }
     return [{"$set": {name: {"$cond": [known, f"${name}", value]} for name, value in figures.items()}}]
+
+
+def entry_of(address: Address, message: Mapping[str, Any]) -> str:
+    """What is remembered of a message that is counted."""
+    return f"{(message['created_at'] - _EPOCH) // timedelta(milliseconds=1)} {address}"
 
 
 def _those(entries: Mapping[str, Any], compared: str, entry: str) -> dict[str, Any]:

@@ -31,16 +31,18 @@ class Forks:
             return fresh if await self.complete(lineage, ordinal) else None
 
     async def complete(self, lineage: Lineage, ordinal: int) -> bool:
-        """Tell its bucket the ordinal, and its parent how many there are; False where the bucket is gone."""
+        """Tell its parent how many there are, and its bucket the ordinal; False where the bucket is gone.
+
+        INVARIANT: the bucket last. Until it has its ordinal, it is found by whoever completes what a dead writer began.
+        """
         own, parent = lineage.own, lineage.parent
-        there = await self._buckets.number(own.branch, own.start, ordinal)
         if parent:
             await self._buckets.count_fork(parent, ordinal)
         else:
             await self._conversations.update_one(
                 {"_id": self._buckets.conversation_id}, {"$max": {"root_forks": ordinal}}
             )
-        return there
+        return await self._buckets.number(own.branch, own.start, ordinal)
 
     async def numbered(self, lineage: Lineage) -> Lineage:
         """`lineage` with its ordinal, which a crash may have left out of the bucket."""

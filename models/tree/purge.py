@@ -23,6 +23,7 @@ from models.tree.draft import TreeLimits
 from models.tree.errors import MessageNotFoundError
 from models.tree.orphans import Orphans, Swept
 from models.tree.pruning import Pruning
+from models.tree.recount import recount
 from models.tree.tallies import forget_conversation
 from models.tree.watch import TreeWatcher
 
@@ -75,7 +76,10 @@ class Purge:
     async def _take(self, note: Deletion, before: datetime, purged: Purged) -> None:
         if note.due_at is not None and note.due_at < now():
             before = max(before, now())
-        if note.kind is DeletionKind.CONVERSATION:
+        if note.kind is DeletionKind.FIGURES:
+            if not await recount(self._db, note.conversation_id):
+                return
+        elif note.kind is DeletionKind.CONVERSATION:
             purged.conversations += await self._conversation(note, before)
         elif found := await self._db.conversations.find_one({"_id": note.conversation_id}):
             conversation = Conversation.model_validate(found)
