@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test check format bench bench-data worlds drill-breach clean help
+.PHONY: serve test check format bench bench-data worlds histories drill-breach clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ bench-data: $(VENV)/development ## build what `make bench ARGS="-k scale"` measu
 
 worlds: $(VENV)/development ## compare check, lists, holders and deliveries in random worlds (WORLDS=20000 FROM=0)
 	@WORLDS=$(or $(WORLDS),20000) FROM=$(or $(FROM),0) $(BIN)/pytest tests/agreement/test_one_answer.py -s $(ARGS)
+
+histories: $(VENV)/development ## compare long histories of several writers who die with a plain model (HISTORIES=1000 FROM=0)
+	@HISTORIES=$(or $(HISTORIES),1000) FROM=$(or $(FROM),0) $(BIN)/pytest tests/histories -s $(ARGS)
 
 drill-breach: $(VENV)/development ## cut one network of 50,000 live tokens off from four workers, and time it (minutes)
 	@$(BIN)/pytest -m benchmark tests/benchmarks/test_breach.py -s
