@@ -75,7 +75,7 @@ async def following(served: Served, name: str, conversation: str, after: str | N
     on_socket = replace(context(served, name, access), socket=True, cutoff=Cutoff())
     variables = {"id": conversation, "after": after}
     stream = cast(Any, await build_schema().subscribe(EVENTS, variables, context_value=on_socket))
-    async with asyncio.timeout(20), aclosing(stream):
+    async with asyncio.timeout(60), aclosing(stream):
 
         async def events() -> AsyncIterator[dict[str, Any]]:
             async for result in stream:
