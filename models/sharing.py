@@ -1,6 +1,6 @@
 """Giving and taking away shares: each in one write, whoever writes beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from beanie import PydanticObjectId
@@ -19,15 +19,19 @@ GRANTEES: Final[Record] = {"$setUnion": [{"$map": {"input": "$shares", "as": "sh
 """Whom `shares` are for, each once."""
 
 
-async def give(db: AsyncDatabase[Record], conversation_id: PydanticObjectId, share: Share) -> Conversation | None:
+async def give(
+    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, share: Share, seen: Collection[str] | None = None
+) -> Conversation | None:
     """Add a share, in place of one for the same grantee and branch, unless there are `MOST_SHARES` others.
 
-    It keeps the forks of one that still holds: what was written on them meanwhile was written for both to see. The
-    conversation afterwards, where `share` is not among its shares if there was no room. None where it is gone.
+    It keeps the forks of one that still holds: what was written on them meanwhile was written for both to see. Only
+    those in `seen`, where the giver doesn't see all. The conversation afterwards, where `share` is not among its shares
+    if there was no room. None where it is gone.
     """
     before: Record = {"$map": {"input": _kept(_is(share.grantee, share.branch)), "as": "share", "in": FORKS}}
     lists: Record = {"$reduce": {"input": before, "initialValue": [], "in": {"$concatArrays": ["$$value", "$$this"]}}}
-    written: Record = {"$mergeObjects": [{"$literal": share.model_dump(exclude={"forks"})}, {"forks": lists}]}
+    forks = lists if seen is None else {"$setIntersection": [lists, {"$literal": sorted(seen)}]}
+    written: Record = {"$mergeObjects": [{"$literal": share.model_dump(exclude={"forks"})}, {"forks": forks}]}
     kept = _kept({"$not": _is(share.grantee, share.branch)})
     full = {"$gte": [{"$size": kept}, MOST_SHARES]}
     added = {"$concatArrays": [kept, [written]]}

@@ -85,7 +85,8 @@ async def _given(context: Context, conversation: StoredConversation, share: Shar
     if share.grantee == user_grantee(conversation.owner_id):
         raise BadInputError("userId", "is the owner, who may do everything with it")
     require_to_give(context.access, conversation, share)
-    changed = await give(context.db.db, conversation.id, share)
+    sight = await context.sights.of(conversation)
+    changed = await give(context.db.db, conversation.id, share, sight and sight.branches)
     if changed is not None and all(each.at != share.at or not same(each, share) for each in changed.shares):
         raise ConflictError(f"the conversation is shared {MOST_SHARES} times already: end some of that first")
     return changed

@@ -146,3 +146,17 @@ async def test_who_may_delete_on_a_branch_deletes_nothing_beside_it(served: Serv
     assert (await wood.bob.ask(RESTORE, id=wood.id(Address(MAIN, 1)))).codes == ["FORBIDDEN"]
     subtrees = "query ($id: ID!) { conversation(id: $id) { deletedSubtrees { messageCount } } }"
     assert (await wood.bob.ask(subtrees, id=wood.conversation)).data["conversation"]["deletedSubtrees"] == []
+
+
+async def test_who_gives_a_share_anew_gives_no_fork_with_it_that_he_does_not_see(served: Served) -> None:
+    wood, guest = await forked(served), await served.as_("guest")
+    rule = Policy(id="further", effect=GrantEffect.ALLOW, actions=["conversation:share"], when='shared("read")')
+    await served.services.changes.put_policy(rule, SYSTEM)
+    given = {"userId": user_id(guest), "branchId": wood.branch(wood.shared)}
+    assert (await share(wood.alice, wood.conversation, **given)).data
+    beside = await append(wood.bob, wood.conversation, "beside", parentId=wood.id(Address(MAIN, 1)))
+    assert (await guest.ask(NODE, id=beside["id"])).data["node"] is None
+    again = {"userId": user_id(wood.bob), "branchId": wood.branch(wood.shared)}
+    for giver, kept in ((wood.alice, True), (guest, False)):
+        assert (await share(giver, wood.conversation, **again)).data
+        assert bool((await wood.ask(NODE, id=beside["id"])).data["node"]) == kept
