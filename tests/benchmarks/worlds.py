@@ -89,7 +89,7 @@ class World:
         await asyncio.gather(
             self._insert("conversations", self._conversation, self.size, progress),
             self._insert("branches", _branch, self.size, progress),
-            self._insert("buckets", self._small_bucket, self.size // SOME - 1, progress),
+            self._insert("buckets", self._small_bucket, self.size // self._apart - 1, progress),
             self._insert(LONG, self._long_bucket, self.size // width, progress, "buckets"),
         )
         await self._fork()
@@ -143,11 +143,16 @@ class World:
         return record | stored_terms(id_, record)
 
     def _messages(self, number: int) -> int:
-        return 0 if number % SOME else 2 if number else self.size
+        return 0 if number % self._apart else 2 if number else self.size
+
+    @property
+    def _apart(self) -> int:
+        """One in so many has messages: all that the asker owns do, whatever the size, so usage has as much to count."""
+        return min(SOME, self.size // OWN)
 
     def _small_bucket(self, number: int) -> Record:
         """Two messages, of each conversation that has some, but the long one."""
-        conversation = (number + 1) * SOME
+        conversation = (number + 1) * self._apart
         owner, began = self._owner(conversation), _began(conversation)
         question, answer = SAID
         messages = [question | {"author_id": owner, "created_at": began}, answer | {"created_at": began}]

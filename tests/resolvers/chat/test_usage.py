@@ -84,6 +84,7 @@ async def test_everybody_is_told_of_what_he_may_read_and_of_nothing_else(served:
         listed = (await caller.ask(document)).data["conversations"]["edges"]
         found = await usage(caller, ["OWNER"])
         assert found["total"]["messages"] == sum(edge["node"]["messageCount"] for edge in listed)
+        assert await usage(caller, ["OWNER"], **YEAR) == found  # found by time
     assert (await usage(callers["guest"], ["MODEL", "DAY"]))["groups"] == []
     refused = await served.nobody.ask(USAGE, input={})
     assert refused.codes == ["UNAUTHENTICATED"]
