@@ -86,7 +86,7 @@ async def _given(context: Context, conversation: StoredConversation, share: Shar
         raise BadInputError("userId", "is the owner, who may do everything with it")
     require_to_give(context.access, conversation, share)
     sight = await context.sights.of(conversation)
-    changed = await give(context.db.db, conversation.id, share, sight and sight.branches)
+    changed = await give(context.db.db, conversation.id, share, None if sight is None else sight.branches)
     if changed is not None and all(each.at != share.at or not same(each, share) for each in changed.shares):
         raise ConflictError(f"the conversation is shared {MOST_SHARES} times already: end some of that first")
     return changed
