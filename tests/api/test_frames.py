@@ -5,13 +5,17 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from unittest.mock import AsyncMock
 
+import pytest
+from pymongo.errors import AutoReconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync import client as sync
 
 from api.connections import ConnectionLimits
 from api.frames import LONGEST_ID
+from permissions.store import PermissionStore
 from tests.api.test_socket_expiry import greeted, listening, opened
 from tests.served import Served
 
@@ -164,6 +168,24 @@ async def test_a_flaw_in_a_document_ends_its_own_operation_only(served: Served) 
         await send(client, subscribe(ME, "0"))
         assert (await hear(client))["payload"] == {"data": {"me": {"displayName": "Alice"}}}
         assert await hear(client) == {"type": "complete", "id": "0"}
+
+
+async def test_an_operation_of_which_nobody_can_tell_whether_it_may_be_is_refused(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = str((await served.as_("alice")).token)
+    async with listening(served) as address, opened(address, token) as client:
+        with monkeypatch.context() as away:
+            away.setattr(PermissionStore, "access", AsyncMock(side_effect=AutoReconnect("away")))
+            for query in ("{ me { id } }", "subscription { sessionEvents { at } }"):
+                await send(client, subscribe({"query": query}))
+                refused = await hear(client)
+                errors = refused["payload"] if refused["type"] == "error" else refused["payload"]["errors"]
+                assert errors[0]["extensions"]["code"] == "UNAVAILABLE"
+                if refused["type"] == "next":
+                    assert await hear(client) == {"type": "complete", "id": "1"}
+        await send(client, subscribe())
+        assert (await hear(client))["payload"] == {"data": {"me": {"displayName": "Alice"}}}
 
 
 async def test_a_client_holds_open_no_more_than_the_settings_let_it(served: Served) -> None:
