@@ -69,7 +69,7 @@ class Growth:
     ) -> bool:
         """It says `text` (None: what was saved), and that is all; False where it grew no more.
 
-        `metadata` replaces what it had.
+        Interrupted, it says what was saved if that is more. `metadata` replaces what it had.
 
         Whoever indexes and counts looks at it again: while it grows it isn't in the index, and has no tokens.
         """
@@ -91,7 +91,7 @@ class Growth:
         within = having(this)
         old = {"$map": {"input": within, "as": "m", "in": {"$strLenBytes": {"$ifNull": ["$$m.content", ""]}}}}
         # `$literal`: what a user writes is never read as an expression.
-        new = {"$cond": [this, {"$mergeObjects": ["$$m", {"$literal": fields}]}, "$$m"]}
+        new = {"$cond": [this, {"$mergeObjects": ["$$m", {"$literal": fields}, _kept(fields)]}, "$$m"]}
         found = self._limits.bucket_bytes
         stages: list[Record] = [
             {"$set": {"here": {"$gt": [{"$size": within}, 0]}, "grown": {"$subtract": [size, {"$sum": old}]}}},
@@ -140,6 +140,14 @@ async def silent(db: AsyncDatabase[Record], before: datetime) -> list[Growing]:
             key = {name: bucket[name] for name in ("conversation_id", "slot", "first_depth")}
             await db.buckets.update_one(key, [{"$set": {"growing": mark()}}])
     return found
+
+
+def _kept(fields: Record) -> Record:
+    """What an interrupted message `$$m` says if more of it was saved than Redis has: that may have lost some."""
+    if fields.get("status") != MessageStatus.INTERRUPTED.value or "content" not in fields:
+        return {}
+    longer = {"$gt": [{"$strLenBytes": {"$ifNull": ["$$m.content", ""]}}, len(fields["content"].encode())]}
+    return {"content": {"$cond": [longer, "$$m.content", {"$literal": fields["content"]}]}}
 
 
 _OF_MESSAGES: Final = ("depth", "status", "author_id")

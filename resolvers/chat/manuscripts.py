@@ -57,9 +57,7 @@ class Manuscript:
             await self._reopen(row)
             grown = await self._grown(offset, text)
         taken = self._taken(grown)
-        if grown.due:
-            await self._save()
-        return taken
+        return await self._saved(offset, text, taken) if grown.due else taken
 
     async def finish(self, length: int, metadata: Metadata) -> Message:
         """It is complete, `length` bytes long. Once more, and nothing happens."""
@@ -115,16 +113,18 @@ class Manuscript:
             case _:
                 raise OffsetError(f"it has {grown.length} bytes: go on there", grown.length)
 
-    async def _save(self) -> None:
-        """Store what has come. What was deleted meanwhile ends."""
+    async def _saved(self, offset: int, text: str, taken: int) -> int:
+        """Store what has come, and return `taken`. What was deleted meanwhile ends."""
         self._context.loaders.rows.clear_all()
         row = await self._seen()
-        if row is not None:
-            text = row.message.get("content") or ""
-            if await self._context.tree.save(self._conversation, self._address, text):
-                return
-        await withdraw(self._context, self._conversation, self._address)
-        raise MessageNotFoundError(str(self._address))
+        if row is None:
+            await withdraw(self._context, self._conversation, self._address)
+            raise MessageNotFoundError(str(self._address))
+        content = row.message.get("content") or ""
+        if await self._context.tree.save(self._conversation, self._address, content):
+            return taken
+        self._context.loaders.rows.clear_all()
+        return self._said_before(await self._row(), offset, text)  # it has just ended, with the piece
 
     async def _seen(self) -> Row | None:
         """The message, unless it is deleted."""

@@ -62,6 +62,16 @@ async def test_a_message_grows_in_steps_and_is_whole_once(
     await check_well_formed(database.db, conversation.id)
 
 
+async def test_what_is_interrupted_keeps_what_was_saved_if_less_is_left(
+    tree: MessageTree, conversation: Conversation
+) -> None:
+    for saved, left, kept in (("one two", "one", "one two"), ("one", "one $two", "one $two"), ("one", None, "one")):
+        address = await begun(tree, conversation)
+        await tree.save(conversation, address, saved)
+        assert await tree.end(conversation, address, left, MessageStatus.INTERRUPTED)
+        assert (await message(tree, conversation, address))["content"] == kept
+
+
 async def test_what_else_is_in_the_slot_stays_as_it_is(database: Database, tree: MessageTree) -> None:
     conversation = await started(tree, width=10)
     for _ in range(3):
