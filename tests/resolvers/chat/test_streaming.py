@@ -11,6 +11,10 @@ import pytest
 
 from api.interrupting import Interrupter
 from api.schema import build_schema
+from models.bucket import MessageStatus
+from models.conversation import Conversation
+from models.embedded import EmbeddedStores
+from models.tree import Address
 from models.tree.errors import InvalidContentError
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
@@ -18,6 +22,7 @@ from resolvers.chat import streaming
 from resolvers.chat.events import channel
 from resolvers.chat.manuscripts import piece
 from resolvers.ids import encode, message_address, object_id
+from resolvers.live.texts import Pace, Texts
 from tests.database_calls import database_calls
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import EDIT, append, chat, start
@@ -326,6 +331,38 @@ async def test_who_falls_silent_is_interrupted_with_all_that_had_come(served: Se
     assert told[-1]["message"] == {"id": answer["id"], "content": "half a sentence", "status": "INTERRUPTED"}
     for refusal in (await stream(alice, answer, 15, "!"), await finish(alice, answer, 15)):
         assert refused(refusal)[0] == "CONFLICT"
+
+
+async def test_a_piece_whose_message_ends_before_it_is_saved_is_not_lost(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, tree = await served.as_("alice"), served.services.tree
+    answer = await begin(alice, await start(alice))
+    _, address = message_address(answer["id"])
+    save = tree.save
+
+    async def late(conversation: Conversation, where: Address, text: str) -> bool:
+        """Somebody else ends the message first."""
+        await tree.end(conversation, address, text, MessageStatus.COMPLETE)
+        return await save(conversation, where, text)
+
+    monkeypatch.setattr(tree, "save", late)
+    assert went_on(await stream(alice, answer, 0, "all of it")) == 9
+    assert await read(alice, answer) == {"content": "all of it", "status": "COMPLETE", "contentLength": 9}
+
+
+async def test_a_writer_in_a_hurry_is_told_to_send_fewer_pieces(served: Served, stores: EmbeddedStores) -> None:
+    alice = await served.as_("alice")
+    answer = await begin(alice, await start(alice))
+    place, author = message_address(answer["id"]), served.people["alice"].id
+    async with Texts(stores.redis_url, channel, Pace(pieces=1)) as texts:
+        length, words = 0, []
+        while "fast" not in words:  # two in one second
+            grown = await texts.append(*place, author, length, "x", 10_000)
+            words.append(grown.word)
+            length = grown.length
+    assert words[:-1] == ["taken"] * (len(words) - 1)
+    assert (await read(alice, answer))["contentLength"] == len(words) - 1
 
 
 async def test_few_messages_are_written_at_a_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
