@@ -157,7 +157,8 @@ class _Batch:
             kept &= self.rows["author"] == self._spread([_at(s.tally.authors, wanted.author_id) for s in self._sheets])
         if wanted.llm_model is not None:
             kept &= self.rows["model"] == self._spread([_at(s.tally.models, wanted.llm_model) for s in self._sheets])
-        self._take(kept)
+        if not kept.all():
+            self._take(kept)
 
     def repeat_by_tag(self) -> None:
         """Each row once for each tag of its conversation; those without any, once."""
@@ -173,7 +174,14 @@ class _Batch:
         if dimension is UsageDimension.OWNER:
             return self._spread([codes.one(sheet.conversation.owner_id) for sheet in self._sheets])
         values, places = _NAMES[dimension]
-        return self._listed([[codes.one(each) for each in values(sheet)] for sheet in self._sheets], places(self))
+        known: dict[tuple[Any, ...], list[int]] = {}  # the sheets of a conversation mostly have the same
+        lists: list[list[int]] = []
+        for sheet in self._sheets:
+            names = tuple(values(sheet))
+            if names not in known:
+                known[names] = [codes.one(each) for each in names]
+            lists.append(known[names])
+        return self._listed(lists, places(self))
 
     def _listed(self, lists: Sequence[Sequence[int]], places: Numbers) -> Numbers:
         """Of each row the number at its place in its sheet's list."""

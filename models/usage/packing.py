@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Self, TypeVar
 
 import numpy as np
@@ -49,15 +50,22 @@ class Tally:
     def read(cls, packed: bytes) -> Self:
         """Of `pack`'s result."""
         wide, since, messages, models, authors = _HEAD.unpack_from(packed)
-        place, names = _HEAD.size, []
-        for _ in range(models):
-            (length,) = _LENGTH.unpack_from(packed, place)
-            place += _LENGTH.size
-            names.append(packed[place : place + length].decode())
-            place += length
-        ids = [ObjectId(packed[place + n * _ID_BYTES : place + (n + 1) * _ID_BYTES]) for n in range(authors)]
-        size = messages * (WIDE if wide else NARROW).itemsize
-        return cls(bool(wide), since, names, ids, packed[len(packed) - size :])
+        rows = len(packed) - messages * (WIDE if wide else NARROW).itemsize
+        names, ids = _names(packed[_HEAD.size : rows], models, authors)
+        return cls(bool(wide), since, names, ids, packed[rows:])
+
+
+@lru_cache(maxsize=512)
+def _names(packed: bytes, models: int, authors: int) -> tuple[Sequence[str], Sequence[ObjectId]]:
+    """So many models, and authors. Kept, because the tallies of a conversation mostly have the same."""
+    place, names = 0, []
+    for _ in range(models):
+        (length,) = _LENGTH.unpack_from(packed, place)
+        place += _LENGTH.size
+        names.append(packed[place : place + length].decode())
+        place += length
+    ids = (ObjectId(packed[place + n * _ID_BYTES : place + (n + 1) * _ID_BYTES]) for n in range(authors))
+    return tuple(names), tuple(ids)
 
 
 @dataclass(frozen=True, slots=True)
