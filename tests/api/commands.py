@@ -6,10 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from api.cli import app
+from api.cli.problems import explain
 from tests.processes import children, gone, kill_9, until
 
 COMMAND = [sys.executable, "-P", "-m", "api"]
@@ -116,3 +120,22 @@ class Parley:
                 with suppress(ProcessLookupError):
                     kill_9(pid)
             assert gone(started)
+
+
+@dataclass(frozen=True)
+class Here(Parley):
+    """The same in this process: starting one takes longer than what most commands do.
+
+    Not while a test holds a database: each command binds the documents to its own.
+    """
+
+    def __call__(self, *arguments: str, typed: str = "") -> Outcome:
+        """Run to the end."""
+        others = {name: None for name in os.environ if name.startswith("PARLEY_")}
+        named = {f"PARLEY_{name}": value for name, value in self.variables.items()}
+        with chdir(self.directory):
+            ended = CliRunner().invoke(app, arguments, input=typed, env={**others, **named})
+        error = ended.exception
+        if isinstance(error, Exception):
+            return Outcome(1, ended.stdout, f"parley: {explain(error)}\n")
+        return Outcome(ended.exit_code, ended.stdout, ended.stderr)

@@ -1,4 +1,4 @@
-"""The other commands, as processes."""
+"""The other commands."""
 
 import json
 import secrets
@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from api.cli.importing import Format
 from models.embedded import EmbeddedStores
 from models.transfer.arrivals import KNOWN
-from tests.api.commands import Outcome, Parley
+from tests.api.commands import Here, Outcome, Parley
 
 PASSWORD = "correct horse battery staple"
 TREE = {
@@ -29,21 +29,19 @@ TREE = {
 
 
 @pytest.fixture
-def parley(tmp_path: Path, stores: EmbeddedStores) -> Parley:
+def parley(tmp_path: Path, stores: EmbeddedStores) -> Here:
     """The command line on an empty database."""
     name = f"cli-{secrets.token_hex(8)}"
-    return Parley(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
+    return Here(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
 
 
-def stored(parley: Parley, collection: str) -> list[dict[str, object]]:
+def stored(parley: Here, collection: str) -> list[dict[str, object]]:
     with MongoClient[dict[str, object]](parley.variables["MONGODB_URI"]) as client:
         return list(client[parley.variables["DATABASE"]][collection].find())
 
 
 def test_settings_names_every_variable_and_shows_no_secret(tmp_path: Path) -> None:
-    shown = Parley(tmp_path, {"SECRET_KEY": "s" * 40, "MONGODB_URI": "mongodb://u:hidden@h", "PORT": "1234"})(
-        "settings"
-    )
+    shown = Here(tmp_path, {"SECRET_KEY": "s" * 40, "MONGODB_URI": "mongodb://u:hidden@h", "PORT": "1234"})("settings")
     assert shown.status == 0
     assert "PARLEY_PORT\t1234\t8000\tport to listen to\n" in shown.out
     assert "PARLEY_SECRET_KEY\t••••••\tnone\t" in shown.out
@@ -66,16 +64,16 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_not_its_value(tmp_path: P
 
 
 def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
-    assert Parley(tmp_path)("import", "file", "--format", "smoke-signals", "--owner", "a@b").status == 2
-    assert Parley(tmp_path)("fly").status == 2
+    assert Here(tmp_path)("import", "file", "--format", "smoke-signals", "--owner", "a@b").status == 2
+    assert Here(tmp_path)("fly").status == 2
 
 
-def test_migrate_says_what_it_did_and_does_it_once(parley: Parley) -> None:
+def test_migrate_says_what_it_did_and_does_it_once(parley: Here) -> None:
     assert "applied 0001_first_indexes\n" in parley("migrate").out
     assert parley("migrate") == Outcome(0, "nothing to do\n", "")
 
 
-def test_an_account_is_made_with_its_attributes(parley: Parley) -> None:
+def test_an_account_is_made_with_its_attributes(parley: Here) -> None:
     arguments = ["--email", "Ann@example.org", "--attribute", "region=EMEA", "--attribute", "clearance=2"]
     outcome = parley("user", "create", *arguments, typed=PASSWORD)
     assert (outcome.status, outcome.out) == (0, "created Ann@example.org\n")
@@ -84,7 +82,7 @@ def test_an_account_is_made_with_its_attributes(parley: Parley) -> None:
     assert str(user["password_hash"]).startswith("$argon2id$")
 
 
-def test_the_first_account_of_an_empty_installation_may_be_its_super_admin(parley: Parley) -> None:
+def test_the_first_account_of_an_empty_installation_may_be_its_super_admin(parley: Here) -> None:
     outcome = parley("user", "create", "--email", "ann@example.org", "--role", "super_admin", typed=PASSWORD)
     assert outcome.status == 0
     (user,) = stored(parley, "users")
@@ -100,9 +98,7 @@ def test_the_first_account_of_an_empty_installation_may_be_its_super_admin(parle
         (["--email", "ann@example.org", "--role", "emperor"], PASSWORD, "no role `emperor`"),
     ],
 )
-def test_an_account_that_may_not_be_is_one_line(
-    parley: Parley, arguments: list[str], password: str, words: str
-) -> None:
+def test_an_account_that_may_not_be_is_one_line(parley: Here, arguments: list[str], password: str, words: str) -> None:
     outcome = parley("user", "create", *arguments, typed=password)
     assert outcome.status == 1
     assert outcome.err.count("\n") == 1
@@ -110,7 +106,7 @@ def test_an_account_that_may_not_be_is_one_line(
     assert stored(parley, "users") == []
 
 
-def test_an_import_brings_the_good_records_lists_the_bad_and_changes_nothing_again(parley: Parley) -> None:
+def test_an_import_brings_the_good_records_lists_the_bad_and_changes_nothing_again(parley: Here) -> None:
     parley("user", "create", "--email", "ann@example.org", typed=PASSWORD)
     (parley.directory / "trees.jsonl").write_text(f"{json.dumps(TREE)}\nnot json\n")
     arguments = ["import", "trees.jsonl", "--format", "oasst", "--owner", "ann@example.org"]
@@ -121,7 +117,7 @@ def test_an_import_brings_the_good_records_lists_the_bad_and_changes_nothing_aga
     assert parley(*arguments).out.startswith("imported 0 conversations with 0 messages; 1 were there already;")
 
 
-def test_an_import_for_nobody_or_of_nothing_is_one_line(parley: Parley) -> None:
+def test_an_import_for_nobody_or_of_nothing_is_one_line(parley: Here) -> None:
     arguments = ["import", "nothing.jsonl", "--format", "oasst", "--owner", "ann@example.org"]
     assert "no account has the address `ann@example.org`" in parley(*arguments).err
     parley("user", "create", "--email", "ann@example.org", typed=PASSWORD)
@@ -142,4 +138,4 @@ def test_commands_start_embedded_stores_of_their_own_and_stop_them(tmp_path: Pat
 
 
 def test_the_schema_is_printed(tmp_path: Path) -> None:
-    assert "type Mutation {" in Parley(tmp_path)("schema").out
+    assert "type Mutation {" in Here(tmp_path)("schema").out

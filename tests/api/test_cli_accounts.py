@@ -15,7 +15,7 @@ from models.embedded import EmbeddedStores
 from permissions.authn.errors import BadCredentialsError, PasswordChangeRequiredError, TokenRevokedError
 from permissions.authn.principal import Client
 from resolvers.live import Event, RedisBroker
-from tests.api.commands import SECRET, Parley
+from tests.api.commands import SECRET, Here, Outcome, Parley
 from tests.permissions.audit.checked import stored
 
 ANN, ROOT, PASSWORD = "ann@example.org", "root@example.org", "correct horse battery staple"
@@ -69,11 +69,16 @@ async def test_an_account_is_closed_opened_and_renewed_while_a_server_runs(parle
             await accounts.login(ANN, found[1], Client())
 
 
+def _made_and_renewed(here: Here) -> list[Outcome]:
+    assert here("user", "create", "--email", ROOT, "--role", "super_admin", typed=PASSWORD).status == 0
+    renewal = ["service", "renew", "--name", "billing"]
+    return [here("service", "create", "--name", "billing", "--role", "policy_decision_client"), here(*renewal)]
+
+
 async def test_what_commands_do_is_in_the_audit_log_and_what_they_refuse_is_a_line(parley: Parley) -> None:
+    here = Here(parley.directory, parley.variables)
     async with RedisBroker(parley.variables["REDIS_URL"]) as broker, broker.subscribe(CHANNEL) as told_workers:
-        parley("user", "create", "--email", ROOT, "--role", "super_admin", typed=PASSWORD)
-        made = parley("service", "create", "--name", "billing", "--role", "policy_decision_client")
-        renewed = parley("service", "renew", "--name", "billing")
+        made, renewed = await asyncio.to_thread(_made_and_renewed, here)
         async with asyncio.timeout(20):
             news = [await anext(told_workers) for _ in range(3)]
     # 1 is the role itself, of a database that no server has seen.
@@ -82,7 +87,7 @@ async def test_what_commands_do_is_in_the_audit_log_and_what_they_refuse_is_a_li
         (["user", "disable", "--email", ROOT], "nobody would be left"),
         (["user", "reset-password", "--email", "billing"], "is a service"),
     ):
-        outcome = parley(*arguments)
+        outcome = await asyncio.to_thread(here, *arguments)
         assert outcome.status == 1
         assert said in outcome.err
         assert outcome.err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""`parley audit verify`, as a process on real stores."""
+"""`parley audit verify` on real stores."""
 
 import asyncio
 import secrets
@@ -17,23 +17,23 @@ from api.settings import Settings
 from models.embedded import EmbeddedStores
 from models.migrations import migrate
 from permissions.audit.events import SYSTEM, Target
-from tests.api.commands import SECRET, Parley
+from tests.api.commands import SECRET, Here
 
 PASSWORD = "correct horse battery staple"
 Blocks = Collection[dict[str, Any]]
 
 
 @pytest.fixture
-def parley(tmp_path: Path, stores: EmbeddedStores) -> Parley:
+def parley(tmp_path: Path, stores: EmbeddedStores) -> Here:
     """The command line, and three blocks."""
     name = f"cli-{secrets.token_hex(8)}"
     variables = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name}
-    parley = Parley(tmp_path, {**variables, "SECRET_KEY": SECRET})
+    parley = Here(tmp_path, {**variables, "SECRET_KEY": SECRET})
     asyncio.run(_written(parley))
     return parley
 
 
-async def _written(parley: Parley, together: int = 0) -> None:
+async def _written(parley: Here, together: int = 0) -> None:
     """As a server writes them: three blocks, and `together` records in as few blocks as it takes."""
     named = parley.variables
     settings = Settings(
@@ -50,22 +50,22 @@ async def _written(parley: Parley, together: int = 0) -> None:
 
 
 @pytest.fixture
-def blocks(parley: Parley) -> Iterator[Blocks]:
+def blocks(parley: Here) -> Iterator[Blocks]:
     with MongoClient[dict[str, Any]](parley.variables["MONGODB_URI"]) as client:
         yield client[parley.variables["DATABASE"]]["audit_blocks"]
 
 
-def verified(parley: Parley) -> tuple[int, list[str]]:
+def verified(parley: Here) -> tuple[int, list[str]]:
     outcome = parley("audit", "verify")
     assert outcome.err == ""
     return outcome.status, outcome.out.splitlines()
 
 
-def test_an_untouched_log_is_whole(parley: Parley) -> None:
+def test_an_untouched_log_is_whole(parley: Here) -> None:
     assert verified(parley) == (0, ["3 records in 3 blocks: nothing is wrong"])
 
 
-def test_each_touch_is_told_with_status_1(parley: Parley, blocks: Blocks) -> None:
+def test_each_touch_is_told_with_status_1(parley: Here, blocks: Blocks) -> None:
     blocks.update_one({"_id": 1}, {"$set": {"records.0.kind": "nothing"}})
     blocks.delete_one({"_id": 2})
     assert verified(parley) == (
@@ -74,7 +74,7 @@ def test_each_touch_is_told_with_status_1(parley: Parley, blocks: Blocks) -> Non
     )
 
 
-def test_it_says_which_record_was_edited_deleted_inserted_and_moved(parley: Parley, blocks: Blocks) -> None:
+def test_it_says_which_record_was_edited_deleted_inserted_and_moved(parley: Here, blocks: Blocks) -> None:
     asyncio.run(_written(parley))
     asyncio.run(_written(parley, together=9))
     records = {block["_id"]: block["records"] for block in blocks.find({})}
@@ -96,7 +96,7 @@ def test_it_says_which_record_was_edited_deleted_inserted_and_moved(parley: Parl
     ]
 
 
-def test_an_end_that_was_cut_off_is_told_and_so_is_a_head_that_is_gone(parley: Parley, blocks: Blocks) -> None:
+def test_an_end_that_was_cut_off_is_told_and_so_is_a_head_that_is_gone(parley: Here, blocks: Blocks) -> None:
     blocks.delete_one({"_id": 3})
     assert verified(parley) == (1, ["block 3: is missing", "2 records in 2 blocks: 1 finding"])
     with Redis.from_url(parley.variables["REDIS_URL"]) as redis:
@@ -106,21 +106,21 @@ def test_an_end_that_was_cut_off_is_told_and_so_is_a_head_that_is_gone(parley: P
     assert lines[0].startswith("block 2: no head is kept elsewhere")
 
 
-def test_another_secret_is_told_as_such(parley: Parley) -> None:
-    other = Parley(parley.directory, {**parley.variables, "SECRET_KEY": "another secret, of 32 characters or more"})
+def test_another_secret_is_told_as_such(parley: Here) -> None:
+    other = Here(parley.directory, {**parley.variables, "SECRET_KEY": "another secret, of 32 characters or more"})
     status, lines = verified(other)
     assert status == 1
     assert lines[0] == "block 1: was sealed under another PARLEY_SECRET_KEY"
 
 
-def test_without_a_secret_nothing_can_be_said(parley: Parley) -> None:
+def test_without_a_secret_nothing_can_be_said(parley: Here) -> None:
     known = {name: value for name, value in parley.variables.items() if name != "SECRET_KEY"}
-    outcome = Parley(parley.directory, known)("audit", "verify")
+    outcome = Here(parley.directory, known)("audit", "verify")
     assert (outcome.status, outcome.err.count("\n")) == (1, 1)
     assert "PARLEY_SECRET_KEY is not set" in outcome.err
 
 
-def test_an_account_that_a_command_makes_is_in_it(parley: Parley, blocks: Blocks) -> None:
+def test_an_account_that_a_command_makes_is_in_it(parley: Here, blocks: Blocks) -> None:
     assert parley("user", "create", "--email", "ann@example.org", "--role", "super_admin", typed=PASSWORD).status == 0
     kinds = [record["kind"] for block in blocks.find({"_id": {"$gt": 3}}) for record in block["records"]]
     assert "account.created" in kinds

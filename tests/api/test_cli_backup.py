@@ -4,13 +4,12 @@ Only what is killed, or stopped, is a process: starting one takes longer than wh
 """
 
 import asyncio
-import os
 import secrets
 import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,8 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 from redis.exceptions import RedisError
-from typer.testing import CliRunner
 
-from api.cli import app
 from api.cli.administration import administration
-from api.cli.problems import explain
 from api.cli.stores import connected
 from api.services import message_tree, open_services
 from api.settings import Settings
@@ -40,33 +36,16 @@ from permissions.authn.principal import Client
 from permissions.authn.revocation.revocations import Revocations
 from permissions.changes import SYSTEM
 from permissions.erasure import Eraser
-from tests.api.commands import COMMAND, SECRET, Outcome, Parley
+from tests.api.commands import COMMAND, SECRET, Here
 from tests.models.backup.stored import later
 from tests.processes import kill_9, until
 
 ANN, BOB, PASSWORD = "ann@example.org", "bob@example.org", "correct horse battery staple"
 
 
-@dataclass(frozen=True)
-class Here(Parley):
-    """The command line in this process."""
-
-    def __call__(self, *arguments: str, typed: str = "") -> Outcome:
-        """Run to the end."""
-        named = {name: value for name, value in self.environment.items() if name.startswith("PARLEY_")}
-        ended = CliRunner().invoke(app, arguments, input=typed, env=named)
-        error = ended.exception
-        if isinstance(error, Exception):
-            return Outcome(1, ended.stdout, f"parley: {explain(error)}\n")
-        return Outcome(ended.exit_code, ended.stdout, ended.stderr)
-
-
 @pytest.fixture
-def parley(tmp_path: Path, stores: EmbeddedStores, monkeypatch: pytest.MonkeyPatch) -> Here:
+def parley(tmp_path: Path, stores: EmbeddedStores) -> Here:
     """The command line on an empty database."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("PARLEY_")]:
-        monkeypatch.delenv(name)
     return Here(tmp_path, {**addresses(stores), "SECRET_KEY": SECRET})
 
 

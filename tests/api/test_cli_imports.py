@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from models.embedded import EmbeddedStores
 from models.transfer.importing import conversation_id
-from tests.api.commands import COMMAND, Parley
+from tests.api.commands import COMMAND, Here
 from tests.models.transfer.foreign import answer, chat, message
 from tests.processes import until
 
@@ -28,10 +28,10 @@ TOTAL = 2 * SMALL * 4 + LARGE
 
 
 @pytest.fixture
-def parley(tmp_path: Path, stores: EmbeddedStores) -> Parley:
+def parley(tmp_path: Path, stores: EmbeddedStores) -> Here:
     """The command line on an empty database, with one account and a file to import."""
     name = f"imports-{secrets.token_hex(8)}"
-    command = Parley(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
+    command = Here(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
     command("user", "create", "--email", "ann@example.org", typed="correct horse battery staple")
     chats = [_chat(f"before {number}", 4, 10) for number in range(SMALL)]
     chats += [_chat("large", LARGE, 3_500), *(_chat(f"after {number}", 4, 10) for number in range(SMALL))]
@@ -49,15 +49,13 @@ def _chat(name: str, length: int, size: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(parley: Parley) -> Iterator[Database[dict[str, Any]]]:
+def _opened(parley: Here) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](parley.variables["MONGODB_URI"]) as client:
         yield client[parley.variables["DATABASE"]]
 
 
 @contextmanager
-def _importing(
-    parley: Parley, reached: Callable[[Database[dict[str, Any]]], object]
-) -> Iterator[subprocess.Popen[str]]:
+def _importing(parley: Here, reached: Callable[[Database[dict[str, Any]]], object]) -> Iterator[subprocess.Popen[str]]:
     """An import that has come so far, and is alive."""
     process = subprocess.Popen(
         [*COMMAND, *ARGUMENTS], cwd=parley.directory, env=parley.environment, text=True,
@@ -82,7 +80,7 @@ def _half_planted(database: Database[dict[str, Any]]) -> bool:
     return bool(half) and database.conversations.find_one({"_id": large}, {"_id": 1}) is None
 
 
-def _check_whole(parley: Parley) -> None:
+def _check_whole(parley: Here) -> None:
     with _opened(parley) as database:
         conversations = {each["_id"]: each for each in database.conversations.find()}
         assert len(conversations) == 2 * SMALL + 1
@@ -98,7 +96,7 @@ def _check_whole(parley: Parley) -> None:
         assert database.branches.count_documents({}) == sum(c["branch_count"] for c in conversations.values())
 
 
-def test_one_that_is_killed_in_the_middle_of_a_conversation_goes_on(parley: Parley) -> None:
+def test_one_that_is_killed_in_the_middle_of_a_conversation_goes_on(parley: Here) -> None:
     with _importing(parley, _half_planted) as process:
         process.kill()
         process.wait()
@@ -110,7 +108,7 @@ def test_one_that_is_killed_in_the_middle_of_a_conversation_goes_on(parley: Parl
     _check_whole(parley)
 
 
-def test_ctrl_c_ends_what_is_begun_and_says_how_to_go_on(parley: Parley) -> None:
+def test_ctrl_c_ends_what_is_begun_and_says_how_to_go_on(parley: Here) -> None:
     with _importing(parley, _half_planted) as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGCONT)
@@ -123,7 +121,7 @@ def test_ctrl_c_ends_what_is_begun_and_says_how_to_go_on(parley: Parley) -> None
     _check_whole(parley)
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(parley: Parley) -> None:
+def test_a_dry_run_says_the_same_and_writes_nothing(parley: Here) -> None:
     checked = parley(*ARGUMENTS, "--dry-run")
     with _opened(parley) as database:
         assert not any(database[name].find_one() for name in ("conversations", "buckets", "branches"))

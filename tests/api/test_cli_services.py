@@ -1,4 +1,4 @@
-"""`parley service`, as a process."""
+"""`parley service`."""
 
 import secrets
 from pathlib import Path
@@ -7,17 +7,17 @@ import pytest
 from pymongo import MongoClient
 
 from models.embedded import EmbeddedStores
-from tests.api.commands import Parley
+from tests.api.commands import Here
 
 
 @pytest.fixture
-def parley(tmp_path: Path, stores: EmbeddedStores) -> Parley:
+def parley(tmp_path: Path, stores: EmbeddedStores) -> Here:
     """The command line on an empty database."""
     name = f"cli-{secrets.token_hex(8)}"
-    return Parley(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
+    return Here(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
 
 
-def test_a_service_is_told_its_secret_once(parley: Parley) -> None:
+def test_a_service_is_told_its_secret_once(parley: Here) -> None:
     made = parley("service", "create", "--name", "billing", "--role", "policy_decision_client")
     lines = dict(line.split("\t") for line in made.out.splitlines())
     assert lines["client_id"] == "billing"
@@ -34,7 +34,7 @@ def test_a_service_is_told_its_secret_once(parley: Parley) -> None:
         assert [each["role"] for each in database.role_assignments.find()] == ["policy_decision_client"]
 
 
-def test_what_is_wrong_is_said_in_a_line_and_makes_nothing(parley: Parley) -> None:
+def test_what_is_wrong_is_said_in_a_line_and_makes_nothing(parley: Here) -> None:
     for arguments, said in (
         (["create", "--name", "billing", "--role", "nonsense"], "no role `nonsense`"),
         (["create", "--name", "Bad Name"], "a service's name is"),
