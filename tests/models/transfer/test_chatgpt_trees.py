@@ -41,7 +41,7 @@ def forests(draw: st.DrawFn) -> list[Planned]:
     ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)  # each run tries others
 @given(forests(), st.randoms(use_true_random=False), st.booleans())
 def test_every_branch_comes_back_in_order(plan: list[Planned], random: Any, ascii_only: bool) -> None:
     nodes = _rendered(plan)
@@ -80,7 +80,7 @@ PLACES: list[tuple[str, ...]] = [
 ]  # fmt: skip
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), JUNK), min_size=1, max_size=4))
 def test_no_value_anywhere_stops_the_rest(changes: list[tuple[tuple[str, ...], Any]]) -> None:
     made = conversation(node("a", None, ["b"]), node("b", "a", ["c"]), node("c", "b"))

@@ -84,7 +84,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(forests(), st.randoms(use_true_random=False))
 def test_every_branch_comes_back_in_order(kind: Kind, parents: Parents, random: Any) -> None:
     (transcript,), refusals = kind.read(json.dumps(kind.render(parents, random)))
@@ -140,7 +140,7 @@ def _with(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", RICH)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_no_value_anywhere_stops_the_rest(name: str, data: st.DataObject) -> None:
     export: Any = RICH[name]

@@ -188,9 +188,9 @@ def test_answers_thousands_deep() -> None:
     assert [sprout.parent for sprout in transcript.sprouts] == [None, *range(4_999)]
 
 
-def test_what_nests_a_hundred_thousand_deep_harms_nobody() -> None:
-    items = librechat.read("f.json", chunks(_deep(100_000, ""), 65_536), terms())
-    assert sum(isinstance(item, Refusal) for item in items) == 100_000
+def test_what_nests_thirty_thousand_deep_harms_nobody() -> None:
+    items = librechat.read("f.json", chunks(_deep(30_000, ""), 65_536), terms())
+    assert sum(isinstance(item, Refusal) for item in items) == 30_000
 
 
 BROKEN: list[tuple[str, str]] = [

@@ -23,7 +23,7 @@ def _figures(path: Path) -> list[int]:
 
 def test_a_large_file_takes_no_more_than_a_conversation_of_it(tmp_path: Path) -> None:
     path = tmp_path / "conversations.json"
-    write(path, 24, 50, "lorem ipsum 😀 " * 100)
+    write(path, 14, 50, "lorem ipsum 😀 " * 100)
     transcripts, messages, refusals, peak = _figures(path)
     assert (messages, refusals) == (50 * transcripts, 0)
     assert peak < IDLE + 20
@@ -45,7 +45,7 @@ def test_an_endless_text_is_refused_as_it_streams_by(tmp_path: Path) -> None:
     path = tmp_path / "conversations.json"
     with path.open("wb") as file:
         file.write(b'[{"id": "')
-        for _ in range(60):
+        for _ in range(40):
             file.write(b"x" * 1_000_000)
         file.write(b'"}, {"id": "small", "mapping": {"a": {"parent": null}}}]')
     transcripts, _, refusals, peak = _figures(path)

@@ -29,12 +29,13 @@ def crowd(siblings: int) -> list[Sprout]:
 
 @pytest.mark.parametrize(
     "sprouts",
-    [line(300), nested(132), crowd(60), []],
+    [line(300), nested(40), crowd(30), []],
     ids=["a long branch", "nested", "many siblings", "nothing"],
 )
 async def test_trees_of_extreme_shapes_come_back(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sprouts: list[Sprout]
 ) -> None:
+    monkeypatch.setattr("models.tree.lineage.FANOUT", 8)
     monkeypatch.setattr("models.tree.sowing.LINEAGES", 3)
     monkeypatch.setattr("models.tree.fork_queue.IN_MEMORY", 500)
     tree, other = MessageTree(database.db, SMALL), person(2)
@@ -60,7 +61,7 @@ async def test_what_is_written_meanwhile_makes_no_unsound_file(database: Databas
 
     writers = [asyncio.create_task(write()) for _ in range(3)]
     try:
-        files = [await exported(database, [await again(source)]) for _ in range(6)]
+        files = [await exported(database, [await again(source)]) for _ in range(4)]
     finally:
         done.set()
         await asyncio.gather(*writers)
