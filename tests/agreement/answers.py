@@ -9,6 +9,7 @@ from beanie import PydanticObjectId
 
 from api.schema import Schema
 from permissions.access import Access
+from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.tokens import AccessToken
 from permissions.engine.facts import Subject
@@ -106,6 +107,7 @@ class Asker:
             "accounts": services.authentication.accounts,
             "judge": self._judge,
             "socket": socket,
+            "cutoff": Cutoff() if socket else None,
         }
         # The rest as it is served: resolvers may come to need more of it.
         names = {each.name for each in fields(Context) if each.init and each.name not in given}

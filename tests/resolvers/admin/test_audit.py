@@ -17,6 +17,7 @@ from permissions.audit.blocks import Blocks
 from permissions.audit.chain import Sealer
 from permissions.audit.checking import check
 from permissions.audit.events import SYSTEM, Target
+from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.resources import audit_resource
 from resolvers.context import Context
@@ -248,7 +249,7 @@ async def test_an_end_of_access_is_on_disk_when_the_socket_tells_of_it(served: S
     conversation, _ = await chat(alice, 1, attributes={"region": "EMEA", "clearance_required": 1})
     sara = Principal(served.people["sara"].id, new_id())
     access = await served.services.permissions.access(sara)
-    on_socket = replace(context(served, "sara", access), socket=True)
+    on_socket = replace(context(served, "sara", access), socket=True, cutoff=Cutoff())
     stream = await build_schema().subscribe(WATCH, {"id": conversation}, context_value=on_socket)
     told = await news(stream)
     assert told["__typename"] != "AccessRevoked"

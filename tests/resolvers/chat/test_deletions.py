@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from api.schema import build_schema
+from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
 from resolvers.chat.events import channel
 from resolvers.ids import object_id
@@ -142,7 +143,7 @@ async def test_a_subscriber_hears_of_deletions_and_his_subscription_ends_with_th
     alice, sara = await served.as_("alice"), served.people["sara"]
     conversation, messages = await chat(alice, 2, attributes={"region": "EMEA", "clearance_required": 1})
     access = await served.services.permissions.access(Principal(sara.id, new_id()))
-    on_socket = replace(context(served, "sara", access), socket=True)
+    on_socket = replace(context(served, "sara", access), socket=True, cutoff=Cutoff())
     stream = await build_schema().subscribe(WATCH, {"id": conversation, "after": "0-0"}, context_value=on_socket)
     async with asyncio.timeout(20), aclosing(cast(Any, stream)) as events:
         assert (await anext(events)).data["conversationEvents"]["__typename"] == "ResyncRequired"

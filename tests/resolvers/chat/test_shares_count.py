@@ -13,6 +13,7 @@ from models.clock import now
 from models.conversation import Conversation
 from models.policy import Policy
 from models.role import GrantEffect
+from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
 from permissions.changes import SYSTEM
 from resolvers.chat.events import announce_change
@@ -39,7 +40,7 @@ async def test_a_subscriber_is_told_when_his_share_is_taken_back_or_over(served:
     for ends_itself in (False, True):
         assert (await share(alice, conversation, userId=user_id(bob))).data
         access = await served.services.permissions.access(Principal(bob.user.id, new_id()))  # type: ignore[union-attr]
-        on_socket = replace(context(served, "bob", access), socket=True)
+        on_socket = replace(context(served, "bob", access), socket=True, cutoff=Cutoff())
         stream = await build_schema().subscribe(WATCH, {"id": conversation}, context_value=on_socket)
         async with asyncio.timeout(20), aclosing(cast(Any, stream)) as events:
             assert (await anext(events)).data["conversationEvents"]["__typename"] == "ResyncRequired"

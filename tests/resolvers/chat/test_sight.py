@@ -16,6 +16,7 @@ from models.policy import Policy
 from models.role import GrantEffect
 from models.search import search as search_module
 from models.tree import MAIN, Address
+from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
 from permissions.changes import SYSTEM
 from resolvers.ids import branch_id, message_address, object_id
@@ -147,7 +148,7 @@ async def test_a_sight_costs_one_call_and_nobody_else_any(served: Served) -> Non
 async def test_a_subscriber_hears_of_what_he_sees_only(served: Served) -> None:
     wood = await grown(served, 2)
     access = await served.services.permissions.access(Principal(wood.bob.user.id, new_id()))  # type: ignore[union-attr]
-    on_socket = replace(context(served, "bob", access), socket=True)
+    on_socket = replace(context(served, "bob", access), socket=True, cutoff=Cutoff())
     stream = await build_schema().subscribe(WATCH, {"id": wood.conversation}, context_value=on_socket)
     async with asyncio.timeout(30), aclosing(cast(Any, stream)) as events:
         assert (await anext(events)).data["conversationEvents"]["__typename"] == "ResyncRequired"
