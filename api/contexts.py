@@ -113,6 +113,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         usage=services.usage,
         cursors=services.cursors,
         broker=services.broker,
+        texts=services.texts,
         accounts=services.authentication.accounts,
         rotation=services.rotation,
         revocation=services.revocation,
