@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from models.attachments.store import AttachmentLimits, Attachments
 from models.clock import now
 from models.database import Database
+from models.embedded import EmbeddedStores
 from models.role import RoleAssignment
 from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
@@ -32,8 +33,9 @@ from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
 from resolvers.account.mutations import Mutation
 from resolvers.account.queries import Query
+from resolvers.chat.events import channel
 from resolvers.context import Context
-from resolvers.live import MemoryBroker
+from resolvers.live import MemoryBroker, Texts
 from resolvers.sealing import CursorSeal
 from tests.permissions.authn.conftest import CHEAP, LIVES, PASSWORD, SECRET, new_worker
 
@@ -64,6 +66,7 @@ class World:
     audit: AuditLog
     people: dict[str, User]
     schema: strawberry.Schema
+    texts: Texts
     store: PermissionStore = field(default_factory=PermissionStore)
 
     async def ask(self, who: str | Principal | UnauthenticatedError | None, query: str, **variables: Any) -> Answer:
@@ -84,6 +87,7 @@ class World:
             usage=Usage(self.database.db),
             cursors=CursorSeal(bytes(32)),
             broker=MemoryBroker(),
+            texts=self.texts,
             accounts=self.accounts,
             rotation=self.rotation,
             revocation=self.revocation,
@@ -96,7 +100,7 @@ class World:
 
 
 @pytest.fixture
-async def world(database: Database, redis: Redis, audit: AuditLog) -> AsyncIterator[World]:
+async def world(database: Database, redis: Redis, stores: EmbeddedStores, audit: AuditLog) -> AsyncIterator[World]:
     """The demo's roles and a few of its people."""
     await ensure_policies()
     await ensure_demo_roles()
@@ -108,7 +112,8 @@ async def world(database: Database, redis: Redis, audit: AuditLog) -> AsyncItera
     revocations = Revocations(mirror.ledger, LIVES, mirror)
     revocation = TokenRevocation(revocations, mirror, redis, audit)
     schema = strawberry.Schema(Query, Mutation)
-    yield World(database, accounts, KeyRotation(keys), revocation, audit, people, schema)
+    async with Texts(stores.redis_url, channel) as texts:
+        yield World(database, accounts, KeyRotation(keys), revocation, audit, people, schema, texts)
     passwords.close()
 
 
