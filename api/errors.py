@@ -10,8 +10,6 @@ from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
-from strawberry.exceptions import MissingQueryError
-from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from models.attachments import errors as attachments
 from models.tree import errors as tree
@@ -68,8 +66,6 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     attachments.UnattachableError: Code.NOT_FOUND,
     attachments.UploadLostError: Code.CONFLICT,
     attachments.AttachmentError: Code.BAD_USER_INPUT,
-    CannotGetOperationTypeError: Code.BAD_USER_INPUT,
-    MissingQueryError: Code.BAD_USER_INPUT,
     CannotGetOperationTypeError: Code.BAD_USER_INPUT,
     MissingQueryError: Code.BAD_USER_INPUT,
     tree.MessageNotFoundError: Code.NOT_FOUND,
@@ -143,8 +139,6 @@ def publish(error: GraphQLError) -> None:
     elif isinstance(cause, UNAVAILABLE):
         error.message = AWAY
         _log.warning("store away", path=error.path, kind=type(cause).__name__)
-    elif isinstance(cause, CannotGetOperationTypeError):
-        error.message = cause.as_http_error_reason()
     elif isinstance(cause, CannotGetOperationTypeError):
         error.message = cause.as_http_error_reason()
     else:

@@ -90,7 +90,10 @@ class MessageTree:
         status: MessageStatus,
         metadata: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Such a message says `text` (None: what was saved last) for good; False where that was said before, or what it said is gone for good."""
+        """Such a message says `text` (None: what was saved last) for good.
+
+        False where that was said before, or what it said is gone for good.
+        """
         if not await Growth(self._db, conversation, self.limits).end(address, text, status, metadata):
             return False
         await self._watcher.changed(conversation.id, [address])
