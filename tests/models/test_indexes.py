@@ -61,9 +61,11 @@ WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migratio
     "search_removals",
     "erasures",
     "plantings",
+    "leases",
 }
 """Read whole: a few documents that administrators write and workers keep in memory; what the index is made of, and
-what it is to forget; what is being planted (the embedded server goes by `_id` only where nothing else is asked)."""
+what it is to forget; what is being planted, and who is at work that one should do at a time (the embedded server goes
+by `_id` only where nothing else is asked)."""
 SMALL: Final = TreeLimits(bucket_messages=4)
 
 
