@@ -25,8 +25,6 @@ from resolvers.live import Broker, Texts
 
 _log: Final = structlog.get_logger(__name__)
 
-SECONDS: Final = 5.0
-"""How often silent ones are looked for."""
 SILENCE: Final = timedelta(seconds=60)
 """Who has written nothing for so long writes no more."""
 
@@ -43,6 +41,8 @@ class Interrupter:
 
     async def run(self) -> int:
         """Now, and return how many; none where another worker is at it."""
+        if not await self.tree.silent(now() - self.silence):
+            return 0
         async with lease(self.db, "interrupt") as held:
             found = await self.tree.silent(now() - self.silence) if held else []
             done = [each for each in found if await self._end(each)]
@@ -68,16 +68,19 @@ class Interrupter:
 
 
 @asynccontextmanager
-async def interrupting(interrupter: Interrupter) -> AsyncIterator[None]:
-    """End them for the length of the block."""
-    async with running(_for_ever(interrupter)):
+async def interrupting(interrupter: Interrupter, seconds: float) -> AsyncIterator[None]:
+    """Look for them so often within the block; not at all where `seconds` is 0."""
+    if not seconds:
+        yield
+        return
+    async with running(_for_ever(interrupter, seconds)):
         yield
 
 
-async def _for_ever(interrupter: Interrupter) -> None:
+async def _for_ever(interrupter: Interrupter, seconds: float) -> None:
     """Workers start together: each waits its own time, so that one of them does the work."""
     while True:
-        await asyncio.sleep(random.uniform(0.5, 1) * SECONDS)  # noqa: S311 - nobody gains by guessing it
+        await asyncio.sleep(random.uniform(0.5, 1) * seconds)  # noqa: S311 - nobody gains by guessing it
         try:
             await interrupter.run()
         except (PyMongoError, RedisError) as error:  # it stays to be done

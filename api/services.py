@@ -93,7 +93,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             keeping_index(database, settings.search_seconds),
             rolling_up(database.db, settings.usage_seconds),
             collecting(database.db, timedelta(hours=settings.attachment_hours)),
-            interrupting(Interrupter(database.db, tree, texts, broker)),
+            interrupting(Interrupter(database.db, tree, texts, broker), settings.interrupt_seconds),
         ):
             search = MessageSearch(database.db, tree)
             yield Services(

@@ -107,6 +107,10 @@ class Settings(BaseSettings):
         10, ge=0, le=3600, description="what came is rolled up so often, to make usage cheap; 0: not by this worker"
     )
 
+    interrupt_seconds: float = Field(
+        5, ge=0, le=60, description="answers whose writers fell silent are looked for so often; 0: not by this worker"
+    )
+
     audit_days: int = Field(365, ge=0, description="how long audit records are kept; 0 is for ever")
     decision_log: Literal["off", "sampled", "all"] = Field(
         "sampled", description="allowed decisions to log; denied ones always are"
