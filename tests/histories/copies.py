@@ -48,7 +48,9 @@ class Copy(Act):
         if isinstance(outcome, (TreeError, CursorError)):
             assert isinstance(outcome, (*GONE, CursorError))
             assert False in self.possible(self.until)
-            return None
+            if not await db.conversations.find_one({"_id": self.id}):
+                return None
+            assert self.tries > 1, "it was refused, and copied"  # an earlier try died after its last write
         assert True in self.possible(self.until)
         history = Worker(db, TreeLimits()).tree.history(await read(db, self.id))
         rows = await walk(history, MAIN, 7)
