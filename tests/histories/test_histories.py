@@ -19,7 +19,7 @@ from models.tree import TreeLimits, deletion
 from models.tree import lineage as lineage_module
 from tests.histories.world import World
 
-HISTORIES: Final = int(os.environ.get("HISTORIES", "8"))
+HISTORIES: Final = int(os.environ.get("HISTORIES", "4"))
 FROM: Final = int(os.environ.get("FROM", "0"))
 """Of a long run, the first: who does what follows from the number; who is faster, of those at work at once, doesn't."""
 TOLD_EVERY: Final = int(os.environ.get("TOLD_EVERY", "20"))

@@ -123,7 +123,7 @@ async def paths(database: Database, tree: MessageTree, conversation: Conversatio
     return {tuple((row.message["content"], row.sibling_index, row.sibling_count) for row in rows) for rows in walks}
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_any_growth_gives_the_tree_that_its_model_has(
     database: Database, monkeypatch: pytest.MonkeyPatch, data: st.DataObject

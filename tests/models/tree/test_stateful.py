@@ -247,7 +247,7 @@ STEPS = (
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_any_history_gives_what_its_model_has(
     database: Database, monkeypatch: pytest.MonkeyPatch, data: st.DataObject

@@ -257,7 +257,7 @@ STEPS: Final = (
 
 
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # to shrink such histories takes longer than to read them
