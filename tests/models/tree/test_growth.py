@@ -152,7 +152,7 @@ async def test_usage_counts_it_once_and_its_tokens_when_it_is_whole(
     (page,) = await database.db.tallies.find({}).to_list()
     (entry,) = page["buckets"].values()
     tally = Tally.read(entry["data"])
-    assert tally.models == ["m"]
+    assert list(tally.models) == ["m"]
     fresh = Conversation.model_validate(await database.db.conversations.find_one({"_id": conversation.id}))
     assert fresh.message_count == 1
 
