@@ -3,12 +3,10 @@
 import asyncio
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.stores import connected, reachable
+from api.cli.rebuilding import rebuilt
+from api.cli.stores import reachable
 from api.settings import Settings
-from models import migrations
 from models.search.rebuild import rebuild as rebuild_index
 
 app = typer.Typer(help="The full-text index.", no_args_is_help=True)
@@ -23,14 +21,5 @@ def search() -> None:
 def rebuild() -> None:
     """Build the index anew from the messages, while it goes on serving: it changes over when all is there."""
     with reachable(Settings()) as settings:
-        count = asyncio.run(_rebuild(settings))
+        count = asyncio.run(rebuilt(settings, "messages", rebuild_index))
     typer.echo(f"{count:,} messages are in the index")
-
-
-async def _rebuild(settings: Settings) -> int:
-    columns = (TextColumn("messages"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    async with connected(settings) as database:
-        await migrations.migrate(database.db)
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("messages", total=None)
-            return await rebuild_index(database.db, lambda count: bar.update(task, completed=count))

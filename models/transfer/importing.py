@@ -1,7 +1,7 @@
 """Imports a file: reads it record by record, plants each conversation, reports."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -132,7 +132,7 @@ async def import_file(
     report = Report()
     control = control or Control()
     with await asyncio.to_thread(Intake, path, format_name, limits) as intake:
-        importer = _Importer(db, format_name, owner, limits, report, admit, control.check_only)
+        importer = _Importer(db, format_name, owner, limits, Reception(report, admit), control.check_only)
         items = iter(intake)
         while (item := await _read(intake, items, path, report, progress, control.stop)) is not None:
             await importer.take(item)
@@ -180,23 +180,17 @@ def _next(items: Iterator[Transcript | Refusal], path: Path, report: Report) -> 
 
 
 @dataclass(slots=True)
-class _Importer:
-    db: AsyncDatabase[Record]
-    format_name: str
-    owner: User
-    limits: TreeLimits
+class Reception:
+    """Takes conversations in, each once and if it may be made, and counts what came of it."""
+
     report: Report
     admit: Admit
-    check_only: bool
     _seen: set[PydanticObjectId] = field(default_factory=set)
 
-    async def take(self, item: Transcript | Refusal) -> None:
-        """Plant a conversation, or note a refusal."""
-        if isinstance(item, Refusal):
-            self.report.refuse(item)
-            return
-        where = f"conversation {item.source_id}"
-        conversation = conversation_of(item, self.format_name, self.owner, self.limits)
+    async def take(
+        self, conversation: Conversation, where: str, messages: int, planted: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Have it `planted`; what speaks against it is a refusal, which names `where` it stands."""
         if conversation.id in self._seen:
             self.report.refuse(Refusal(where, "it comes twice in the file; the first one stands"))
             return
@@ -205,14 +199,37 @@ class _Importer:
             self.report.refuse(Refusal(where, reason))
             return
         try:
-            take = _fits if self.check_only else plant_transcript
-            planted = await take(self.db, conversation, item, self.limits)
+            new = await planted()
         except TreeError as error:
             self.report.refuse(Refusal(where, str(error)))
             return
-        self.report.imported += planted
-        self.report.unchanged += not planted
-        self.report.messages += len(item.sprouts) * planted
+        self.report.imported += new
+        self.report.unchanged += not new
+        self.report.messages += messages * new
+
+
+@dataclass(slots=True)
+class _Importer:
+    db: AsyncDatabase[Record]
+    format_name: str
+    owner: User
+    limits: TreeLimits
+    reception: Reception
+    check_only: bool
+
+    async def take(self, item: Transcript | Refusal) -> None:
+        """Plant a conversation, or note a refusal."""
+        if isinstance(item, Refusal):
+            self.reception.report.refuse(item)
+            return
+        conversation = conversation_of(item, self.format_name, self.owner, self.limits)
+        take = _fits if self.check_only else plant_transcript
+        await self.reception.take(
+            conversation,
+            f"conversation {item.source_id}",
+            len(item.sprouts),
+            lambda: take(self.db, conversation, item, self.limits),
+        )
 
 
 def conversation_id(owner_id: PydanticObjectId, format_name: str, source_id: str) -> PydanticObjectId:

@@ -2,25 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
-from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation, title_key
 from models.database import Record
 from models.transfer.errors import Refusal
-from models.transfer.importing import Admit, Control, Progress, Report, conversation_id
+from models.transfer.importing import Admit, Control, Progress, Reception, Report, conversation_id
 from models.transfer.parley.checking import Found, Place, Reading, conversations
 from models.transfer.parley.reading import LineError, lines, longest, parsed
 from models.transfer.parley.shape import Branch, Said
 from models.transfer.source import Source
 from models.tree.draft import TreeLimits
-from models.tree.errors import TreeError, UnsoundTreeError
+from models.tree.errors import UnsoundTreeError
 from models.tree.sowing import Sowing
 from models.user import User
 
@@ -50,11 +49,12 @@ async def import_parley(
     source = await asyncio.to_thread(Source.open, path)
     try:
         with path.open("rb") as again:
-            importer = _Importer(db, owner, limits, source, again, progress, admit, control or Control())
+            reception = Reception(Report(), admit)
+            importer = _Importer(db, owner, limits, source, again, progress, reception, control or Control())
             await importer.run(source.parts[0][1]())
     finally:
         source.close()
-    return importer.report
+    return reception.report
 
 
 @dataclass(slots=True)
@@ -65,10 +65,8 @@ class _Importer:
     source: Source
     again: IO[bytes]
     progress: Callable[[Progress], None]
-    admit: Admit
+    reception: Reception
     control: Control
-    report: Report = field(default_factory=Report)
-    _seen: set[PydanticObjectId] = field(default_factory=set)
 
     async def run(self, file: IO[bytes]) -> None:
         """Take one conversation after the other."""
@@ -78,34 +76,21 @@ class _Importer:
             if isinstance(item, Place):
                 self._tell(begun + (item.position - begun) // 2)  # read once, of twice
             elif isinstance(item, Refusal):
-                self.report.refuse(item)
+                self.reception.report.refuse(item)
             else:
                 await self._take(item)
                 begun = item.stop
                 self._tell(begun)
             if self.control.stop.is_set() and begun < self.source.size:
-                self.report.stopped = True
+                self.reception.report.stopped = True
                 return
         self._tell(self.source.size)
 
     async def _take(self, found: Found) -> None:
         conversation = conversation_of(found, self.owner, self.limits)
+        plant = self._fits if self.control.check_only else self._sow
         where = f"{self.source.path.name}, line {found.number}"
-        if conversation.id in self._seen:
-            self.report.refuse(Refusal(where, "this conversation comes twice in the file; the first one stands"))
-            return
-        self._seen.add(conversation.id)
-        if (reason := self.admit(conversation)) is not None:
-            self.report.refuse(Refusal(where, reason))
-            return
-        try:
-            planted = await (self._fits if self.control.check_only else self._sow)(conversation, found)
-        except TreeError as error:
-            self.report.refuse(Refusal(where, f"{error}: the conversation is left out"))
-            return
-        self.report.imported += planted
-        self.report.unchanged += not planted
-        self.report.messages += found.messages * planted
+        await self.reception.take(conversation, where, found.messages, lambda: plant(conversation, found))
 
     async def _fits(self, conversation: Conversation, _: Found) -> bool:
         """Whether it could be planted now: it is sound, or it wouldn't have come so far."""
@@ -131,7 +116,9 @@ class _Importer:
                 if isinstance(step, Said):
                     await sowing.message(step.draft, step.forks)
                     for flaw in step.flaws:
-                        self.report.refuse(Refusal(f"{self.source.path.name}, line {number}", f"the message {flaw}"))
+                        self.reception.report.refuse(
+                            Refusal(f"{self.source.path.name}, line {number}", f"the message {flaw}")
+                        )
                 elif step.vanished:
                     await sowing.vanish(step.fork)
                 else:
@@ -142,7 +129,7 @@ class _Importer:
 
     def _tell(self, position: int) -> None:
         self.source.read = max(self.source.read, position)
-        self.progress(Progress(self.source.read, self.source.size, self.report))
+        self.progress(Progress(self.source.read, self.source.size, self.reception.report))
 
 
 def conversation_of(found: Found, owner: User, limits: TreeLimits) -> Conversation:
