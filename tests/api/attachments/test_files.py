@@ -74,10 +74,10 @@ async def test_conditions_and_head(alice: Sender) -> None:
 
 async def test_a_page_with_attachments_costs_no_further_call(alice: Sender) -> None:
     await alice.append()
-    with database_calls() as without:
+    with database_calls(own=True) as without:
         await alice.caller.ask(PAGE, id=alice.chat)
     await alice.attached()
-    with database_calls() as with_files:
+    with database_calls(own=True) as with_files:
         page = await alice.caller.ask(PAGE, id=alice.chat)
     assert [len(edge["node"]["attachments"]) for edge in page.data["conversation"]["messages"]["edges"]] == [0, 1]
     assert with_files == without

@@ -30,7 +30,7 @@ async def test_a_page_of_any_branch_is_three_calls(alice: Caller) -> None:
     ]
     for arguments in pages:
         await warm(alice)
-        with database_calls() as calls:
+        with database_calls(own=True) as calls:
             answer = await alice.ask(PAGE, id=conversation, **arguments)
         assert contents(answer)
         assert calls == [("aggregate" if n == 2 else "find", c) for n, c in enumerate(CALLS)], arguments
@@ -47,7 +47,7 @@ async def test_a_page_with_everything_on_it_asks_once_for_each_kind(alice: Calle
       content author { displayName } parent { content author { displayName } } branch { id messageCount }
       metadata { llmModel } editedFrom { id } } } } } }"""
     await warm(alice)
-    with database_calls() as calls:
+    with database_calls(own=True) as calls:
         (await alice.ask(document, id=conversation)).data  # noqa: B018 - it asserts that there are no errors
     assert len(calls) <= 3 + 5
     assert sum(collection == "users" for _, collection in calls) == 1
@@ -60,7 +60,7 @@ async def test_a_list_of_conversations_is_a_few_calls_a_scope(served: Served, al
         await chat(alice, 0, attributes={"region": "EMEA", "clearance_required": 1})
     for caller, scopes in ((alice, 2), (sara, 3)):
         await warm(caller)
-        with database_calls() as calls:
+        with database_calls(own=True) as calls:
             answer = await caller.ask(LIST, first=5)
         assert len(nodes(answer.data["conversations"])) == 5
         asked = [name for name, collection in calls if collection == "conversations"]
@@ -71,7 +71,7 @@ async def test_an_append_is_one_write_and_the_count(alice: Caller) -> None:
     conversation, messages = await chat(alice, 3)
     sent = {"conversationId": conversation, "parentId": messages[2]["id"], "content": "x", "idempotencyKey": "k"}
     await warm(alice)
-    with database_calls() as calls:
+    with database_calls(own=True) as calls:
         (await alice.ask(APPEND.replace("author { displayName }", ""), input=sent)).data  # noqa: B018
     assert [each for each in calls if each[0] == "update"] == [("update", "buckets"), ("update", "conversations")]
     assert len(calls) <= 7

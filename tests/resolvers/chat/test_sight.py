@@ -139,7 +139,7 @@ async def test_a_sight_costs_one_call_and_nobody_else_any(served: Served) -> Non
     costs = []
     for caller in (wood.alice, wood.bob):
         await caller.ask("{ me { id } }")
-        with database_calls() as calls:
+        with database_calls(own=True) as calls:
             assert contents(await caller.ask(PAGE, id=wood.conversation, branch=wood.branch(wood.shared)))
         costs.append([collection for _, collection in calls if collection in ("conversations", "buckets", "branches")])
     assert costs == [["conversations", "buckets", "buckets"], ["conversations", "buckets", "buckets", "buckets"]]
