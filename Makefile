@@ -17,7 +17,8 @@ serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.
 	@exec $(BIN)/parley serve --demo $(ARGS)
 
 test: $(VENV)/development ## run every test (ARGS="-k tree" adds options)
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
+	@# One process more than cores: tests wait for servers that they start and kill.
+	@$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadscope $(ARGS)
 
 check: $(VENV)/development ## format, lint, import contracts, types
 	@echo "== format"; $(BIN)/ruff format --check
