@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import pytest
+from pymongo import timeout
 from pymongo.asynchronous.collection import AsyncCollection
 from redis.asyncio import Redis
 
@@ -15,6 +16,8 @@ from models.migrations import migrate
 
 FEW: Final = 300
 """Documents that are deleted faster than a database with all its indexes is made."""
+DROP_SECONDS: Final = 120
+"""What dropping a database may take: the embedded server takes documents out one by one, on shared cores."""
 LEFT: Final = frozenset({"migrations"})
 
 
@@ -38,7 +41,8 @@ class Spare:
             if all(emptied):
                 self.name = db.name
                 return
-        await database.client.drop_database(db.name)
+        with timeout(DROP_SECONDS):
+            await database.client.drop_database(db.name)
 
     def take(self) -> str:
         """The name of the one that is there, or of a new one."""
