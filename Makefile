@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test check format bench bench-data worlds histories drill-breach clean help
+.PHONY: serve test check format bench bench-data worlds histories drill-breach drill-live clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,6 +43,9 @@ histories: $(VENV)/development ## compare long histories of several writers who 
 
 drill-breach: $(VENV)/development ## cut one network of 50,000 live tokens off from four workers, and time it (minutes)
 	@$(BIN)/pytest -m benchmark tests/benchmarks/test_breach.py -s
+
+drill-live: $(VENV)/development ## 10,000 live messages while connections, workers and Redis die (minutes; DRILL_EVENTS=1000 makes it shorter)
+	@$(BIN)/pytest -m benchmark tests/drills -s $(ARGS)
 
 clean: ## remove the virtual environment and caches; data in .parley stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

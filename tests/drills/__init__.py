@@ -1,0 +1,1 @@
+"""Long runs in which things go wrong on purpose: `make drill-live`."""
