@@ -1,0 +1,220 @@
+"""What it costs to tell thousands of subscribers the same, beside Strawberry's own handler on the same subscription.
+
+`make bench ARGS="-k fanout"`; `FANOUT_SOCKETS=10000` is the whole of it, `FANOUT_EVENTS` how often something happens.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import httpx
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from api.cli.serve import environment
+from api.settings import Settings
+from models.clock import now
+from models.embedded import EmbeddedStores
+from models.role import RoleAssignment
+from models.user import User, email_key
+from permissions.authn.principal import Client, Principal, new_id
+from permissions.authn.refresh import digest
+from tests.benchmarks.crowd import HOST, Job
+from tests.benchmarks.report import Table, publish
+from tests.benchmarks.servers import Server, serving
+from tests.resolvers.chat.documents import APPEND, start
+from tests.served import SECRET, Caller, Served
+
+pytestmark = [
+    pytest.mark.benchmark,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="CPU time is read from Linux's /proc"),
+]
+
+SOCKETS: Final = int(os.environ.get("FANOUT_SOCKETS", "1000"))
+EVENTS: Final = int(os.environ.get("FANOUT_EVENTS", "10"))
+A_USER: Final = 100
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+JOINING_SECONDS: Final = 120.0
+
+FOLLOW: Final = """
+subscription Follow($id: ID!) {
+  conversationEvents(conversationId: $id) {
+    __typename
+    cursor
+    ... on MessageAdded {
+      message { id role content createdAt depth status author { id displayName } metadata { llmModel tokensUsed } }
+    }
+    ... on MessageDelta { messageId offset text }
+    ... on ResyncRequired { reason }
+  }
+}
+"""
+TEXT: Final = "Größe ist nicht alles: a message of three hundred characters, as people write them to a machine. " * 3
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one server. Times of the last delivery after the request that appends was sent, in seconds."""
+
+    sockets: int
+    last: Sequence[float]
+    cpu: float
+    """Seconds a delivery, the appending included."""
+    memory: float
+    """Bytes a socket."""
+
+    def row(self, name: str) -> list[str]:
+        """For the table."""
+        return [
+            name,
+            f"{self.sockets:,}",
+            f"{1000 * median(self.last):.0f} ms",
+            f"{1000 * max(self.last):.0f} ms",
+            f"{1e6 * self.cpu:.0f} µs",
+            f"{self.memory / 1024:.0f} KiB",
+        ]
+
+
+async def test_many_subscribers_of_one_conversation(served: Served, stores: EmbeddedStores, tmp_path: Path) -> None:
+    alice = await served.as_("alice")
+    tokens = await _tokens(served, max(1, SOCKETS // A_USER))
+    conversation = await start(alice, attributes={"region": "EMEA", "clearance_required": 2})
+    rows = []
+    for name, module in MODULES.items():
+        with serving(module, environment(_settings(served, stores)), tmp_path / f"{module}.log") as server:
+            figures = await _measured(server, alice, tokens, [conversation])
+            rows.append(figures.row(name))
+    head = ["", "sockets", "last delivery, median", "worst", "CPU a delivery", "memory a socket"]
+    note = (
+        f"{EVENTS} messages appended one after the other over HTTP, to one worker; {A_USER} sockets a user, all of "
+        "whom read by one role; times from sending the request that appends."
+    )
+    publish("fanout", [Table("Many subscribers of one conversation", head, rows)], [note])
+
+
+MODULES: Final = {"Parley": "api.worker", "Strawberry's handler": "tests.benchmarks.plain_sockets"}
+
+
+async def _measured(server: Server, alice: Caller, tokens: Sequence[str], conversations: Sequence[str]) -> Figures:
+    async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=60) as http:
+        asker = Caller(http, alice.user, alice.token)
+        await asker.ask("{ me { id } }")
+        async with _crowd(Job(server.port, 10, tokens[:1], conversations, FOLLOW)) as few:  # what is made once
+            await _joined(few, asker, conversations, 10)
+        before = _resident(server)
+        async with _crowd(Job(server.port, SOCKETS, tokens, conversations, FOLLOW)) as crowd:
+            await _joined(crowd, asker, conversations, SOCKETS)
+            memory = (_resident(server) - before) / SOCKETS
+            last, began = [], server.cpu_seconds()
+            for number in range(EVENTS):
+                conversation = conversations[number % len(conversations)]
+                await crowd.ask(f"expect {SOCKETS // len(conversations)}")
+                sent = time.perf_counter()
+                await _append(asker, conversation)
+                last.append(float(await crowd.answer()) - sent)
+            deliveries = EVENTS * SOCKETS // len(conversations)
+            return Figures(SOCKETS, last, (server.cpu_seconds() - began) / deliveries, memory)
+
+
+async def _append(asker: Caller, conversation: str) -> None:
+    answer = await asker.ask(APPEND, input={"conversationId": conversation, "content": TEXT})
+    assert "errors" not in answer.body, answer.body
+
+
+def _resident(server: Server) -> int:
+    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * PAGE
+
+
+class Crowd:
+    """The process of `tests.benchmarks.crowd`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def ask(self, command: str) -> str:
+        """Its answer to a command."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n".encode())
+        return await self.answer()
+
+    async def answer(self) -> str:
+        """A further one."""
+        assert self._process.stdout is not None
+        line = await asyncio.wait_for(self._process.stdout.readline(), 300)
+        assert line, "the crowd is gone"
+        return line.decode().strip()
+
+
+@asynccontextmanager
+async def _crowd(job: Job) -> AsyncIterator[Crowd]:
+    """All of them there, though perhaps not subscribed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.benchmarks.crowd", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    crowd = Crowd(process)
+    try:
+        assert await crowd.ask(orjson.dumps(job).decode()) == str(job.sockets)
+        yield crowd
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _joined(crowd: Crowd, asker: Caller, conversations: Sequence[str], number: int) -> None:
+    """Return when each has been told something. That a subscription has begun, nobody tells its client."""
+    until = time.perf_counter() + JOINING_SECONDS
+    while True:
+        for conversation in conversations:
+            await _append(asker, conversation)
+        await crowd.ask("quiet")
+        if int(await crowd.ask("joined")) == number:
+            return
+        assert time.perf_counter() < until, "they didn't join"
+
+
+async def _tokens(served: Served, number: int) -> list[str]:
+    """Of as many users, who may all read the conversation by the same role."""
+    accounts = served.services.authentication.accounts
+    tokens = []
+    for each in range(number):
+        email, name = f"fan{each}@demo.example", f"Fan {each}"
+        attributes = {"region": "EMEA", "clearance": 3, "department": f"d{each}"}
+        user = User(
+            email=email,
+            email_key=email_key(email),
+            display_name=name,
+            name_key=name,
+            password_hash="",
+            attributes=attributes,
+            created_at=now(),
+        )
+        await user.insert()
+        await RoleAssignment(user_id=user.id, role="senior_analyst", granted_at=now()).insert()
+        principal = Principal(user.id, new_id())
+        session = await accounts.sessions.open(
+            principal, digest(accounts.refresh_tokens.issue(principal)), "fan", Client()
+        )
+        tokens.append(accounts.tokens.issue(session))
+    return tokens
+
+
+def _settings(served: Served, stores: EmbeddedStores) -> Settings:
+    return Settings(
+        mongodb_uri=SecretStr(stores.mongodb_uri),
+        redis_url=SecretStr(stores.redis_url),
+        database=served.services.database.db.name,
+        secret_key=SecretStr(SECRET),
+        log_level="error",
+        search_seconds=0,
+        usage_seconds=0,
+        interrupt_seconds=0,
+    )
