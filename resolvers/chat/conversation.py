@@ -72,7 +72,7 @@ class Conversation(Node):
 
     @strawberry.field(description="The branch on which you left off.")
     async def chosen_branch(self, info: Info) -> Branch | None:
-        name = await chosen_branch(info, self.stored)
+        name = await chosen_branch(info.context, self.stored)
         (branch,) = await load_branches(info, self.stored, [name])
         return branch or await load_branch(info, self.stored, await self._refuge(info, name))
 
@@ -91,7 +91,7 @@ class Conversation(Node):
     ) -> Connection[Message]:
         info.context.access.require(Action.MESSAGE_READ, message_resource(self.stored))
         window = self._window(page_arguments(first, after, last, before))
-        name = self._branch_name(branch) if branch else await chosen_branch(info, self.stored)
+        name = self._branch_name(branch) if branch else await chosen_branch(info.context, self.stored)
         try:
             page = await self._page(info, name, window, named=branch is not None)
         except CursorError as error:
@@ -219,10 +219,10 @@ def _figures(stored: StoredConversation, sight: Sight | None) -> Figures:
     return sight.figures(stored.started_at, [Address.parse(each.at) for each in stored.removed])
 
 
-async def chosen_branch(info: Info, stored: StoredConversation) -> str:
+async def chosen_branch(context: Context, stored: StoredConversation) -> str:
     """The name of the branch on which the caller left off."""
-    principal = info.context.principal
-    return await info.context.tree.chosen(stored, principal.user_id) if principal else stored.chosen_branch
+    principal = context.principal
+    return await context.tree.chosen(stored, principal.user_id) if principal else stored.chosen_branch
 
 
 def _place(cursor: str) -> PydanticObjectId:

@@ -11,8 +11,7 @@ from models.conversation import Conversation
 from models.tree import Address, Draft, Row
 from models.tree.errors import InvalidContentError, MessageNotFoundError, TooLargeError
 from resolvers.chat.events import announce_end
-from resolvers.chat.tree import Message, written_message
-from resolvers.context import Context, Info
+from resolvers.context import Context
 from resolvers.errors import BadInputError, ConflictError, OffsetError, TooFastError
 from resolvers.live.texts import Grown
 
@@ -39,11 +38,12 @@ def piece(offset: int, text: str) -> str:
 class Manuscript:
     """One that `author_id` may write in its conversation, if it is his."""
 
-    def __init__(self, info: Info, conversation: Conversation, address: Address, author_id: PydanticObjectId) -> None:
-        self._info = info
-        self._context: Final[Context] = info.context
-        self._conversation = conversation
-        self._address = address
+    def __init__(
+        self, context: Context, conversation: Conversation, address: Address, author_id: PydanticObjectId
+    ) -> None:
+        self._context: Final = context
+        self.conversation: Final = conversation
+        self.address: Final = address
         self._author_id = author_id
         self._place: Final = (conversation.id, address)
 
@@ -59,7 +59,7 @@ class Manuscript:
         taken = self._taken(grown)
         return await self._saved(offset, text, taken) if grown.due else taken
 
-    async def finish(self, length: int, metadata: Metadata) -> Message:
+    async def finish(self, length: int, metadata: Metadata) -> None:
         """It is complete, `length` bytes long. Once more, and nothing happens."""
         row = await self._row()
         if row.message.get("status") == MessageStatus.STREAMING:
@@ -71,11 +71,11 @@ class Manuscript:
             if sealed.word != "taken":
                 raise OffsetError(f"it has {sealed.length} bytes: go on there", sealed.length)
             complete = MessageStatus.COMPLETE
-            ended = await self._context.tree.end(self._conversation, self._address, sealed.text, complete, noted)
+            ended = await self._context.tree.end(self.conversation, self.address, sealed.text, complete, noted)
             await self._context.texts.release(*self._place, self._author_id)
             if ended:
                 await announce_end(self._context.broker, *self._place)
-            self._context.loaders.forget(self._conversation.id)
+            self._context.loaders.forget(self.conversation.id)
             row = await self._row()
         else:  # an earlier try may have died before it told
             ended = False
@@ -85,10 +85,20 @@ class Manuscript:
             raise OffsetError(f"it is complete, and has {stored} bytes", stored)
         if not ended:
             await announce_end(self._context.broker, *self._place, again=True)
-        message = await written_message(self._info, self._conversation, self._address)
-        if message is None:
-            raise MessageNotFoundError(str(self._address))
-        return message
+
+    async def interrupt(self, metadata: Metadata) -> None:
+        """It says what has come, and that is all. Nothing happens where it is over already."""
+        row = await self._row()
+        if row.message.get("status") != MessageStatus.STREAMING:
+            return
+        noted, interrupted = self._noted(row, metadata), MessageStatus.INTERRUPTED
+        sealed = await self._context.texts.seal(*self._place)
+        text = sealed.text if sealed.word == "taken" else None  # what Redis has lost is stored up to the last step
+        ended = await self._context.tree.end(self.conversation, self.address, text, interrupted, noted)
+        await self._context.texts.release(*self._place, self._author_id)
+        self._context.loaders.forget(self.conversation.id)
+        if ended:
+            await announce_end(self._context.broker, *self._place)
 
     async def _grown(self, offset: int, text: str) -> Grown:
         limit = self._context.tree.limits.message_bytes
@@ -118,10 +128,10 @@ class Manuscript:
         self._context.loaders.rows.clear_all()
         row = await self._seen()
         if row is None:
-            await withdraw(self._context, self._conversation, self._address)
-            raise MessageNotFoundError(str(self._address))
+            await withdraw(self._context, self.conversation, self.address)
+            raise MessageNotFoundError(str(self.address))
         content = row.message.get("content") or ""
-        if await self._context.tree.save(self._conversation, self._address, content):
+        if await self._context.tree.save(self.conversation, self.address, content):
             return taken
         self._context.loaders.rows.clear_all()
         return self._said_before(await self._row(), offset, text)  # it has just ended, with the piece
@@ -135,7 +145,7 @@ class Manuscript:
         """The caller's message. Raises `MessageNotFoundError`, and `BadInputError` for somebody else's."""
         row = await self._seen()
         if row is None:
-            raise MessageNotFoundError(str(self._address))
+            raise MessageNotFoundError(str(self.address))
         if row.message.get("author_id") != self._author_id:
             raise _foreign()
         return row

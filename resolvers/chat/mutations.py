@@ -81,7 +81,7 @@ class Mutation:
             idempotency_key=input.idempotency_key,
         )
         parent = parent_of(input.parent_id, conversation)
-        pen = Pen(info, conversation, Action.MESSAGE_APPEND)
+        pen = Pen(context, conversation, Action.MESSAGE_APPEND)
         if parent is not None:
             await pen.require(parent, forks=False)
         async with attaching(context, conversation, parent, draft, input.attachment_ids) as files:
@@ -100,7 +100,7 @@ class Mutation:
         row = await context.loaders.rows.load((conversation.id, address))
         if row is None:
             raise NotFoundError("Message")
-        pen = Pen(info, conversation, Action.MESSAGE_EDIT)
+        pen = Pen(context, conversation, Action.MESSAGE_EDIT)
         await pen.require(address, forks=True)
         draft = Draft(
             role=MessageRole(row.message["role"]),

@@ -12,12 +12,14 @@ from strawberry.scalars import JSON
 from models.bucket import MessageRole, MessageStatus, Metadata
 from models.conversation import Conversation as StoredConversation
 from models.tree import Appended, Draft
+from models.tree.errors import MessageNotFoundError
 from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
 from resolvers.chat.manuscripts import Manuscript, piece
 from resolvers.chat.mutations import MessagePayload, caller, parent_of, told
 from resolvers.chat.reach import named, reached
+from resolvers.chat.tree import written_message
 from resolvers.chat.writing import Pen
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError, ConflictError, NotFoundError
@@ -112,7 +114,7 @@ class Mutation:
     )
     async def stream_message(self, info: Info, input: StreamMessageInput) -> StreamMessagePayload:
         text = piece(input.offset, input.text)
-        manuscript = await _manuscript(info, input.message_id)
+        manuscript = await _manuscript(info.context, input.message_id)
         offset = await manuscript.append(input.offset, text)
         return StreamMessagePayload(message_id=input.message_id, offset=offset)
 
@@ -124,21 +126,24 @@ class Mutation:
         if input.offset < 0:
             raise BadInputError("offset", "must not be negative")
         metadata = inputs.metadata(input.metadata)
-        manuscript = await _manuscript(info, input.message_id)
-        return MessagePayload(message=await manuscript.finish(input.offset, metadata or Metadata()))
+        manuscript = await _manuscript(info.context, input.message_id)
+        await manuscript.finish(input.offset, metadata or Metadata())
+        message = await written_message(info, manuscript.conversation, manuscript.address)
+        if message is None:
+            raise MessageNotFoundError(str(manuscript.address))
+        return MessagePayload(message=message)
 
 
-async def _manuscript(info: Info, id: str) -> Manuscript:
+async def _manuscript(context: Context, id: str) -> Manuscript:
     """One that the caller may go on with, if it is his."""
-    context = info.context
     conversation_id, address = message_address(id, "messageId")
     conversation = await reached(context, conversation_id, Action.MESSAGE_APPEND)
-    await Pen(info, conversation, Action.MESSAGE_APPEND).allow(address)
-    return Manuscript(info, conversation, address, caller(context))
+    await Pen(context, conversation, Action.MESSAGE_APPEND).allow(address)
+    return Manuscript(context, conversation, address, caller(context))
 
 
 async def _append(info: Info, conversation: StoredConversation, draft: Draft, input: BeginMessageInput) -> Appended:
-    pen = Pen(info, conversation, Action.MESSAGE_APPEND)
+    pen = Pen(info.context, conversation, Action.MESSAGE_APPEND)
     if input.sibling_of is None:
         parent = parent_of(input.parent_id, conversation)
         if parent is None:

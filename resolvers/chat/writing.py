@@ -17,7 +17,7 @@ from permissions.errors import DeniedError
 from permissions.sharing import branch_shares, confinement
 from resolvers.chat.conversation import chosen_branch
 from resolvers.chat.reach import require_seen
-from resolvers.context import Context, Info
+from resolvers.context import Context
 from resolvers.errors import ConflictError
 
 READ: Final = Action.MESSAGE_READ
@@ -27,9 +27,8 @@ FULL: Final = f"{MOST_FORKS} branches were begun by shares of this conversation:
 class Pen:
     """Writes in one conversation, in which the caller may do `action` at least somewhere."""
 
-    def __init__(self, info: Info, conversation: Conversation, action: Action) -> None:
-        self._info = info
-        self._context: Final[Context] = info.context
+    def __init__(self, context: Context, conversation: Conversation, action: Action) -> None:
+        self._context: Final = context
         self._conversation = conversation
         self._action = action
 
@@ -60,7 +59,7 @@ class Pen:
 
     async def append_at_end(self, draft: Draft) -> Appended:
         """Where the caller left off, or where he was left when that was removed."""
-        branch = await chosen_branch(self._info, self._conversation)
+        branch = await chosen_branch(self._context, self._conversation)
         try:
             return await self._at_end(branch, draft)
         except BranchNotFoundError:
