@@ -25,7 +25,7 @@ from models.search.ranking import PRECISION, Candidate, Place, Ranking
 from models.search.reach import MessageFilter, Reach
 from models.search.reader import Reader
 from models.search.snippets import Snippet, snippet
-from models.tree import Address, MessageTree, Row
+from models.tree import Address, MessageTree, Row, Sight
 
 AT_ONCE: Final = 4
 """Searches that a worker does at a time: others wait, and the rest of the server does not wait for them."""
@@ -129,20 +129,22 @@ class MessageSearch:
             owner_id, conversation_id, address = candidate.message
             if conversation_id in conversations and conversations[conversation_id].owner_id == owner_id:
                 wanted.setdefault(conversation_id, {})[address] = candidate.key
-        read = [self._seen(conversations[id_], places, reach, request) for id_, places in wanted.items()]
+        seen = await asyncio.gather(
+            *(self._seen(conversations[id_], places, reach, request) for id_, places in wanted.items())
+        )
         return {
             places[address]: (conversations[id_], row)
-            for (id_, places), rows in zip(wanted.items(), await asyncio.gather(*read), strict=True)
+            for (id_, places), rows in zip(wanted.items(), await self._tree.rows(seen), strict=True)
             for address, row in rows.items()
         }
 
     async def _seen(
         self, conversation: Conversation, places: Collection[Address], reach: Reach, request: SearchRequest
-    ) -> dict[Address, Row]:
-        """The messages at those places that the caller sees, and the model of which he sees if he asks for it."""
+    ) -> tuple[Conversation, Sight | None, Collection[Address]]:
+        """What the caller sees of it, and at which of those places he sees the model, if he asks for it."""
         if request.wanted.llm_model is not None and (sight := await reach.seen_models(conversation)):
             places = [place for place in places if sight.sees(place)]
-        return await self._tree.history(conversation, await reach.seen(conversation)).rows(places)
+        return conversation, await reach.seen(conversation), places
 
     async def _reachable(
         self, ids: Collection[PydanticObjectId], reach: Reach, request: SearchRequest

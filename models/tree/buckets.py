@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, Self
 
 from beanie import PydanticObjectId
@@ -62,11 +63,16 @@ class Buckets:
         limits: TreeLimits,
         owner_id: PydanticObjectId | None = None,
     ) -> None:
-        self._collection: AsyncCollection[Record] = db["buckets"]
+        self._db = db
         self.conversation_id = conversation_id
         self._owner_id = owner_id
         self.width = width
         self._limits = limits
+
+    @cached_property
+    def _collection(self) -> AsyncCollection[Record]:
+        """Made when it is used: it takes longer than all else here, and of a search's many some read nothing."""
+        return self._db["buckets"]
 
     async def tails(self, branches: Collection[str]) -> dict[str, Tail]:
         """The ends of `branches`; one that doesn't exist, or has no message yet, is left out."""

@@ -47,7 +47,6 @@ class History:
         self._sight = sight
         self._turns = turns
         self._db = db
-        self._branches = db["branches"]
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
         self._removals = Removals(conversation, self._buckets)
 
@@ -105,11 +104,16 @@ class History:
         return Row(address, _shown(found[address]), parent, index, max(forks, ordinal) + 1 - len(gone), gone)
 
     @in_turn
-    async def rows(self, addresses: Collection[Address]) -> dict[Address, Row]:
-        """Messages by address; those that don't exist are left out. Two calls, three where one begins a branch."""
+    async def rows(
+        self, addresses: Collection[Address], read: Mapping[Address, Record] | None = None
+    ) -> dict[Address, Row]:
+        """Messages by address; those that don't exist are left out. Two calls, three where one begins a branch.
+
+        One less where the messages, and those before them on their branches, were `read` already.
+        """
         wanted = await self._standing({each for each in addresses if self._sight is None or self._sight.sees(each)})
         around = wanted | {Address(a.branch, a.depth - 1) for a in wanted if a.depth}
-        found = await self._buckets.messages_at(around)
+        found = await self._buckets.messages_at(around) if read is None else {a: read[a] for a in around if a in read}
         wanted = {address for address in wanted & found.keys() if not found[address].get("removed")}
         begins = {a.branch: a.depth for a in wanted if Address(a.branch, a.depth - 1) not in found and a.branch != MAIN}
         lineages = await self._buckets.first_lineages(begins) if begins else {}
@@ -158,7 +162,7 @@ class History:
             "fork_depth": depth,
             "ordinal": {"$gte": 1, "$lt": limit + len(gone)},
         }
-        found = self._branches.find(query, {"branch": 1, "ordinal": 1}, batch_size=BATCH)
+        found = self._db["branches"].find(query, {"branch": 1, "ordinal": 1}, batch_size=BATCH)
         names = {fork["ordinal"]: fork["branch"] async for fork in found} | {0: parent.branch if parent else MAIN}
         return [Address(names[ordinal], depth) for ordinal in sorted(names.keys() - set(gone))][:limit]
 
@@ -206,7 +210,7 @@ class History:
     async def created(self, branches: Collection[str]) -> dict[str, datetime]:
         """When branches were made."""
         query = {"conversation_id": self._conversation.id, "branch": {"$in": self._known(branches)}}
-        found = self._branches.find(query, {"branch": 1, "created_at": 1})
+        found = self._db["branches"].find(query, {"branch": 1, "created_at": 1})
         return {branch["branch"]: branch["created_at"] async for branch in found}
 
     @in_turn

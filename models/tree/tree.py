@@ -25,10 +25,12 @@ from models.tree.growth import STORED, Growing, Growth, Texts, silent
 from models.tree.history import History
 from models.tree.locks import PlaceLocks
 from models.tree.orphans import Swept
+from models.tree.page import Row
 from models.tree.plant import Sprout, plant
 from models.tree.purge import Purge, Purged
 from models.tree.seeing import sight_of
 from models.tree.sight import Sight
+from models.tree.together import Wanted, rows
 from models.tree.turns import Turns, in_turn
 from models.tree.watch import NOBODY, TreeWatcher
 
@@ -190,6 +192,12 @@ class MessageTree:
     def history(self, conversation: Conversation, sight: Sight | None = None) -> History:
         """Reads `conversation`; for whom only branches of it are shared with, as far as his `sight` goes."""
         return History(self._db, conversation, self.limits, self._turns, sight, self._texts)
+
+    async def rows(
+        self, wanted: Sequence[tuple[Conversation, Sight | None, Collection[Address]]]
+    ) -> list[dict[Address, Row]]:
+        """Messages by address, of each conversation. One call for all short ones, where no message begins a branch."""
+        return await rows(self._db, self._turns, [Wanted(of, self.history(of, sight), at) for of, sight, at in wanted])
 
     @in_turn
     async def sight(self, conversation: Conversation, branches: Collection[str]) -> Sight:

@@ -11,6 +11,7 @@ from models.conversation import Conversation
 from models.database import Database
 from models.embedded import EmbeddedStores
 from models.tree import MAIN, Address, Draft, MessageTree, TreeLimits, Window
+from models.tree.together import SHORT
 from tests.models.commands import Command, Commands, watched
 from tests.models.tree.conftest import started
 from tests.models.tree.trees import line, nested, planted
@@ -105,6 +106,23 @@ async def test_a_hundred_messages_by_address_take_three_calls(listened: tuple[Me
         rows = await tree.history(conversation).rows([row.address for row in page.rows])
     assert [rows[row.address] for row in page.rows] == list(page.rows)
     assert names(sent) == ["aggregate buckets", "find buckets", "aggregate buckets"]
+
+
+async def test_messages_of_short_conversations_take_one_call_and_a_long_one_another(
+    listened: tuple[MessageTree, Commands],
+) -> None:
+    tree, commands = listened
+    short = [await planted(tree, line(number + 2)) for number in range(5)]
+    asked = [(each, None, [Address(MAIN, each.message_count - 1)]) for each in short]
+    with commands.during() as sent:
+        rows = await tree.rows(asked)
+    assert [row.message["content"] for each in rows for row in each.values()] == ["m1", "m2", "m3", "m4", "m5"]
+    assert names(sent) == ["aggregate buckets"]
+    assert sum(command.reply_bytes for command in sent) < 5 * (2 * 92 + 150) + 500  # each message, and the one before
+    long = await planted(tree, line(SHORT + 1))
+    with commands.during() as sent:
+        await tree.rows([*asked, (long, None, [Address(MAIN, 7)])])
+    assert names(sent) == ["aggregate buckets"] * 2
 
 
 async def test_a_hundred_siblings_and_their_branches_take_a_call_each(listened: tuple[MessageTree, Commands]) -> None:
