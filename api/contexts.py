@@ -63,11 +63,16 @@ class ServedContext(Context):
         operation.opened = self
         return operation
 
-    async def renew(self) -> None:
+    @property
+    def outdated(self) -> bool:
+        """Whether the socket was given a newer proof."""
+        return self.opened is not None and self.opened.token is not self.token
+
+    async def judged(self) -> Access:
         """As of any context, with the newest proof that the socket was given."""
         if self.opened is not None:
             self.principal, self.token = self.opened.principal, self.opened.token
-        await super().renew()
+        return await super().judged()
 
     def require_still(self) -> None:
         """Raise as `SessionGate.require` where what proved who asks was taken back since the request began."""
@@ -114,6 +119,7 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         cursors=services.cursors,
         broker=services.broker,
         texts=services.texts,
+        standings=services.standings,
         accounts=services.authentication.accounts,
         rotation=services.rotation,
         revocation=services.revocation,

@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
+from beanie import PydanticObjectId
 
 from api.background import running
-from permissions.store import PermissionStore
-from resolvers.live import Broker, BrokerUnavailableError, RedisBroker
+from resolvers.live import Broker, BrokerUnavailableError, Event, RedisBroker, Resync, Standings
+from resolvers.live.standings import CHANGES
 
 CHANNEL: Final = "permissions"
 AGAIN_SECONDS: Final = 1.0
@@ -41,17 +42,30 @@ async def telling(redis_url: str) -> AsyncIterator[Callable[[int], Awaitable[Non
 
 
 @asynccontextmanager
-async def following(broker: Broker, store: PermissionStore) -> AsyncIterator[None]:
-    """Within the block the store hears of changes by any worker."""
-    async with running(_follow(broker, store)):
+async def following(broker: Broker, standings: Standings) -> AsyncIterator[None]:
+    """Within the block changes by any worker are heard of, and whoever follows a conversation is judged by them."""
+    async with (
+        running(_follow(broker, CHANNEL, lambda _: standings.rules_told())),
+        running(_follow(broker, CHANGES, lambda item: _changed(standings, item))),
+        running(standings.keep()),
+    ):
         yield
 
 
-async def _follow(broker: Broker, store: PermissionStore) -> None:
+async def _follow(broker: Broker, channel: str, hear: Callable[[Event | Resync | None], None]) -> None:
+    """`hear` of None is of whatever was said while nobody listened."""
     while True:
         with contextlib.suppress(BrokerUnavailableError):
-            async with broker.subscribe(CHANNEL) as items:
-                store.forget()  # what was said before is not heard
-                async for _ in items:
-                    store.forget()
+            async with broker.subscribe(channel) as items:
+                hear(None)
+                async for item in items:
+                    hear(item)
         await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _changed(standings: Standings, item: Event | Resync | None) -> None:
+    id_ = item.payload.decode(errors="replace") if isinstance(item, Event) else ""
+    if PydanticObjectId.is_valid(id_):
+        standings.conversation_changed(PydanticObjectId(id_))
+    else:  # something was missed
+        standings.anything_changed()

@@ -37,7 +37,7 @@ from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
 from resolvers.chat.events import channel
-from resolvers.live import Broker, RedisBroker, Texts
+from resolvers.live import Broker, RedisBroker, Standings, Texts
 from resolvers.sealing import CursorSeal
 
 
@@ -49,6 +49,7 @@ class Services:
     redis: Redis
     broker: Broker
     texts: Texts
+    standings: Standings
     authentication: Authentication
     rotation: KeyRotation
     revocation: TokenRevocation
@@ -69,12 +70,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         raise ValueError("PARLEY_MONGODB_URI and PARLEY_REDIS_URL are not set, and no embedded stores run")
     redis_url = settings.redis_url.get_secret_value()
     permissions = PermissionStore()
+    standings = Standings(permissions)
     async with (
         await Database.connect(settings.mongodb_uri.get_secret_value(), settings.database) as database,
         Redis.from_url(redis_url) as redis,
         RedisBroker(redis_url) as broker,
         Texts(redis_url, channel) as texts,
-        following(broker, permissions),
+        following(broker, standings),
         open_audit(settings, database, redis) as audit,
         open_authentication(settings, redis, AuditWitness(audit)) as authentication,
     ):
@@ -101,6 +103,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 redis,
                 broker,
                 texts,
+                standings,
                 authentication,
                 rotation,
                 revocation,

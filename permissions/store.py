@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -53,6 +54,14 @@ class World:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has changed: the rules, which hold for all, or what there is to know of some accounts."""
+
+    rules: bool
+    users: frozenset[PydanticObjectId]
+
+
 class PermissionStore:
     """The rules in memory, kept up by the log of changes. The documents must be bound (`Database.connect`).
 
@@ -67,10 +76,34 @@ class PermissionStore:
         self._snapshot: Snapshot | None = None
         self._compiled: State | None = None
         self._fresh_until = 0.0
-        self._subjects: Final[dict[PydanticObjectId, Subject]] = {}
+        self._subjects: Final[dict[PydanticObjectId, Subject | None]] = {}
+        self._listeners: Final[list[Callable[[News], None]]] = []
         self._past: Final[OrderedDict[int, Snapshot]] = OrderedDict()
         self.turns: Final = Turns()
         """For questions about these rules that take long."""
+
+    @property
+    def revision(self) -> int:
+        """The last change that is known here; 0 before anything is."""
+        return 0 if self._ground is None else self._ground.revision
+
+    @property
+    def fresh(self) -> bool:
+        """Whether what is known is all that was written until `FRESH_SECONDS` ago."""
+        return self._ground is not None and self._clock() < self._fresh_until
+
+    @contextmanager
+    def telling(self, listener: Callable[[News], None]) -> Iterator[None]:
+        """Within the block `listener` is called as soon as a change is known here, before anything is decided by it."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    async def freshen(self) -> None:
+        """Know all that was written until `FRESH_SECONDS` ago."""
+        await self._fresh()
 
     async def access(
         self,
@@ -111,9 +144,8 @@ class PermissionStore:
         if at is not None:
             return await subjects.load_at(user_id, at)
         ground = await self._fresh()
-        known = self._subjects.get(user_id)
-        if known is not None:
-            return known
+        if user_id in self._subjects:
+            return self._subjects[user_id]
         subject = await subjects.load(user_id)
         if subject is not None and self._ground is ground:  # else it may have been read before what is known now
             self._remember(user_id, subject)
@@ -127,6 +159,15 @@ class PermissionStore:
         revision = ground.revision if at is None else await history.revision_at(at, ground.revision)
         async for subject in subjects.all_of_them(at, revision, after):
             yield subject
+
+    async def remember(self, user_ids: Iterable[PydanticObjectId]) -> None:
+        """Have these accounts at hand, as they are now: those that aren't are read together."""
+        ground = await self._fresh()
+        missing = [user_id for user_id in set(user_ids) if user_id not in self._subjects]
+        found = await subjects.load_all(missing) if missing else {}
+        if self._ground is ground:
+            for user_id, subject in found.items():
+                self._remember(user_id, subject)
 
     def forget(self) -> None:
         """Read what is new when next asked: something has changed."""
@@ -163,8 +204,11 @@ class PermissionStore:
     def _take(self, ground: Ground, changes: list[PermissionChange]) -> None:
         rules = [change for change in changes if change.kind in RULES]
         self._ground = Ground(ground.state.after(rules), changes[-1].id, changes[-1].at)
-        for user_id in filter(None, map(_whose, changes)):
+        users = frozenset(filter(None, map(_whose, changes)))
+        for user_id in users:
             self._subjects.pop(user_id, None)
+        for listener in self._listeners:
+            listener(News(bool(rules), users))
 
     async def _present(self, ground: Ground) -> tuple[Snapshot, Ground]:
         """The rules of `ground`, or of what is known when its turn comes: compiled once, whoever waits for them.
@@ -193,7 +237,7 @@ class PermissionStore:
             self._past.popitem(last=False)
         return known
 
-    def _remember(self, user_id: PydanticObjectId, subject: Subject) -> None:
+    def _remember(self, user_id: PydanticObjectId, subject: Subject | None) -> None:
         self._subjects[user_id] = subject
         if len(self._subjects) > SUBJECTS:
             del self._subjects[next(iter(self._subjects))]

@@ -28,6 +28,17 @@ async def load(user_id: PydanticObjectId) -> Subject | None:
     return subject_of(user, held)
 
 
+async def load_all(user_ids: Iterable[PydanticObjectId]) -> Mapping[PydanticObjectId, Subject | None]:
+    """Accounts as they are, at most a `BATCH`; None for one that is disabled. Those that aren't there are left out."""
+    users = [user async for user in User.find({"_id": {"$in": list(user_ids)}})]
+    held = await _held([user.id for user in users if not user.disabled])
+    found: dict[PydanticObjectId, Subject | None] = {user.id: None for user in users}
+    for user in users:
+        if not user.disabled:
+            found[user.id] = subject_of(user, (each for each in held[user.id] if each.ended_at is None))
+    return found
+
+
 async def load_at(user_id: PydanticObjectId, at: datetime) -> Subject | None:
     """An account as it was; None if there was none, or it was disabled."""
     user = await User.find_one({"_id": user_id})

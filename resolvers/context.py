@@ -28,7 +28,7 @@ from permissions.key_rotation import KeyRotation
 from permissions.sharing import shared_branches
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
-from resolvers.live import Broker, Texts
+from resolvers.live import Broker, Standings, Texts
 from resolvers.loaders import Loaders
 from resolvers.sealing import CursorSeal
 from resolvers.sights import Sights
@@ -68,6 +68,8 @@ class Context:
     broker: Broker
     texts: Texts
     """Of messages that are being written."""
+    standings: Standings
+    """Of whoever follows a conversation by this worker."""
     accounts: Accounts
     rotation: KeyRotation
     revocation: TokenRevocation
@@ -132,11 +134,25 @@ class Context:
         """A context for one operation of a socket: what the caller may do now, and nothing loaded before."""
         return replace(self, access=await self.judge(self.principal, self.token))
 
+    @property
+    def outdated(self) -> bool:
+        """Whether a newer proof of who asks has come since he was judged."""
+        return False
+
+    async def judged(self) -> Access:
+        """What the caller may do as of now, with the newest proof of who he is; `adopt` it to go by it."""
+        return await self.judge(self.principal, self.token)
+
+    def adopt(self, access: Access) -> None:
+        """Go by `access` from now on, and load anew what is shown."""
+        if access is not self.access:
+            self._decided.take(self.access.takings())
+            self.access = access
+        self._load_anew()
+
     async def renew(self) -> None:
         """A subscription outlives the moment: judge, and load, anew."""
-        self._decided.take(self.access.takings())
-        self.access = await self.judge(self.principal, self.token)
-        self._load_anew()
+        self.adopt(await self.judged())
 
     async def history(self, conversation: Conversation) -> History:
         """Reads a conversation as far as the caller sees it, who may read its messages or its branches."""

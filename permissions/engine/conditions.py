@@ -6,7 +6,7 @@ one part is, whatever the others' faults; `AnyOf` likewise with True.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Protocol
 
 from permissions.engine.facts import Facts
@@ -125,3 +125,14 @@ def settled(condition: Condition, known: Facts) -> Pair:
     if isinstance(truth, Fault):
         return UNKNOWN
     return ALWAYS if truth else NEVER
+
+
+def anywhere(part: object, holds: Callable[[object], bool]) -> bool:
+    """Whether it holds of a condition, or of anything that it is made of."""
+    if holds(part):
+        return True
+    if isinstance(part, tuple):
+        return any(anywhere(each, holds) for each in part)
+    if isinstance(part, type) or not is_dataclass(part):
+        return False
+    return any(anywhere(getattr(part, field.name), holds) for field in fields(part))

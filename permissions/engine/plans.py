@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
 from permissions.engine.facts import Facts
 from permissions.engine.rules import Effect, Reason, Rule
+from permissions.engine.times import looks_at_time
 
 VERDICTS: Final = 1_000
 """Verdicts kept of a plan: one for each set of rules that has matched."""
@@ -39,6 +40,7 @@ class Plan:
     certain: tuple[Reason, ...] | None = field(init=False)
     """What becomes of the rules whatever is asked about, where none has a condition."""
     _verdicts: dict[tuple[ConflictStrategy, tuple[Rule, ...]], Verdict] = field(init=False, default_factory=dict)
+    _moves: bool | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         unconditional = all(rule.test is None for rule in self.rules)
@@ -63,3 +65,10 @@ class Plan:
             known = verdict(STRATEGIES[strategy].decide(matched, self.voters))
             self._verdicts[strategy, matched] = known
         return known
+
+    @property
+    def moves(self) -> bool:
+        """Whether what it says of the same subject and resource may be something else a second later."""
+        if self._moves is None:
+            self._moves = any(rule.condition is not None and looks_at_time(rule.condition) for rule in self.rules)
+        return self._moves

@@ -1,10 +1,10 @@
 """`shared("read")`: somebody else has shared it with the user, or with a role that he holds. Closure and filter."""
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
-from permissions.engine.conditions import Test, Truth
+from permissions.engine.conditions import Test, Truth, anywhere
 from permissions.engine.facts import Facts, Share, Subject
 from permissions.engine.filters import NEVER, Fields, Filter, Pair, either, neither
 
@@ -60,13 +60,7 @@ def grantees(subject: Subject, roles: Iterable[str]) -> Sequence[str]:
 
 def looks_at_shares(part: object, accesses: Container[str]) -> bool:
     """Whether what a condition says depends on shares of one of these accesses: conditions are made of conditions."""
-    if isinstance(part, Shared):
-        return part.access in accesses
-    if isinstance(part, tuple):
-        return any(looks_at_shares(each, accesses) for each in part)
-    if not is_dataclass(part):
-        return False
-    return any(looks_at_shares(getattr(part, field.name), accesses) for field in fields(part))
+    return anywhere(part, lambda each: isinstance(each, Shared) and each.access in accesses)
 
 
 def _told(share: Share) -> str:

@@ -185,6 +185,10 @@ class Snapshot:
         """How conflicts about that type of resource end."""
         return self.conventions.strategies.get(resource_type, self.conventions.default)
 
+    def moves(self, held: tuple[str, ...], actions: Iterable[str]) -> bool:
+        """Whether those who hold these roles may be told something else of `actions` a second later, just by time."""
+        return any(self.plan(held, action).moves for action in actions)
+
     @property
     def roles(self) -> Mapping[str, Role]:
         """The roles as data, by name."""

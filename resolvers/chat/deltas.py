@@ -1,6 +1,5 @@
 """Pieces of messages that are being written, as one subscriber is to see them: all of each text, and nothing twice."""
 
-import time
 from typing import Final
 
 import strawberry
@@ -14,8 +13,6 @@ from resolvers.context import Context
 from resolvers.ids import message_id
 from resolvers.live import Delta
 
-JUDGED_SECONDS: Final = 1.0
-"""So long what the subscriber may see is known: a piece costs no call to the database then."""
 MOST: Final = 256
 """Messages of which it is known what he has: those that were shown last."""
 
@@ -28,17 +25,6 @@ class Deltas:
         self._conversation_id = conversation_id
         self._joined = joined
         self._told: dict[Address, int] = {}
-        self._seen: Conversation | None = None
-        self._until = 0.0
-
-    def judged(self, conversation: Conversation) -> None:
-        """He may read it as of now."""
-        self._seen, self._until = conversation, time.monotonic() + JUDGED_SECONDS
-
-    @property
-    def known(self) -> Conversation | None:
-        """The conversation, if it was judged just now."""
-        return self._seen if time.monotonic() < self._until else None
 
     def lost(self) -> None:
         """Events are missing: what he has of each is not known any more."""

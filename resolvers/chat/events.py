@@ -12,6 +12,7 @@ from models.tree import Address
 from resolvers.chat.conversation import Conversation
 from resolvers.chat.tree import Message
 from resolvers.live import Broker, BrokerUnavailableError
+from resolvers.live.standings import CHANGES
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -119,15 +120,20 @@ async def announce_end(
 
 
 async def announce_change(broker: Broker, conversation_id: PydanticObjectId) -> None:
-    """The conversation itself has changed."""
+    """The conversation itself has changed: its followers are told, and each worker, which judges them anew."""
     await _announce(broker, conversation_id, {"conversation": True})
+    await _publish(broker, CHANGES, str(conversation_id).encode())
 
 
 async def _announce(
     broker: Broker, conversation_id: PydanticObjectId, note: Mapping[str, Any], *, again: bool = False
 ) -> None:
+    await _publish(broker, channel(conversation_id), orjson.dumps(note), again=again)
+
+
+async def _publish(broker: Broker, name: str, payload: bytes, *, again: bool = False) -> None:
     """The write is done, so a broker that is away is no reason to fail: its subscribers will be told to resync."""
     try:
-        await broker.publish(channel(conversation_id), orjson.dumps(note), again=again)
+        await broker.publish(name, payload, again=again)
     except BrokerUnavailableError:
-        _log.warning("event not announced", conversation=str(conversation_id))
+        _log.warning("event not announced", channel=name)

@@ -1,17 +1,14 @@
-"""Live conversations. The right to read is judged again for every event: Strawberry asks its guards only once."""
+"""Live conversations. The right to read is judged again whenever it may have changed: Strawberry asks guards once."""
 
 from collections.abc import AsyncGenerator
 
 import orjson
 import strawberry
-from beanie import PydanticObjectId
 
 from models.conversation import Conversation as StoredConversation
 from models.tree import Address
 from permissions.actions import Action
-from permissions.engine.decision import Decision
 from permissions.guards import SignedIn
-from permissions.resources import conversation_resource, message_resource
 from resolvers.chat.conversation import shown
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import (
@@ -25,8 +22,9 @@ from resolvers.chat.events import (
     channel,
 )
 from resolvers.chat.reach import reached
+from resolvers.chat.standing import Right, Standing
 from resolvers.chat.tree import load_message
-from resolvers.context import Context, Info
+from resolvers.context import Info
 from resolvers.ids import message_id, object_id
 from resolvers.live import Delta, Event, Resync
 
@@ -44,51 +42,70 @@ class Subscription:
     ) -> AsyncGenerator[ConversationEvent, None]:
         stored_id = object_id(conversation_id, "Conversation", "conversationId")
         await reached(info.context, stored_id, Action.MESSAGE_READ)
+        standing = Standing(info.context, stored_id)
         deltas = Deltas(info.context, stored_id, joined=after is None)
         async with info.context.broker.subscribe(channel(stored_id), after) as news:
-            async for item in news:
-                event = await _told(info, stored_id, item, deltas)
-                if event is None:
-                    continue
-                yield event
-                if isinstance(event, AccessRevoked):
-                    return
+            with standing.held(news.close):
+                await standing.judged()
+                async for item in news:
+                    event = await _told(info, standing, item, deltas)
+                    if event is None:
+                        continue
+                    yield event
+                    if isinstance(event, AccessRevoked):
+                        return
+                if standing.over:
+                    yield _revoked(await standing.judged(), news.cursor)
 
 
-async def _told(
-    info: Info, conversation_id: PydanticObjectId, item: Event | Resync, deltas: Deltas
-) -> ConversationEvent | None:
+async def _told(info: Info, standing: Standing, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
     """What the caller is told of `item`, as his rights are now; None for what he doesn't see.
 
-    Of a message that is being written much comes in a second: then they are as they were within it.
+    INVARIANT: he still had the right when all was loaded that it shows, and the same sight of the conversation.
     """
     delta = Delta.parse(item.payload) if isinstance(item, Event) else None
-    if delta is not None and (known := deltas.known) is not None:
-        return await deltas.event(known, item.cursor, delta)
-    await info.context.renew()
-    stored = await info.context.loaders.conversations.load(conversation_id)
-    if stored is None or stored.deleted:
-        return AccessRevoked(cursor=item.cursor, reason="the conversation is gone", decision_id=None)
-    decision = _may_follow(info.context, stored)
-    if not decision:
-        return AccessRevoked(
-            cursor=item.cursor,
-            reason="you may not read the conversation any more",
-            decision_id=strawberry.ID(decision.id),
-        )
-    deltas.judged(stored)
+    if delta is None and _changes(item):
+        standing.changed(item.cursor)
+    if isinstance(item, Resync):
+        deltas.lost()
+    right = await standing.judged()
+    while (conversation := right.conversation) is not None and right:
+        if delta is None:
+            standing.begin(conversation)
+        access = info.context.access
+        event = await _shown(info, conversation, item, delta, deltas)
+        right = await standing.judged()
+        if right and (delta is not None or (access is info.context.access and right.conversation is conversation)):
+            return event
+    return _revoked(right, item.cursor)
+
+
+def _revoked(right: Right, cursor: str) -> AccessRevoked:
+    decision = right.decision
+    return AccessRevoked(
+        cursor=cursor, reason=right.reason, decision_id=None if decision is None else strawberry.ID(decision.id)
+    )
+
+
+def _changes(item: Event | Resync) -> bool:
+    """Whether more may be another than before than what is written in buckets.
+
+    The first message's alternatives are counted on the conversation, and what was removed is noted there.
+    """
+    note = orjson.loads(item.payload) if isinstance(item, Event) else {}
+    if "message" in note:
+        return Address.parse(note["message"]).depth == 0
+    return not ("changed" in note and (note.get("ended") or note.get("answer")))
+
+
+async def _shown(
+    info: Info, stored: StoredConversation, item: Event | Resync, delta: Delta | None, deltas: Deltas
+) -> ConversationEvent | None:
     if delta is not None:
         return await deltas.event(stored, item.cursor, delta)
     if isinstance(item, Resync):
-        deltas.lost()
         return ResyncRequired(cursor=item.cursor, reason=item.reason)
     return await _read(info, stored, item, deltas)
-
-
-def _may_follow(context: Context, stored: StoredConversation) -> Decision:
-    """The decision that refuses the caller, if one does: news of a conversation is news of its messages."""
-    read = context.access.decide(Action.CONVERSATION_READ, conversation_resource(stored))
-    return context.access.decide(Action.MESSAGE_READ, message_resource(stored)) if read else read
 
 
 async def _read(info: Info, stored: StoredConversation, item: Event, deltas: Deltas) -> ConversationEvent | None:

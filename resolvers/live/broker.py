@@ -30,6 +30,23 @@ class Resync:
 Item = Event | Resync
 
 
+class News(Protocol):
+    """What a subscriber reads, item by item."""
+
+    def __aiter__(self) -> AsyncIterator[Item]: ...
+
+    async def __anext__(self) -> Item: ...
+
+    @property
+    def cursor(self) -> str:
+        """Of the item that was handed on last, or of where the subscriber came in."""
+        ...
+
+    def close(self) -> None:
+        """End the iteration; nothing that waits is handed on any more."""
+        ...
+
+
 class Broker(Protocol):
     """Carries events to whoever subscribed to their channel, on any worker.
 
@@ -49,7 +66,7 @@ class Broker(Protocol):
         """
         ...
 
-    def subscribe(self, channel: str, after: str | None = None) -> AbstractAsyncContextManager[AsyncIterator[Item]]:
+    def subscribe(self, channel: str, after: str | None = None) -> AbstractAsyncContextManager[News]:
         """Listen: inside the block, everything published after it was entered arrives.
 
         With a cursor in `after`, first comes what was published since; if that isn't known exactly (too old, not

@@ -59,8 +59,13 @@ class Feed(AsyncIterator[Item]):
         self._unread = self._dropped = True
         self._wake.set()
 
+    @property
+    def cursor(self) -> str:
+        """Of the item that was handed on last, or of where the subscriber came in."""
+        return str(self._after or Position(0, 0))
+
     def close(self) -> None:
-        """End the iteration."""
+        """End the iteration; nothing that waits is handed on any more."""
         self._closed = True
         self._wake.set()
 

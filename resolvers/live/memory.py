@@ -74,7 +74,7 @@ class MemoryBroker:
         return (known or history.add(payload)).cursor
 
     @asynccontextmanager
-    async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:
+    async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[Feed]:
         history = self._channel(channel)
         position = await history.end() if after is None else Position.parse(after)
         feed = Feed(history, position, self._queue)

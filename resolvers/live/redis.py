@@ -44,7 +44,7 @@ class RedisBroker:
             raise BrokerUnavailableError(f"redis did not confirm: {type(error).__name__}") from error
 
     @asynccontextmanager
-    async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:
+    async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[Feed]:
         self._check_open()
         topic = self._listener.join(stream_name(channel))
         try:

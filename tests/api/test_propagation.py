@@ -13,7 +13,7 @@ from models.database import Database
 from models.embedded import EmbeddedStores
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import FRESH_SECONDS, PermissionStore
-from resolvers.live import MemoryBroker, RedisBroker
+from resolvers.live import MemoryBroker, RedisBroker, Standings
 from tests.permissions.people import role
 
 
@@ -35,7 +35,11 @@ async def test_a_change_counts_on_another_worker_at_once(
     database: Database, redis: Redis, stores: EmbeddedStores
 ) -> None:
     other = stopped()
-    async with RedisBroker(stores.redis_url) as here, RedisBroker(stores.redis_url) as there, following(there, other):
+    async with (
+        RedisBroker(stores.redis_url) as here,
+        RedisBroker(stores.redis_url) as there,
+        following(there, Standings(other)),
+    ):
         changes = PermissionChanges(PermissionStore(), announcer(here))
         revision = await changes.put_role(role("first"), SYSTEM)
 
@@ -77,7 +81,7 @@ async def test_what_was_missed_before_it_listened_is_looked_for(database: Databa
     assert (await other.world()).revision == 0
     await PermissionChanges(PermissionStore()).put_role(role("a"), SYSTEM)
 
-    async with MemoryBroker() as broker, following(broker, other):
+    async with MemoryBroker() as broker, following(broker, Standings(other)):
 
         async def counts() -> bool:
             return (await other.world()).revision == 1
@@ -89,5 +93,5 @@ async def test_a_worker_stops_whatever_its_listening_is_at(stores: EmbeddedStore
     chance = random.Random(7)
     async with RedisBroker(stores.redis_url) as broker:
         for _ in range(60):
-            async with asyncio.timeout(5), following(broker, PermissionStore()):
+            async with asyncio.timeout(5), following(broker, Standings(PermissionStore())):
                 await asyncio.sleep(chance.random() * 0.006)

@@ -35,7 +35,7 @@ from resolvers.account.mutations import Mutation
 from resolvers.account.queries import Query
 from resolvers.chat.events import channel
 from resolvers.context import Context
-from resolvers.live import MemoryBroker, Texts
+from resolvers.live import MemoryBroker, Standings, Texts
 from resolvers.sealing import CursorSeal
 from tests.permissions.authn.conftest import CHEAP, LIVES, PASSWORD, SECRET, new_worker
 
@@ -88,6 +88,7 @@ class World:
             cursors=CursorSeal(bytes(32)),
             broker=MemoryBroker(),
             texts=self.texts,
+            standings=Standings(self.store),
             accounts=self.accounts,
             rotation=self.rotation,
             revocation=self.revocation,

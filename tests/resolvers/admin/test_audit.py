@@ -234,6 +234,7 @@ def context(served: Served, name: str, access: Access) -> Context:
         cursors=services.cursors,
         broker=services.broker,
         texts=services.texts,
+        standings=services.standings,
         accounts=services.authentication.accounts,
         rotation=services.rotation,
         revocation=services.revocation,

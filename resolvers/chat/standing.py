@@ -1,0 +1,178 @@
+"""A subscriber's right to read a conversation: judged once, and good until something changes that it hangs on."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from beanie import PydanticObjectId
+
+from models.conversation import Conversation
+from permissions.access import Access
+from permissions.actions import Action
+from permissions.engine.decision import Decision
+from permissions.engine.times import next_turn
+from permissions.resources import conversation_resource, message_resource
+from resolvers.context import Context
+from resolvers.live.backoff import delays
+from resolvers.live.broker import Position
+from resolvers.live.standings import UNJUDGED
+
+FOLLOWING: Final = (Action.CONVERSATION_READ, Action.MESSAGE_READ)
+"""News of a conversation is news of its messages."""
+SECOND: Final = timedelta(seconds=1)
+"""How long a decision is good that looks at the time itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Whether the conversation may be followed. `decision` is the one that refuses it, or the last that allows it.
+
+    Without a conversation there is none to decide about.
+    """
+
+    conversation: Conversation | None
+    decision: Decision | None
+
+    def __bool__(self) -> bool:
+        return bool(self.decision)
+
+    @property
+    def reason(self) -> str:
+        """Why not."""
+        if self.decision is None:
+            return "the conversation is gone"
+        return "you may not read the conversation any more"
+
+
+def _nothing() -> None:
+    pass
+
+
+class Standing:
+    """Whether the caller may follow a conversation. Use it `held`; once lost, it is never regained.
+
+    `judged` costs no call while nothing has changed: no event is shown by what was known more than a second ago.
+    """
+
+    def __init__(self, context: Context, conversation_id: PydanticObjectId) -> None:
+        self.conversation_id: Final = conversation_id
+        self._context: Final = context
+        self._standings: Final = context.standings
+        self._user_id: Final = None if context.principal is None else context.principal.user_id
+        self._ended: Callable[[], None] = _nothing
+        self._error: Exception | None = None
+        self._right: Right | None = None
+        self._access: Access | None = None
+        self._revision = -1
+        self._suspected = False
+        self._deadline: datetime | None = None
+        self._until: float | None = None
+
+    @contextmanager
+    def held(self, ended: Callable[[], None] = _nothing) -> Iterator[None]:
+        """Within the block it is kept up to date; `ended` is called when the right is lost, or can't be judged."""
+        self._ended = ended
+        with self._standings.held(self):
+            yield
+
+    @property
+    def user_id(self) -> PydanticObjectId | None:
+        """Whose it is."""
+        return self._user_id
+
+    @property
+    def deadline(self) -> float | None:
+        """When it has to be judged again though nothing has changed, in seconds of the epoch."""
+        return None if self._deadline is None or self.over else self._deadline.timestamp()
+
+    @property
+    def over(self) -> bool:
+        """Whether the right is lost, or can't be judged: nothing more is delivered."""
+        return self._error is not None or (self._right is not None and not self._right)
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was judged last is good still, as far as this worker knows."""
+        return (
+            self._right is not None
+            and not self._suspected
+            and self._revision == self._standings.store.revision
+            and (self._until is None or time.time() < self._until)
+            and not self._context.outdated
+        )
+
+    async def judged(self) -> Right:
+        """As of now; the context goes by the same rules then. Waits where nobody can tell. Raises `RulesError`."""
+        waits = delays()
+        while not (self.over or (self.holds and self._standings.store.fresh)):
+            try:
+                await self.judge()
+            except UNJUDGED:
+                await asyncio.sleep(next(waits))
+        if self._error is not None:
+            raise self._error
+        if self._access is not None and self._access is not self._context.access:
+            self._context.adopt(self._access)
+        return self._right or Right(None, None)
+
+    def begin(self, conversation: Conversation) -> None:
+        """Load anew what an event shows, but for the conversation."""
+        self._context.adopt(self._context.access)
+        self._context.loaders.prime([conversation])
+
+    def changed(self, cursor: str) -> None:
+        """The event at `cursor` says that the conversation has changed."""
+        self._standings.conversation_changed(self.conversation_id, Position.of(cursor))
+
+    def suspect(self) -> None:
+        """Something has changed that it may hang on."""
+        self._suspected = True
+
+    def fail(self, error: Exception) -> None:
+        """It can't be judged."""
+        self._error = error
+        self._ended()
+
+    async def judge(self) -> None:
+        """Judge it anew, if that is needed. Raises what `UNJUDGED` names, and `RulesError`."""
+        store = self._standings.store
+        await store.freshen()
+        if self.over or self.holds:
+            return
+        self._suspected, revision = False, store.revision
+        try:
+            conversation = await self._standings.conversations.get(self.conversation_id)
+            access = await self._context.judged()
+        except BaseException:
+            self._suspected = True
+            raise
+        if self.over:
+            return
+        self._right, self._access, self._revision = _right(access, conversation), access, revision
+        self._deadline, self._until = _times(access, conversation)
+        self._standings.judged(self)
+        if not self._right:
+            self._ended()
+
+
+def _right(access: Access, conversation: Conversation | None) -> Right:
+    if conversation is None or conversation.deleted:
+        return Right(None, None)
+    read = access.decide(Action.CONVERSATION_READ, conversation_resource(conversation))
+    return Right(conversation, access.decide(Action.MESSAGE_READ, message_resource(conversation)) if read else read)
+
+
+def _times(access: Access, conversation: Conversation | None) -> tuple[datetime | None, float | None]:
+    """When the right may change by itself, and when anything may that is shown, in seconds of the epoch."""
+    subject, at = access.subject, access.env.time
+    if subject is None or conversation is None:
+        return None, None
+    turn, held = next_turn(subject, message_resource(conversation).shares, at), subject.roles_at(at)
+    soon = at + SECOND if turn is None else min(turn, at + SECOND)
+    deadline = soon if access.snapshot.moves(held, FOLLOWING) else turn
+    until = soon if access.snapshot.moves(held, Action) else turn
+    return deadline, None if until is None else until.timestamp()

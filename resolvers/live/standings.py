@@ -1,0 +1,223 @@
+"""Who follows what on this worker: judged again when anything changes that his right hangs on, and when time is up.
+
+Nobody is asked about one by one: the log of changes is read once for all of them, and accounts and conversations in
+batches. Whoever keeps his right doesn't notice.
+"""
+
+import asyncio
+import contextlib
+import heapq
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Final, Protocol, TypeVar
+
+import structlog
+from beanie import PydanticObjectId
+from pymongo.errors import PyMongoError
+
+from permissions.authn.errors import AuthnUnavailableError
+from permissions.errors import NotFreshError
+from permissions.store import News, PermissionStore
+from resolvers.live.backoff import delays
+from resolvers.live.broker import Position
+from resolvers.live.known import KnownConversations
+
+CHANGES: Final = "conversations"
+"""The channel on which each worker hears the ids of conversations that have changed."""
+LOOK_SECONDS: Final = 0.5
+"""So often the log of changes is read while anybody follows anything: a change of which no word came counts by then."""
+SWEEP_SECONDS: Final = 10.0
+"""So often what rights hang on is read of all followed conversations, should a change never have been told of."""
+TOGETHER_SECONDS: Final = 0.02
+"""Whose time is up within so much of each other are judged together."""
+BATCH: Final = 200
+"""Members judged before others have their turn."""
+UNJUDGED: Final = (PyMongoError, AuthnUnavailableError, NotFreshError)
+"""Why nobody can tell what somebody may do, for now: nothing is delivered, and nothing ends."""
+
+_log: Final = structlog.get_logger(__name__)
+
+Key = TypeVar("Key")
+
+
+class Member(Protocol):
+    """One subscription."""
+
+    @property
+    def user_id(self) -> PydanticObjectId | None:
+        """Whose it is."""
+        ...
+
+    @property
+    def conversation_id(self) -> PydanticObjectId:
+        """What he follows."""
+        ...
+
+    @property
+    def deadline(self) -> float | None:
+        """When it has to be judged again though nothing has changed, in seconds of the epoch."""
+        ...
+
+    def suspect(self) -> None:
+        """Something has changed that its right may hang on."""
+        ...
+
+    async def judge(self) -> None:
+        """Judge it anew, if that is needed. Raises what `UNJUDGED` names."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """It can't be judged at all."""
+        ...
+
+
+class Standings:
+    """One a worker. While `keep` runs, whoever loses his right hears of it within a second."""
+
+    def __init__(self, store: PermissionStore) -> None:
+        self.store: Final = store
+        self.conversations: Final = KnownConversations()
+        self._members: Final[set[Member]] = set()
+        self._of_user: Final[dict[PydanticObjectId | None, set[Member]]] = defaultdict(set)
+        self._of_conversation: Final[dict[PydanticObjectId, set[Member]]] = defaultdict(set)
+        self._suspects: Final[dict[Member, None]] = {}
+        self._due: Final[list[tuple[float, int, Member]]] = []
+        self._noted: Final[dict[Member, float]] = {}
+        self._numbers: Final = count()
+        self._woken: Final = asyncio.Event()
+        self._swept = self._looked = time.monotonic()
+
+    @contextmanager
+    def held(self, member: Member) -> Iterator[None]:
+        """Within the block it is one of them."""
+        self._members.add(member)
+        self._of_user[member.user_id].add(member)
+        self._of_conversation[member.conversation_id].add(member)
+        self.conversations.follow(member.conversation_id)
+        if len(self._members) == 1:
+            self._woken.set()  # nobody looked while there was nobody
+        try:
+            yield
+        finally:
+            self.conversations.leave(member.conversation_id)
+            self._members.discard(member)
+            _discard(self._of_user, member.user_id, member)
+            _discard(self._of_conversation, member.conversation_id, member)
+            self._suspects.pop(member, None)
+            self._noted.pop(member, None)
+
+    def rules_told(self) -> None:
+        """Some worker says that permissions have changed: look at once."""
+        self.store.forget()
+        self._woken.set()
+
+    def rules_changed(self, news: News) -> None:
+        """What has changed, as the store read it."""
+        if news.rules:
+            self._suspect(self._members)
+        else:
+            for user_id in news.users:
+                self._suspect(self._of_user.get(user_id, ()))
+
+    def conversation_changed(self, id_: PydanticObjectId, told: Position | None = None) -> None:
+        """Some worker says so; `told` is where, if on the conversation's own channel."""
+        if self.conversations.outdated(id_, told):
+            self._suspect(self._of_conversation.get(id_, ()))
+
+    def anything_changed(self) -> None:
+        """Nobody knows what was missed: judge all of them anew."""
+        self.conversations.all_outdated()
+        self._suspect(self._members)
+        self.rules_told()
+
+    def judged(self, member: Member) -> None:
+        """Note until when that is good."""
+        at = member.deadline
+        if at is None or member not in self._members:
+            self._noted.pop(member, None)
+        elif self._noted.get(member) != at:
+            self._noted[member] = at
+            heapq.heappush(self._due, (at, next(self._numbers), member))
+            if self._due[0][2] is member:
+                self._woken.set()
+
+    async def keep(self) -> None:
+        """Judge whom it concerns, for as long as this runs."""
+        waits = delays()
+        with self.store.telling(self.rules_changed):
+            while True:
+                await self._rest()
+                try:
+                    await self._turn()
+                    waits = delays()
+                except UNJUDGED as error:
+                    _log.warning("rights can't be judged", kind=type(error).__name__, followers=len(self._members))
+                    self._woken.set()
+                    await asyncio.sleep(next(waits))
+
+    async def _rest(self) -> None:
+        """Until there is something to do."""
+        patience = LOOK_SECONDS if self._members else None
+        if patience and self._due:
+            patience = min(patience, max(TOGETHER_SECONDS, self._due[0][0] - time.time()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _turn(self) -> None:
+        if not self._members:
+            self._due.clear()
+            return
+        if not self.store.fresh or time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
+            await self.store.ground()
+        if time.monotonic() - self._swept >= SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            for id_ in await self.conversations.look():
+                self._suspect(self._of_conversation.get(id_, ()))
+        self._suspect(self._over())
+        while self._suspects:
+            await self._judge(list(self._suspects)[:BATCH])
+            await asyncio.sleep(0)
+
+    def _over(self) -> Iterable[Member]:
+        """Those whose time is up."""
+        moment = time.time()
+        while self._due and self._due[0][0] <= moment:
+            at, _, member = heapq.heappop(self._due)
+            if self._noted.get(member) == at:
+                del self._noted[member]
+                yield member
+
+    def _suspect(self, members: Iterable[Member]) -> None:
+        for member in members:
+            member.suspect()
+            self._suspects[member] = None
+        if self._suspects:
+            self._woken.set()
+
+    async def _judge(self, members: list[Member]) -> None:
+        await self.store.remember(member.user_id for member in members if member.user_id is not None)
+        await self.conversations.refresh(member.conversation_id for member in members)
+        for member in members:
+            if self._suspects.pop(member, member) is None:
+                await self._judge_one(member)
+
+    async def _judge_one(self, member: Member) -> None:
+        try:
+            await member.judge()
+        except UNJUDGED:
+            self._suspect([member] if member in self._members else [])
+            raise
+        except Exception as error:  # the rules are unusable, say: he is told so, and the others go on
+            member.fail(error)
+
+
+def _discard(sets: dict[Key, set[Member]], key: Key, member: Member) -> None:
+    sets[key].discard(member)
+    if not sets[key]:
+        del sets[key]
