@@ -10,6 +10,7 @@ TreeError
 ├── TooManyRemovalsError   too many removed subtrees wait in the conversation
 ├── UnsoundTreeError       what is to be planted is no tree
 └── ContentionError        writers kept overtaking this one; try again
+    └── UnderWayError      another text is being stored as the same conversation
 """
 
 from dataclasses import dataclass
@@ -98,3 +99,10 @@ class ContentionError(TreeError):
 
     def __str__(self) -> str:
         return "too many writers at this message, try again"
+
+
+class UnderWayError(ContentionError):
+    """Two texts at once would mix."""
+
+    def __str__(self) -> str:
+        return "another text is being stored as this conversation: try again in a minute"

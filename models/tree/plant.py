@@ -76,16 +76,18 @@ async def plant(
 
     False where that conversation is there already. Its document comes last and makes the rest visible. What a crash
     before that left behind, the next try completes; what is left of another text it sweeps away. So two that plant the
-    same at once complete each other, and neither takes from the other. Raises `ContentionError` where what was left of
-    it is swept away at this moment: it may be tried again.
+    same at once complete each other, and neither takes from the other. Raises `UnderWayError` while another text is
+    planted as that conversation, or `ContentionError` where what was left of it is swept away at this moment: it may be
+    tried again.
     """
     if await db.conversations.find_one({"_id": conversation.id}, {"_id": 1}):
         return False
     for sprout in sprouts:
         sprout.draft().check(limits)
     planting = _digest(sprouts, limits)
-    note = Planting(db, conversation.id)
-    await note.begin()
+    note = Planting(db, conversation.id, planting)
+    if not await note.begin():
+        return False
     await _sweep(db, conversation.id, planting)
     runs, homes = _grown(conversation.id, sprouts)
     buckets = Buckets(db, conversation.id, conversation.slot_width, limits, conversation.owner_id)
@@ -124,7 +126,9 @@ def _digest(sprouts: Sequence[Sprout], limits: TreeLimits) -> bytes:
     """The same for the same text, cut into buckets in the same way."""
     hashed = sha256(repr(limits).encode())
     for sprout in sprouts:
-        hashed.update(repr((sprout.parent, sprout.role.value, sprout.created_at)).encode())
+        said = (sprout.parent, sprout.role.value, sprout.created_at, sprout.author_id, sprout.status, sprout.deleted_at)
+        made = sprout.metadata and sprout.metadata.model_dump_json()
+        hashed.update(repr((*said, made, len(sprout.content))).encode())
         hashed.update(sprout.content.encode())
     return hashed.digest()[:8]
 

@@ -40,7 +40,7 @@ class Sowing:
         self._conversation = conversation
         self._limits = limits
         self._text = text
-        self._note = Planting(db, conversation.id)
+        self._note = Planting(db, conversation.id, text)
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits, conversation.owner_id)
         self._lineages: OrderedDict[str, Lineage] = OrderedDict()
         self._waiting: list[Record] = []
@@ -51,10 +51,14 @@ class Sowing:
         self._messages = self._branch_count = self._root_forks = self._vanished = 0
 
     async def begin(self, root_forks: int) -> bool:
-        """False where the conversation is there already. `root_forks` alternatives to the first message will come."""
+        """False where the conversation is there already. `root_forks` alternatives to the first message will come.
+
+        Raises `UnderWayError` while another text is planted.
+        """
         if await self._db.conversations.find_one({"_id": self._conversation.id}, {"_id": 1}):
             return False
-        await self._note.begin()
+        if not await self._note.begin():
+            return False
         left = await self._db.buckets.find_one({"conversation_id": self._conversation.id}, {"planting": 1})
         if left and left.get("planting") != self._text:
             await self.sweep()
@@ -62,9 +66,14 @@ class Sowing:
         return True
 
     async def sweep(self) -> None:
-        """Take away what is left of a planting that will not be finished."""
+        """Take away what is left of a planting."""
         await self._db.branches.delete_many({"conversation_id": self._conversation.id})
         await self._db.buckets.delete_many({"conversation_id": self._conversation.id})  # last: they tell what to do
+
+    async def give_up(self) -> None:
+        """Take away what is left of it: it will not be finished."""
+        await self.sweep()
+        await self._note.give_up()
 
     async def branch(self, fork: Fork) -> None:
         """The messages that come next are its own. Raises `UnsoundTreeError`."""

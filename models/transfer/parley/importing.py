@@ -103,10 +103,10 @@ class _Importer:
             return False
         try:
             await self._plant(sowing, found)
+            return await sowing.finish(found.head.chosen)
         except UnsoundTreeError:
-            await sowing.sweep()
+            await sowing.give_up()
             raise
-        return await sowing.finish(found.head.chosen)
 
     async def _plant(self, sowing: Sowing, found: Found) -> None:
         reading = Reading(self.owner.id, self.limits)

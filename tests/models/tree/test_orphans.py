@@ -11,7 +11,7 @@ from models.clock import now
 from models.conversation import Conversation
 from models.database import Database
 from models.tree import MAIN, Address, Draft, MessageTree
-from models.tree.errors import ContentionError
+from models.tree.errors import ContentionError, UnderWayError
 from models.tree.orphans import Swept
 from models.tree.plant import Sprout
 from tests.models.tree.conftest import SMALL, unborn
@@ -112,12 +112,52 @@ async def test_a_planting_in_the_middle_of_a_sweep_is_refused_or_whole(database:
 
 
 async def test_two_that_plant_the_same_leave_no_note(database: Database, tree: MessageTree) -> None:
-    conversation, db = unborn(), Meeting(database.db, 3)
-    db.work = lambda: tree.plant(conversation, sprouts(), None)
-    await MessageTree(cast(Any, db), SMALL).plant(conversation, sprouts(), None)
+    conversation, db, same = unborn(), Meeting(database.db, 3), sprouts()
+    db.work = lambda: tree.plant(conversation, same, None)
+    await MessageTree(cast(Any, db), SMALL).plant(conversation, same, None)
     assert await _late(database) == NOTHING
     assert await _check(database, conversation)
     assert await database.db.plantings.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("at", range(1, WRITES))
+async def test_of_two_texts_at_once_one_wins_whole_and_the_other_is_told(database: Database, at: int) -> None:
+    conversation, db = unborn(), Meeting(database.db, at)
+    other = [Sprout(n - 1 if n else None, MessageRole.USER, "y" * 1_900, now()) for n in range(23)]
+    outcomes: list[str] = []
+
+    async def plant(db: Any, what: list[Sprout]) -> None:
+        try:
+            outcomes.append("stored" if await MessageTree(db, SMALL).plant(conversation, what, None) else "there")
+        except UnderWayError:
+            outcomes.append("refused")
+
+    db.work = lambda: plant(database.db, other)
+    await plant(db, sprouts())
+    assert db.happened or outcomes == ["stored"]
+    assert outcomes.count("stored") == 1
+    buckets = await database.db.buckets.find({"conversation_id": conversation.id}).to_list()
+    said = {message["content"][0] for bucket in buckets for message in bucket["messages"]}
+    assert said in ({"x", "f"}, {"y"})
+    assert sum(len(bucket["messages"]) for bucket in buckets) == (23 if said == {"y"} else len(sprouts()))
+    await check_well_formed(database.db, conversation.id)
+    assert await database.db.plantings.count_documents({}) == 0
+
+
+async def test_another_text_waits_until_the_first_has_been_idle_for_a_minute(database: Database) -> None:
+    conversation, dying = unborn(), Mortal(database.db, 4)
+    with pytest.raises(Crash):
+        await MessageTree(cast(Any, dying), SMALL).plant(conversation, sprouts(), None)
+    tree, other = MessageTree(database.db, SMALL), sprouts()[:5]
+    with pytest.raises(UnderWayError):
+        await tree.plant(conversation, other, None)
+    note = {"_id": conversation.id}
+    await database.db.plantings.update_one(note, {"$set": {"at": now() - timedelta(minutes=2)}})
+    assert await tree.plant(conversation, other, None)
+    buckets = await database.db.buckets.find({"conversation_id": conversation.id}).to_list()
+    assert sum(len(bucket["messages"]) for bucket in buckets) == 5
+    await check_well_formed(database.db, conversation.id)
+    assert await _left(database, conversation) == ["buckets", "branches"]
 
 
 async def _branches(database: Database, conversation: Conversation) -> tuple[set[str], set[str]]:

@@ -146,6 +146,24 @@ async def test_wherever_an_import_ends_the_next_completes_it(database: Database,
     await check_well_formed(database.db, copy.id)
 
 
+@pytest.mark.usefixtures("small_batches")
+async def test_another_text_of_the_same_id_is_refused_while_one_is_imported(database: Database, tmp_path: Path) -> None:
+    tree, owner, path = MessageTree(database.db, SMALL), person(2), tmp_path / "in"
+    source, other = await planted(tree, nested(4)), await planted(tree, nested(3))
+    data = await exported(database, [source])
+    renamed = (await exported(database, [other])).splitlines(keepends=True)
+    Dying.left = 2
+    with pytest.raises(CutShortError):
+        await imported(database, data, owner, path)
+    refused = await imported(database, sealed(renamed, str(source.id)), owner, path)
+    assert (refused.imported, refused.unchanged, refused.refused) == (0, 0, 1)
+    assert "another text is being stored as this conversation" in refused.refusals[0].reason
+    assert (await imported(database, data, owner, path)).imported == 1
+    (copy,) = await of_owner(owner)
+    assert await seen(tree, copy) == await seen(tree, source)
+    assert (await imported(database, sealed(renamed, str(source.id)), owner, path)).unchanged == 1
+
+
 def sealed(lines: list[bytes], id: str) -> bytes:
     """An export of one conversation under another id, with a checksum that is right."""
     first, head, *body, end, done = lines
