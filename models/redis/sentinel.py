@@ -1,0 +1,61 @@
+"""The server that sentinels call the master."""
+
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import SSLConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+)
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from models.redis.address import RedisAddress
+from models.redis.connecting import Manner
+
+ANSWER_SECONDS: Final = 1.0
+"""They are asked one after the other: one that is frozen must not cost a command all of its time."""
+
+
+class MasterConnection(SentinelManagedConnection):
+    """To a server that says itself that it is the master: a sentinel may not have heard of the newest one yet."""
+
+    async def connect_to(self, address: Any) -> None:
+        """See redis-py."""
+        await super().connect_to(address)  # type: ignore[no-untyped-call]
+        await self.send_command("ROLE")
+        role = await self.read_response()
+        if role[0] not in (b"master", "master"):
+            await self.disconnect()
+            raise RedisConnectionError("the server that the sentinels name is no master yet")
+
+
+class MasterSSLConnection(MasterConnection, SSLConnection):
+    """The same with TLS."""
+
+
+class MasterPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Who finds no connection free waits. Closes what it asks the sentinels with, too."""
+
+    async def aclose(self) -> None:
+        """See redis-py."""
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
+def master_client(address: RedisAddress, manner: Manner) -> Redis:
+    """A client of the master, whichever server that is at the moment."""
+    own = {
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": ANSWER_SECONDS,
+        "retry": Retry(NoBackoff(), 0),  # the next one is asked instead
+        **address.sentinel_options,
+    }
+    sentinels = Sentinel(address.nodes, sentinel_kwargs=own)  # type: ignore[no-untyped-call]
+    options = {**manner.options(), **address.options}
+    tls = options.pop("connection_class", None) is SSLConnection
+    kind = MasterSSLConnection if tls else MasterConnection
+    return Redis.from_pool(MasterPool(address.service, sentinels, connection_class=kind, **options))  # type: ignore[no-untyped-call]
