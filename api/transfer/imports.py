@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import orjson
@@ -21,6 +20,7 @@ from api.attachments.answers import refusal, refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
 from api.contexts import ServedContext, proven
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
+from api.transfer.spool import spool, sweep
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation
 from models.transfer.arrivals import KNOWN, import_any
@@ -96,8 +96,8 @@ class Imports:
     @asynccontextmanager
     async def _spooled(self, request: Request) -> AsyncIterator[Path]:
         """The body as a file, which is gone after the block."""
-        with TemporaryDirectory(prefix="parley-import-") as folder:  # only we may look into it
-            path = Path(folder) / "upload"
+        await asyncio.to_thread(sweep)
+        with spool() as path:
             with path.open("wb") as file:
                 async for piece in pieces(request, self._most):
                     await asyncio.to_thread(file.write, piece)
