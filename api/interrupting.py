@@ -62,8 +62,8 @@ class Interrupter:
         text = sealed.text if sealed.word == "taken" else None
         ended = await self.tree.end(conversation, address, text, MessageStatus.INTERRUPTED)
         await self.texts.release(conversation_id, address, growing.author_id)
-        if ended:
-            await announce_end(self.broker, conversation_id, address)
+        if ended and (found := await self.db.conversations.find_one({"_id": conversation_id})):
+            await announce_end(self.broker, Conversation.model_validate(found), address)
         return ended
 
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from api.audit import open_audit
 from api.authentication import Authentication, open_authentication
 from api.collecting import collecting
+from api.counting import counting
 from api.interrupting import Interrupter, interrupting
 from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
@@ -36,6 +37,7 @@ from permissions.erasure import Eraser
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
+from resolvers.chat.counting import NewsCheck
 from resolvers.chat.events import channel
 from resolvers.live import Broker, RedisBroker, Standings, Texts
 from resolvers.sealing import CursorSeal
@@ -96,6 +98,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             rolling_up(database.db, settings.usage_seconds),
             collecting(database.db, timedelta(hours=settings.attachment_hours)),
             interrupting(Interrupter(database.db, tree, texts, broker), settings.interrupt_seconds),
+            counting(NewsCheck(database.db, broker), settings.news_seconds),
         ):
             search = MessageSearch(database.db, tree)
             yield Services(

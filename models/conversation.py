@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from models.clock import now
 from models.list_terms import TERMED, changed_terms, stored_terms
+from models.news import new_mark, noting, number_of
 from models.share import Share
 
 
@@ -54,6 +55,10 @@ class Conversation(Document):
     counted: list[str] = []
     """The latest messages that were counted, in order (`tree.figures`): so none is counted twice."""
     branch_count: int = 1
+    news: int = 0
+    """The number of its latest change that readers are told of (`models.news`)."""
+    newest: list[str] = []
+    """The marks of the latest of them, in order."""
     root_forks: int = 0
     """How many alternatives the very first message has; those of other messages stand on their parent."""
     root_gone: list[int] = []
@@ -81,10 +86,15 @@ class Conversation(Document):
         self.terms, self.title_terms = terms["terms"], terms["title_terms"]
         return await super().insert(**options)
 
-    async def change(self, fields: Mapping[str, Any]) -> "Conversation":
+    def number_of(self, mark: str) -> int | None:
+        """The number of the change with that mark, as `models.news` has it."""
+        return number_of(self.news, self.newest, mark)
+
+    async def change(self, fields: Mapping[str, Any], mark: str | None = None) -> "Conversation":
         """Write `fields`, and the terms that follow from them, and return the conversation with them."""
         changed = {**fields, "updated_at": now()}
         stage = {name: {"$literal": value} for name, value in changed.items()} | changed_terms(self.id, fields)
+        stage |= noting(mark or new_mark())
         await self.get_pymongo_collection().update_one({"_id": self.id}, [{"$set": stage}])
         copy: Conversation = self.model_copy(update=changed)
         return copy

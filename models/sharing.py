@@ -10,6 +10,7 @@ from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
 from models.list_terms import granted_terms, terms_of_grantee
+from models.news import noting
 from models.share import MOST_FORKS, MOST_SHARES, Share
 
 STORED: Final[Record] = {"$ifNull": ["$shares", []]}
@@ -20,7 +21,11 @@ GRANTEES: Final[Record] = {"$setUnion": [{"$map": {"input": "$shares", "as": "sh
 
 
 async def give(
-    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, share: Share, seen: Collection[str] | None = None
+    db: AsyncDatabase[Record],
+    conversation_id: PydanticObjectId,
+    share: Share,
+    seen: Collection[str] | None = None,
+    mark: str | None = None,
 ) -> Conversation | None:
     """Add a share, in place of one for the same grantee and branch, unless there are `MOST_SHARES` others.
 
@@ -35,15 +40,19 @@ async def give(
     kept = _kept({"$not": _is(share.grantee, share.branch)})
     full = {"$gte": [{"$size": kept}, MOST_SHARES]}
     added = {"$concatArrays": [kept, [written]]}
-    return await _write(db, conversation_id, {"$cond": [full, STORED, added]})
+    return await _write(db, conversation_id, {"$cond": [full, STORED, added]}, mark)
 
 
 async def take(
-    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, grantee: str, branch: str | None = None
+    db: AsyncDatabase[Record],
+    conversation_id: PydanticObjectId,
+    grantee: str,
+    branch: str | None = None,
+    mark: str | None = None,
 ) -> Conversation | None:
     """Take away what `grantee` was given of a branch; without one, all that he was given. None where it is gone."""
     his: Record = {"$eq": ["$$share.grantee", {"$literal": grantee}]}
-    return await _write(db, conversation_id, _kept({"$not": his if branch is None else _is(grantee, branch)}))
+    return await _write(db, conversation_id, _kept({"$not": his if branch is None else _is(grantee, branch)}), mark)
 
 
 async def extend(
@@ -67,11 +76,17 @@ async def forget(db: AsyncDatabase[Record], grantee: str) -> int:
     return (await db.conversations.update_many({"grantees": grantee}, {"$pull": his})).modified_count
 
 
-async def _write(db: AsyncDatabase[Record], conversation_id: PydanticObjectId, shares: Any) -> Conversation | None:
-    """Of a deleted conversation nothing changes: whoever deleted it may have meant to take it from all."""
+async def _write(
+    db: AsyncDatabase[Record], conversation_id: PydanticObjectId, shares: Any, mark: str | None = None
+) -> Conversation | None:
+    """Of a deleted conversation nothing changes: whoever deleted it may have meant to take it from all.
+
+    `mark`: what readers are told of it by, if they are.
+    """
     changed = {"$cond": ["$deleted", STORED, shares]}
+    same: Record = {"$eq": [changed, STORED]}
     stages: Sequence[Record] = [
-        {"$set": {"shares": changed}},
+        {"$set": {"shares": changed, **(noting(mark, same) if mark else {})}},
         {"$set": {"grantees": GRANTEES}},
         {"$set": {"terms": granted_terms(conversation_id)}},
     ]

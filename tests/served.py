@@ -104,6 +104,7 @@ async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> As
         search_seconds=0,  # tests index when they want to
         usage_seconds=0,
         interrupt_seconds=0,
+        news_seconds=0,
         decision_log="off",  # what is written beside a request would be counted among its calls
     )
     await ensure_policies()

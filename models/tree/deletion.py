@@ -15,6 +15,7 @@ from models.clock import now
 from models.conversation import Conversation, Removal
 from models.database import Record
 from models.deletion import DeletionKind
+from models.news import deleted, new_mark, noting, restored
 from models.tree.address import MAIN, Address
 from models.tree.buckets import Buckets
 from models.tree.draft import TreeLimits
@@ -59,19 +60,19 @@ class Deleter:
             return
         moment = now()
         await self._note(DeletionKind.MESSAGE, moment, by, address)
+        await self._touched(moment, deleted(address))
         await self._buckets.bury(address, moment)
-        await self._changed(moment)
 
     async def unbury(self, address: Address) -> bool:
         """Make a message of the tombstone again; False where it is none. Raises `PurgedError`."""
         there = await self._in_sight(address)
         if there.get("deleted_at") is None:
             return False
+        await self._touched(now(), restored(address))
         await self._buckets.unbury(address)
         if (await self._in_sight(address)).get("deleted_at") == there["deleted_at"]:
             raise PurgedError
         await self._forget(DeletionKind.MESSAGE, there["deleted_at"], address)
-        await self._changed(now())
         return True
 
     async def remove(self, address: Address, by: PydanticObjectId | None) -> bool:
@@ -117,13 +118,15 @@ class Deleter:
         await self._forget(DeletionKind.SUBTREE, removal.deleted_at, address)
         return True
 
-    async def close(self, by: PydanticObjectId | None, due_at: datetime | None = None) -> bool:
+    async def close(
+        self, by: PydanticObjectId | None, due_at: datetime | None = None, mark: str | None = None
+    ) -> bool:
         """Take the whole conversation out of everybody's sight; False where it is."""
         moment = now()
         await self._note(DeletionKind.CONVERSATION, moment, by, due_at=due_at)
         fields = {"deleted": True, "deleted_at": moment, "updated_at": moment}
         closed = {name: {"$cond": ["$deleted", f"${name}", value]} for name, value in fields.items()}
-        return await self._changed(moment, [{"$set": closed}])
+        return await self._changed([{"$set": closed | noting(mark or new_mark(), "$deleted")}])
 
     async def reopen(self) -> bool:
         """Bring a deleted conversation back; False where it isn't deleted.
@@ -136,7 +139,7 @@ class Deleter:
         kept: Record = {"$or": [{"$ifNull": ["$purging", False]}, {"$not": ["$deleted"]}]}
         fields = {"deleted": False, "deleted_at": None}
         opened = {name: {"$cond": [kept, f"${name}", {"$literal": value}]} for name, value in fields.items()}
-        if await self._changed(None, [{"$set": opened}]):
+        if await self._changed([{"$set": opened}]):
             await self._forget(DeletionKind.CONVERSATION, self._conversation.deleted_at)
             return True
         found = await self._db.conversations.find_one({"_id": self._conversation.id}, {"deleted": 1})
@@ -181,13 +184,13 @@ class Deleter:
         others: Record = {"$ne": [_places(), {"$literal": seen}]}
         added: Record = {"$concatArrays": [_removed(), [{"$literal": removal.model_dump()}]]}
         return await self._changed(
-            removal.deleted_at,
             [
                 {
                     "$set": {
                         "removed": {"$cond": [others, _removed(), added]},
                         "message_count": _less("message_count", others, removal.messages),
                         "branch_count": _less("branch_count", others, removal.branches),
+                        **noting(deleted(removal.at), others),
                     }
                 }
             ],
@@ -201,13 +204,13 @@ class Deleter:
         others: Record = {"$filter": {"input": _removed(), "as": "each", "cond": {"$not": [this]}}}
         none: Record = {"$eq": [{"$size": others}, {"$size": _removed()}]}
         return await self._changed(
-            None,
             [
                 {
                     "$set": {
                         "removed": others,
                         "message_count": _less("message_count", none, -removal.messages),
                         "branch_count": _less("branch_count", none, -removal.branches),
+                        **noting(restored(removal.at), none),
                     }
                 }
             ],
@@ -217,11 +220,14 @@ class Deleter:
         found = await self._db.conversations.find_one({"_id": self._conversation.id}, {"removed": 1})
         return found is not None and any(each["at"] == removal.at for each in found["removed"])
 
-    async def _changed(self, moment: datetime | None, update: list[Record] | None = None) -> bool:
-        """Update the conversation; whether that changed it. Without an update, note only when it changed."""
-        stages = update or [{"$set": {"updated_at": {"$max": ["$updated_at", moment]}}}]
+    async def _changed(self, stages: list[Record]) -> bool:
+        """Update the conversation; whether that changed it."""
         updated = await self._db.conversations.update_one({"_id": self._conversation.id}, stages)
         return updated.modified_count > 0
+
+    async def _touched(self, moment: datetime, mark: str) -> None:
+        """Note when it changed, and that its readers are told; before it does, so that no crash leaves them untold."""
+        await self._changed([{"$set": {"updated_at": {"$max": ["$updated_at", moment]}, **noting(mark)}}])
 
     async def _note(
         self,

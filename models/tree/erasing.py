@@ -7,6 +7,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.clock import now
 from models.database import Record
+from models.news import new_mark, noting
 from models.tree.address import Address
 from models.tree.tallies import marked
 from models.tree.watch import TreeWatcher
@@ -18,15 +19,23 @@ BUCKETS: Final = 100
 async def erase_author(
     db: AsyncDatabase[Record], conversation_id: PydanticObjectId, author_id: PydanticObjectId, watcher: TreeWatcher
 ) -> None:
-    """Erase it for good, bucket by bucket. What is erased has no author: so the next try goes on where this ended."""
+    """Erase it for good, bucket by bucket. What is erased has no author: so the next try goes on where this ended.
+
+    No event tells of it: its readers are told to read anew, for the conversation's number grows, before and after.
+    """
     fields = {"slot": 1, "first_depth": 1, "branch": 1, "messages.depth": 1, "messages.author_id": 1}
+    noted = False
     async for bucket in db.buckets.find({"conversation_id": conversation_id}, fields, batch_size=BUCKETS):
         if addresses := _written(bucket, author_id):
+            if not noted:
+                noted = await _note(db, conversation_id)
             await watcher.purged(conversation_id, addresses)
             await _erase(db, conversation_id, bucket, author_id)
             await watcher.purged(conversation_id, addresses)  # files go with what has gone
             await _forget(db, conversation_id, bucket, author_id)
             await watcher.changed(conversation_id, addresses)
+    if noted:
+        await _note(db, conversation_id)
 
 
 async def count_author(
@@ -36,6 +45,11 @@ async def count_author(
     fields = {"branch": 1, "messages.depth": 1, "messages.author_id": 1}
     found = db.buckets.find({"conversation_id": conversation_id}, fields, batch_size=BUCKETS)
     return sum([len(_written(bucket, author_id)) async for bucket in found])
+
+
+async def _note(db: AsyncDatabase[Record], conversation_id: PydanticObjectId) -> bool:
+    await db.conversations.update_one({"_id": conversation_id}, [{"$set": noting(new_mark())}])
+    return True
 
 
 def _written(bucket: Record, author_id: PydanticObjectId) -> list[Address]:

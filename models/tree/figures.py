@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from models.clock import now
+from models.news import appended, noting
 from models.tree.address import Address
 
 RECENT: Final = 16
@@ -37,7 +38,8 @@ def counting(address: Address, message: Mapping[str, Any], *, forked: bool, fres
             ]
         },
     }
-    return [{"$set": {name: {"$cond": [known, f"${name}", value]} for name, value in figures.items()}}]
+    counted = {name: {"$cond": [known, f"${name}", value]} for name, value in figures.items()}
+    return [{"$set": counted | noting(appended(address), known)}]
 
 
 def entry_of(address: Address, message: Mapping[str, Any]) -> str:

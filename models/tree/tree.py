@@ -12,6 +12,7 @@ from models.bucket import MessageStatus
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Record
+from models.news import ended, noting
 from models.tree.address import MAIN, Address
 from models.tree.append import ATTEMPTS, Appended, Appender
 from models.tree.buckets import Buckets
@@ -91,17 +92,19 @@ class MessageTree:
         text: str | None,
         status: MessageStatus,
         metadata: Mapping[str, Any] | None = None,
+        *,
+        told: bool = True,
     ) -> bool:
-        """Such a message says `text` (None: what was saved last) for good.
+        """Such a message says `text` (None: what was saved last) for good. `told`: its readers are told of that.
 
         False where that was said before, or what it said is gone for good.
         """
+        # Before it ends, so that no crash leaves its readers untold.
+        stage = {"updated_at": {"$max": ["$updated_at", now()]}, **(noting(ended(address)) if told else {})}
+        await self._db.conversations.update_one({"_id": conversation.id}, [{"$set": stage}])
         if not await Growth(self._db, conversation, self.limits).end(address, text, status, metadata):
             return False
         await self._watcher.changed(conversation.id, [address])
-        await self._db.conversations.update_one(
-            {"_id": conversation.id}, [{"$set": {"updated_at": {"$max": ["$updated_at", now()]}}}]
-        )
         return True
 
     async def silent(self, before: datetime) -> list[Growing]:
@@ -158,10 +161,14 @@ class MessageTree:
             await self._watcher.changed(conversation.id, [address])
 
     async def close(
-        self, conversation: Conversation, by: PydanticObjectId | None, due_at: datetime | None = None
+        self,
+        conversation: Conversation,
+        by: PydanticObjectId | None,
+        due_at: datetime | None = None,
+        mark: str | None = None,
     ) -> None:
         """Take the conversation out of everybody's sight; `due_at` has it purged then, whatever the retention time."""
-        await self._deleter(conversation).close(by, due_at)
+        await self._deleter(conversation).close(by, due_at, mark)
         await self._watcher.conversation_changed(conversation.id)
 
     async def reopen(self, conversation: Conversation) -> None:

@@ -7,6 +7,7 @@ from typing import Self
 import strawberry
 
 from models.conversation import Conversation as StoredConversation
+from models.news import new_mark
 from models.tree import Address
 from permissions.actions import Action
 from permissions.audit.events import Target
@@ -135,7 +136,7 @@ class Mutation:
         await _recorded(context, f"message.deleted.{mode}", conversation, address)
         current = await again(context, conversation.id)
         await withdraw_deleted(context, current)
-        await announce_deletion(context.broker, conversation.id, address)
+        await announce_deletion(context.broker, current, address)
         return DeleteMessagePayload(message_id=input.message_id, conversation=await shown(context, current))
 
     @strawberry.mutation(
@@ -151,8 +152,9 @@ class Mutation:
         await _require_there(context, conversation, address, subtree=subtree)
         await context.tree.restore(conversation, address)
         await _recorded(context, "message.restored", conversation, address)
-        await announce_restoration(context.broker, conversation.id, address)
-        message = await load_message(info, await again(context, conversation.id), address)
+        current = await again(context, conversation.id)
+        await announce_restoration(context.broker, current, address)
+        message = await load_message(info, current, address)
         if message is None:
             raise NotFoundError("Message")
         return MessagePayload(message=message)
@@ -164,8 +166,9 @@ class Mutation:
     async def delete_conversation(self, info: Info, input: DeleteConversationInput) -> DeleteConversationPayload:
         context = info.context
         conversation = await named(context, input.conversation_id, Action.CONVERSATION_DELETE)
-        await context.tree.close(conversation, caller(context))
-        await _told(context, "conversation.deleted", conversation)
+        await context.tree.close(conversation, caller(context), mark=(mark := new_mark()))
+        current = await again(context, conversation.id)
+        await _told(context, "conversation.deleted", current, current.number_of(mark))
         return DeleteConversationPayload(conversation_id=input.conversation_id)
 
     @strawberry.mutation(
@@ -198,7 +201,7 @@ async def _recorded(context: Context, kind: str, conversation: StoredConversatio
     await context.audit.write(kind, context.origin, Target(MESSAGE, conversation.id), after={"address": str(address)})
 
 
-async def _told(context: Context, kind: str, conversation: StoredConversation) -> None:
+async def _told(context: Context, kind: str, conversation: StoredConversation, number: int | None = None) -> None:
     """Written down, and told to whoever is subscribed."""
     await context.audit.write(kind, context.origin, Target(CONVERSATION, conversation.id))
-    await announce_change(context.broker, conversation.id)
+    await announce_change(context.broker, conversation.id, number)

@@ -8,6 +8,8 @@ import strawberry
 import structlog
 from beanie import PydanticObjectId
 
+from models import news
+from models.conversation import Conversation as StoredConversation
 from models.tree import Address
 from resolvers.chat.conversation import Conversation
 from resolvers.chat.tree import Message
@@ -92,48 +94,74 @@ EVENTS: Final = [
 ]
 
 
+PREFIX: Final = "conversation:"
+
+
 def channel(conversation_id: PydanticObjectId) -> str:
     """Where a conversation's news goes."""
-    return f"conversation:{conversation_id}"
+    return f"{PREFIX}{conversation_id}"
 
 
-async def announce_message(broker: Broker, conversation_id: PydanticObjectId, address: Address, *, again: bool) -> None:
-    """A message was stored at `address`; `again`: by an earlier try, which may have died before it announced it."""
-    await _announce(broker, conversation_id, {"message": str(address)}, again=again)
+async def announce_message(broker: Broker, conversation: StoredConversation, address: Address, *, again: bool) -> None:
+    """A message was stored at `address`; `again`: by an earlier try, which may have died before it announced it.
+
+    `conversation`, here and below: as it was read after that, so that it tells the number of the change.
+    """
+    note = {"message": str(address)}
+    await _announce(broker, conversation.id, note, again=again, number=conversation.number_of(news.appended(address)))
 
 
-async def announce_deletion(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
+async def announce_deletion(broker: Broker, conversation: StoredConversation, address: Address) -> None:
     """The message at `address` was deleted, alone or with its subtree."""
-    await _announce(broker, conversation_id, {"deleted": str(address)})
+    number = conversation.number_of(news.deleted(address))
+    await _announce(broker, conversation.id, {"deleted": str(address)}, number=number)
 
 
-async def announce_restoration(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
+async def announce_restoration(broker: Broker, conversation: StoredConversation, address: Address) -> None:
     """The message at `address` is back."""
-    await _announce(broker, conversation_id, {"changed": str(address)})
+    number = conversation.number_of(news.restored(address))
+    await _announce(broker, conversation.id, {"changed": str(address)}, number=number)
 
 
 async def announce_end(
-    broker: Broker, conversation_id: PydanticObjectId, address: Address, *, again: bool = False
+    broker: Broker, conversation: StoredConversation, address: Address, *, again: bool = False
 ) -> None:
     """The message at `address` is whole, or its writer has fallen silent; `again` as in `announce_message`."""
-    await _announce(broker, conversation_id, {"changed": str(address), "ended": True}, again=again)
+    note, number = {"changed": str(address), "ended": True}, conversation.number_of(news.ended(address))
+    await _announce(broker, conversation.id, note, again=again, number=number)
 
 
-async def announce_change(broker: Broker, conversation_id: PydanticObjectId) -> None:
+
+
+async def announce_choice(
+    broker: Broker, conversation_id: PydanticObjectId, user_id: PydanticObjectId, branch: str
+) -> None:
+    """He has chosen another branch: his other devices are told, and nobody else."""
+    await _announce(broker, conversation_id, {"chosen": branch, "by": str(user_id)})
+
+
+async def announce_change(broker: Broker, conversation_id: PydanticObjectId, number: int | None = None) -> None:
     """The conversation itself has changed: its followers are told, and each worker, which judges them anew."""
-    await _announce(broker, conversation_id, {"conversation": True})
+    await _announce(broker, conversation_id, {"conversation": True}, number=number)
     await _publish(broker, CHANGES, str(conversation_id).encode())
 
 
 async def _announce(
-    broker: Broker, conversation_id: PydanticObjectId, note: Mapping[str, Any], *, again: bool = False
+    broker: Broker,
+    conversation_id: PydanticObjectId,
+    note: Mapping[str, Any],
+    *,
+    again: bool = False,
+    number: int | None = None,
 ) -> None:
-    await _publish(broker, channel(conversation_id), orjson.dumps(note), again=again)
+    await _publish(broker, channel(conversation_id), orjson.dumps(note), again=again, number=number)
 
 
-async def _publish(broker: Broker, name: str, payload: bytes, *, again: bool = False) -> None:
+async def _publish(
+    broker: Broker, name: str, payload: bytes, *, again: bool = False, number: int | None = None
+) -> None:
     """The write is done, so a broker that is away is no reason to fail: its subscribers will be told to resync."""
     try:
-        await broker.publish(name, payload, again=again)
+        await broker.publish(name, payload, again=again, number=number)
     except BrokerUnavailableError:
         _log.warning("event not announced", channel=name)

@@ -73,9 +73,9 @@ class Manuscript:
             complete = MessageStatus.COMPLETE
             ended = await self._context.tree.end(self.conversation, self.address, sealed.text, complete, noted)
             await self._context.texts.release(*self._place, self._author_id)
-            if ended:
-                await announce_end(self._context.broker, *self._place)
             self._context.loaders.forget(self.conversation.id)
+            if ended:
+                await self._announce_end()
             row = await self._row()
         else:  # an earlier try may have died before it told
             ended = False
@@ -84,7 +84,7 @@ class Manuscript:
         if (stored := len((row.message.get("content") or "").encode())) != length:
             raise OffsetError(f"it is complete, and has {stored} bytes", stored)
         if not ended:
-            await announce_end(self._context.broker, *self._place, again=True)
+            await self._announce_end(again=True)
 
     async def interrupt(self, metadata: Metadata) -> None:
         """It says what has come, and that is all. Nothing happens where it is over already."""
@@ -98,7 +98,11 @@ class Manuscript:
         await self._context.texts.release(*self._place, self._author_id)
         self._context.loaders.forget(self.conversation.id)
         if ended:
-            await announce_end(self._context.broker, *self._place)
+            await self._announce_end()
+
+    async def _announce_end(self, *, again: bool = False) -> None:
+        current = await self._context.loaders.conversations.load(self.conversation.id)
+        await announce_end(self._context.broker, current or self.conversation, self.address, again=again)
 
     async def _grown(self, offset: int, text: str) -> Grown:
         limit = self._context.tree.limits.message_bytes
@@ -175,7 +179,7 @@ async def withdraw(context: Context, conversation: Conversation, address: Addres
     """It is deleted: nothing is added any more, and if it is restored, it says what had come."""
     sealed = await context.texts.seal(conversation.id, address)
     if sealed.word == "taken":
-        await context.tree.end(conversation, address, sealed.text, MessageStatus.INTERRUPTED)
+        await context.tree.end(conversation, address, sealed.text, MessageStatus.INTERRUPTED, told=False)
     row = (await context.tree.history(conversation).rows([address])).get(address)
     await context.texts.release(conversation.id, address, row.message.get("author_id") if row else None)
 

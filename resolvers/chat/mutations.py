@@ -6,13 +6,14 @@ from beanie import PydanticObjectId
 from models.bucket import MessageRole
 from models.clock import now
 from models.conversation import Conversation as StoredConversation
+from models.news import new_mark
 from models.tree import Address, Appended, Draft
 from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
 from resolvers.chat.attaching import attaching
 from resolvers.chat.conversation import Conversation, shown
-from resolvers.chat.events import announce_change, announce_message
+from resolvers.chat.events import announce_change, announce_choice, announce_message
 from resolvers.chat.reach import named, reached, require_makeable
 from resolvers.chat.tree import Message, load_branch, written_message
 from resolvers.chat.writing import Pen
@@ -61,9 +62,9 @@ class Mutation:
         context = info.context
         conversation = await named(context, input.conversation_id, Action.CONVERSATION_UPDATE)
         if changes := input.changes():
-            conversation = await conversation.change(changes)
-            context.loaders.prime([conversation])
-            await announce_change(context.broker, conversation.id)
+            await conversation.change(changes, mark := new_mark())
+            conversation = await again(context, conversation.id)
+            await announce_change(context.broker, conversation.id, conversation.number_of(mark))
         return ConversationPayload(conversation=await shown(context, conversation))
 
     @strawberry.mutation(
@@ -87,6 +88,7 @@ class Mutation:
         async with attaching(context, conversation, parent, draft, input.attachment_ids) as files:
             appended = await (pen.append(parent, files.draft) if parent else pen.append_at_end(files.draft))
             await files.stored(appended.address)
+        await follow(context, conversation, appended)
         return await told(info, conversation, appended)
 
     @strawberry.mutation(
@@ -112,6 +114,7 @@ class Mutation:
         async with attaching(context, conversation, row.parent, draft, input.attachment_ids) as files:
             appended = await pen.shown(address, await context.tree.append(conversation, row.parent, files.draft))
             await files.stored(appended.address)
+        await follow(context, conversation, appended)
         return await told(info, conversation, appended)
 
     @strawberry.mutation(
@@ -124,6 +127,7 @@ class Mutation:
         conversation = await reached(context, conversation_id, Action.CONVERSATION_READ)
         await load_branch(info, conversation, name)
         await context.tree.choose(conversation, caller(context), name)
+        await announce_choice(context.broker, conversation.id, caller(context), name)
         return ConversationPayload(conversation=await shown(context, await again(context, conversation.id)))
 
 
@@ -146,8 +150,8 @@ def caller(context: Context) -> PydanticObjectId:
 async def told(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
     """The message as it is now; its subscribers hear of it, unless an earlier try told them."""
     context = info.context
-    await announce_message(context.broker, conversation.id, appended.address, again=not appended.fresh)
     current = await again(context, conversation.id)
+    await announce_message(context.broker, current, appended.address, again=not appended.fresh)
     message = await written_message(info, current, appended.address)
     if message is None:
         raise NotFoundError("Message")

@@ -8,6 +8,7 @@ import strawberry
 from models.clock import now, stored
 from models.conversation import Conversation as StoredConversation
 from models.database import Record
+from models.news import new_mark
 from models.share import FOREVER, MOST_SHARES, Share, ShareAccess, role_grantee, same, user_grantee
 from models.sharing import give, take
 from permissions.actions import Action
@@ -66,39 +67,41 @@ class Mutation:
         context = info.context
         grantee, until = _grantee(context, input), _until(input)
         conversation = await named(context, input.conversation_id, Action.CONVERSATION_SHARE)
-        branch = await _branch(info, conversation, input)
+        branch, mark = await _branch(info, conversation, input), new_mark()
         if input.access is WantedAccess.NONE:
-            changed = await _taken(context, conversation, grantee, branch)
+            changed = await _taken(context, conversation, grantee, branch, mark)
         else:
             access = ShareAccess(input.access or WantedAccess.READ)
             share = Share(grantee=grantee, access=access, branch=branch, until=until, by=caller(context), at=now())
-            changed = await _given(context, conversation, share)
+            changed = await _given(context, conversation, share, mark)
         if changed is None:
             raise NotFoundError("Conversation")
         if changed.shares != conversation.shares:
-            await _tell(context, conversation, changed)
+            await _tell(context, conversation, changed, mark)
         context.loaders.prime([changed])
         return ConversationPayload(conversation=await shown(context, changed))
 
 
-async def _given(context: Context, conversation: StoredConversation, share: Share) -> StoredConversation | None:
+async def _given(
+    context: Context, conversation: StoredConversation, share: Share, mark: str
+) -> StoredConversation | None:
     if share.grantee == user_grantee(conversation.owner_id):
         raise BadInputError("userId", "is the owner, who may do everything with it")
     require_to_give(context.access, conversation, share)
     sight = await context.sights.of(conversation)
-    changed = await give(context.db.db, conversation.id, share, None if sight is None else sight.branches)
+    changed = await give(context.db.db, conversation.id, share, None if sight is None else sight.branches, mark)
     if changed is not None and all(each.at != share.at or not same(each, share) for each in changed.shares):
         raise ConflictError(f"the conversation is shared {MOST_SHARES} times already: end some of that first")
     return changed
 
 
 async def _taken(
-    context: Context, conversation: StoredConversation, grantee: str, branch: str | None
+    context: Context, conversation: StoredConversation, grantee: str, branch: str | None, mark: str
 ) -> StoredConversation | None:
     """Who was given nothing may be anybody, and a role any text."""
     if all(share.grantee != grantee for share in conversation.shares):
         return conversation
-    return await take(context.db.db, conversation.id, grantee, branch)
+    return await take(context.db.db, conversation.id, grantee, branch, mark)
 
 
 def _grantee(context: Context, input: ShareConversationInput) -> str:
@@ -139,13 +142,13 @@ async def _branch(info: Info, conversation: StoredConversation, input: ShareConv
     return name
 
 
-async def _tell(context: Context, before: StoredConversation, after: StoredConversation) -> None:
+async def _tell(context: Context, before: StoredConversation, after: StoredConversation, mark: str) -> None:
     """Written down, and told to whoever is subscribed: to some it may be the last that they are told."""
     was, now_ = [_record(each) for each in before.shares], [_record(each) for each in after.shares]
     ended, begun = [each for each in was if each not in now_], [each for each in now_ if each not in was]
     kind, about = SHARED if begun else UNSHARED, Target(CONVERSATION, after.id)
     await context.audit.write(kind, context.origin, about, before=ended or None, after=begun or None)
-    await announce_change(context.broker, after.id)
+    await announce_change(context.broker, after.id, after.number_of(mark))
 
 
 def _record(share: Share) -> Record:

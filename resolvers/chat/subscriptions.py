@@ -41,7 +41,8 @@ class Subscription:
         self, info: Info, conversation_id: strawberry.ID, after: str | None = None
     ) -> AsyncGenerator[ConversationEvent, None]:
         stored_id = object_id(conversation_id, "Conversation", "conversationId")
-        await reached(info.context, stored_id, Action.MESSAGE_READ)
+        conversation = await reached(info.context, stored_id, Action.MESSAGE_READ)
+        await info.context.broker.check(channel(stored_id), conversation.news)
         standing = Standing(info.context, stored_id)
         deltas = Deltas(info.context, stored_id, joined=after is None)
         async with info.context.broker.subscribe(channel(stored_id), after) as news:
@@ -81,9 +82,8 @@ async def _told(info: Info, standing: Standing, item: Event | Resync, deltas: De
 
 
 def _revoked(right: Right, cursor: str) -> AccessRevoked:
-    decision = right.decision
     return AccessRevoked(
-        cursor=cursor, reason=right.reason, decision_id=None if decision is None else strawberry.ID(decision.id)
+        cursor=cursor, reason=right.reason, decision_id=right.decision_id and strawberry.ID(right.decision_id)
     )
 
 
@@ -111,6 +111,8 @@ async def _shown(
 async def _read(info: Info, stored: StoredConversation, item: Event, deltas: Deltas) -> ConversationEvent | None:
     """The event as the schema shows it; what it tells of is as it is now."""
     note = orjson.loads(item.payload)
+    if "chosen" in note and note["by"] != str(info.context.principal and info.context.principal.user_id):
+        return None
     place = note.get("message") or note.get("changed") or note.get("deleted")
     if place is None:
         return ConversationChanged(cursor=item.cursor, conversation=await shown(info.context, stored))

@@ -55,8 +55,10 @@ class Broker(Protocol):
     `Resync` holds all that the skipped events were about. Payloads should be small (an address, not a text).
     """
 
-    async def publish(self, channel: str, payload: bytes, *, again: bool = False) -> str:
+    async def publish(self, channel: str, payload: bytes, *, again: bool = False, number: int | None = None) -> str:
         """Announce, and return the event's cursor.
+
+        `number`: that of a change of which the store counts each; see `check`.
 
         `again`: an earlier try may have announced it, and died before it could say so. An equal event that the
         history still holds stands for this one then.
@@ -64,6 +66,18 @@ class Broker(Protocol):
         Raises `BrokerUnavailableError`; the subscribers are then told to `Resync` once Redis is back, so a
         caller whose write is done may go on. Never tries twice: an event is never out twice.
         """
+        ...
+
+    async def check(self, channel: str, number: int) -> bool:
+        """Whether all events up to that number are out, where the store has counted so many.
+
+        One that never comes, for its writer died, is a gap after a moment: the subscribers of all workers get a
+        `Resync`, once. Raises `BrokerUnavailableError`.
+        """
+        ...
+
+    def listened(self) -> list[str]:
+        """The channels that somebody subscribes to on this worker."""
         ...
 
     def subscribe(self, channel: str, after: str | None = None) -> AbstractAsyncContextManager[News]:

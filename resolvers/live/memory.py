@@ -8,8 +8,9 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from resolvers.live.broker import BrokerUnavailableError, Event, Item, Position
+from resolvers.live.broker import BrokerUnavailableError, Event, Item, Position, Resync
 from resolvers.live.feed import Feed
+from resolvers.live.numbers import HOLE_MS, Numbers
 
 
 class Clock:
@@ -29,16 +30,25 @@ class Channel:
 
     def __init__(self, clock: Clock, history: int) -> None:
         self.feeds: set[Feed] = set()
+        self.numbers = Numbers()
         self._clock = clock
         self._items: deque[tuple[Position, Item | None]] = deque(maxlen=history)
 
     def add(self, payload: bytes) -> Event:
         position = self._clock.tick()
         event = Event(str(position), payload)
-        self._items.append((position, event))
-        for feed in self.feeds:
-            feed.offer(event)
+        self._put(position, event)
         return event
+
+    def gap(self) -> None:
+        """Something may be missing here."""
+        position = self._clock.tick()
+        self._put(position, Resync(str(position), "events may be missing"))
+
+    def _put(self, position: Position, item: Item) -> None:
+        self._items.append((position, item))
+        for feed in self.feeds:
+            feed.offer(item)
 
     def find(self, payload: bytes) -> Event | None:
         """An event that says the same."""
@@ -60,18 +70,30 @@ class Channel:
 class MemoryBroker:
     """Keeps the newest `history` events of each channel, and at most `channels` channels nobody listens to."""
 
-    def __init__(self, *, queue: int = 256, history: int = 1000, channels: int = 10_000) -> None:
+    def __init__(
+        self, *, queue: int = 256, history: int = 1000, channels: int = 10_000, hole_ms: int = HOLE_MS
+    ) -> None:
         self._queue = queue
+        self._hole_ms = hole_ms
         self._history = history
         self._limit = channels
         self._clock = Clock()
         self._channels: OrderedDict[str, Channel] = OrderedDict()
         self._closed = False
 
-    async def publish(self, channel: str, payload: bytes, *, again: bool = False) -> str:
+    async def publish(self, channel: str, payload: bytes, *, again: bool = False, number: int | None = None) -> str:
         history = self._channel(channel)
         known = history.find(payload) if again else None
-        return (known or history.add(payload)).cursor
+        event = known or history.add(payload)
+        if number is not None:
+            self._heard(history, number, out=True)
+        return event.cursor
+
+    async def check(self, channel: str, number: int) -> bool:
+        return self._heard(self._channel(channel), number, out=False)
+
+    def listened(self) -> list[str]:
+        return [name for name, channel in self._channels.items() if channel.feeds]
 
     @asynccontextmanager
     async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[Feed]:
@@ -98,6 +120,12 @@ class MemoryBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _heard(self, channel: Channel, number: int, *, out: bool) -> bool:
+        whole = channel.numbers.heard(number, out=out, hole_ms=self._hole_ms)
+        if whole is None:
+            channel.gap()
+        return whole is not False
 
     def _channel(self, name: str) -> Channel:
         if self._closed:

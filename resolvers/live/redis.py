@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -9,14 +10,19 @@ from typing import Final, Self, TypeVar
 
 from redis.exceptions import RedisError
 
+from models.redis import ClusterClient, open_redis
 from resolvers.live.backoff import delays
 from resolvers.live.broker import BrokerUnavailableError, Item, Position
+from resolvers.live.ending import end
 from resolvers.live.feed import Feed
 from resolvers.live.listener import Listener, Topic
+from resolvers.live.numbers import HOLE_MS
+from resolvers.live.shards import ShardedListener
 from resolvers.live.streams import EVENT, GAP, TIMEOUT_SECONDS, Streams, stream_name
 
 Answer = TypeVar("Answer")
-INSIST_SECONDS: Final = 0.1
+LISTENING: Final = 2
+"""Connections to a server: one that listens, and in a cluster one that asks who has which slot."""
 
 
 class RedisBroker:
@@ -26,27 +32,46 @@ class RedisBroker:
     and is well again by itself when Redis is.
     """
 
-    def __init__(self, url: str, *, queue: int = 256, history: int = 1000, keep_seconds: int = 86_400) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        queue: int = 256,
+        history: int = 1000,
+        keep_seconds: int = 86_400,
+        hole_ms: int = HOLE_MS,
+    ) -> None:
         self._queue = queue
-        self._streams = Streams(url, history, keep_seconds)
-        self._listener = Listener(url)
-        self._owed: set[bytes] = set()
+        self._streams = Streams(url, history, keep_seconds, hole_ms)
+        self._listener = listener_at(url)
+        self._listened: Counter[str] = Counter()
+        self._owed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = False
 
-    async def publish(self, channel: str, payload: bytes, *, again: bool = False) -> str:
-        name = stream_name(channel)
+    async def publish(self, channel: str, payload: bytes, *, again: bool = False, number: int | None = None) -> str:
         self._check_open()
         try:
-            return await self._streams.publish(name, EVENT, payload, again=again)
+            return await self._streams.publish(channel, EVENT, payload, again=again, number=number)
         except RedisError as error:
-            self._owe(name)
+            self._owe(channel)
             raise BrokerUnavailableError(f"redis did not confirm: {type(error).__name__}") from error
+
+    async def check(self, channel: str, number: int) -> bool:
+        self._check_open()
+        try:
+            return await self._streams.check(channel, number)
+        except RedisError as error:
+            raise BrokerUnavailableError(f"redis did not confirm: {type(error).__name__}") from error
+
+    def listened(self) -> list[str]:
+        return list(self._listened)
 
     @asynccontextmanager
     async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[Feed]:
         self._check_open()
         topic = self._listener.join(stream_name(channel))
+        self._listened[channel] += 1
         try:
             feed = await self._feed(topic, after)
             topic.feeds.add(feed)
@@ -56,16 +81,14 @@ class RedisBroker:
                 topic.feeds.discard(feed)
         finally:
             self._listener.leave(topic)
+            self._listened[channel] -= 1
+            if not self._listened[channel]:
+                del self._listened[channel]
 
     async def close(self) -> None:
         """End all subscriptions and connections."""
         self._open = False
-        tasks = list(self._tasks)
-        while waiting := [task for task in tasks if not task.done()]:
-            for task in waiting:  # `asyncio.wait_for`, inside of connecting, may swallow a cancellation (Python 3.11)
-                task.cancel()
-            await asyncio.wait(waiting, timeout=INSIST_SECONDS)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._listener.close()
         await self._streams.close()
 
@@ -93,19 +116,19 @@ class RedisBroker:
         if not self._open:
             raise BrokerUnavailableError("the broker is closed")
 
-    def _owe(self, name: bytes) -> None:
+    def _owe(self, channel: str) -> None:
         """Tell a channel's subscribers, once that is possible, that an event may be missing."""
         if not self._owed:
             self._spawn(self._settle())
-        self._owed.add(name)
+        self._owed.add(channel)
 
     async def _settle(self) -> None:
         for wait in delays():
             await asyncio.sleep(wait)
             with contextlib.suppress(RedisError):
-                for name in list(self._owed):
-                    await self._streams.publish(name, GAP, b"")
-                    self._owed.discard(name)
+                for channel in list(self._owed):
+                    await self._streams.publish(channel, GAP, b"")
+                    self._owed.discard(channel)
                 if not self._owed:
                     return
 
@@ -113,6 +136,12 @@ class RedisBroker:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def listener_at(url: str) -> Listener:
+    """What listens there. RESP2: redis-py hands RESP3's pushes to a logger first."""
+    redis = open_redis(url, connections=LISTENING, retries=0, seconds=TIMEOUT_SECONDS, protocol=2)
+    return ShardedListener(redis) if isinstance(redis, ClusterClient) else Listener(redis)
 
 
 class Stream:

@@ -3,28 +3,39 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
+from models.redis import open_redis, topology_of
 from resolvers.live.broker import Event, Item, Position, Resync
+from resolvers.live.lineage import SETTLE, mark_name
+from resolvers.live.numbers import CHECK, NUMBERS, numbers_name
 
-PUBLISH: Final = """
+PUBLISH: Final = (
+    NUMBERS
+    + """
+settle(KEYS[1], KEYS[3], ARGV[4])
+local id = nil
 if ARGV[5] == '1' then
     for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-')) do
-        if entry[2][1] == ARGV[1] and entry[2][2] == ARGV[2] then return entry[1] end
+        if entry[2][1] == ARGV[1] and entry[2][2] == ARGV[2] then
+            id = entry[1]
+            break
+        end
     end
 end
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', ARGV[1], ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
+if not id then
+    id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', ARGV[1], ARGV[2])
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+    redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
+end
+if ARGV[6] ~= '' then heard(tonumber(ARGV[6]), true, ARGV[7], ARGV[3], ARGV[4]) end
 return id
 """
+)
 """Stream and news have one order, for nothing comes between. Any Redis from 6.2, Valkey, one slot of a cluster."""
 
 END: Final = """
+settle(KEYS[1], KEYS[2], ARGV[1])
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local id = last and last[1] or redis.call('XADD', KEYS[1], '*', 'mark', '')
 redis.call('EXPIRE', KEYS[1], ARGV[1])
@@ -32,25 +43,21 @@ return id
 """
 """An empty stream is marked, so that every reader stands on an entry: if that is gone, others may be too."""
 
+READ: Final = """
+settle(KEYS[1], KEYS[2], ARGV[3])
+return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
+"""
+
 Answer = TypeVar("Answer")
-Entry = tuple[bytes, dict[bytes, bytes]]
+Entry = tuple[bytes, list[bytes]]
 EVENT: Final = b"e"
 GAP: Final = b"g"
 DELTA: Final = b"d"
 """A piece of a text that grows, see `texts`; it carries what it tells of."""
 
 CONNECTIONS: Final = 4
+"""To a server."""
 TIMEOUT_SECONDS: Final = 5.0
-
-# Nothing is tried twice behind our back: an event whose confirmation was lost may be out already. RESP2: redis-py
-# hands RESP3's pushes to a logger first.
-CONNECTION: Final[dict[str, Any]] = {
-    "protocol": 2,
-    "retry": Retry(NoBackoff(), 0),
-    "socket_timeout": TIMEOUT_SECONDS,
-    "socket_connect_timeout": TIMEOUT_SECONDS,
-    "socket_keepalive": True,
-}
 
 
 def decode(cursor: bytes, kind: bytes, payload: bytes) -> Item:
@@ -77,35 +84,50 @@ def stream_name(channel: str) -> bytes:
 class Streams:
     """Commands on the streams, over a few connections. Raises `RedisError`."""
 
-    def __init__(self, url: str, history: int, keep_seconds: int) -> None:
-        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=TIMEOUT_SECONDS, **CONNECTION)
-        self._redis = Redis.from_pool(pool)
+    def __init__(self, url: str, history: int, keep_seconds: int, hole_ms: int) -> None:
+        # Nothing is tried twice behind our back: an event whose confirmation was lost may be out already.
+        self._redis = open_redis(url, connections=CONNECTIONS, retries=0, seconds=TIMEOUT_SECONDS)
         self._history = history
         self._keep_seconds = keep_seconds
-        self._publish = self._redis.register_script(PUBLISH)
-        self._end = self._redis.register_script(END)
+        self._hole_ms = hole_ms
+        settle = SETTLE[topology_of(self._redis)]
+        self._publish = self._redis.register_script(settle + PUBLISH)
+        self._check = self._redis.register_script(CHECK)
+        self._end = self._redis.register_script(settle + END)
+        self._range = self._redis.register_script(settle + READ)
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def publish(self, name: bytes, kind: bytes, payload: bytes, *, again: bool = False) -> str:
+    async def publish(
+        self, channel: str, kind: bytes, payload: bytes, *, again: bool = False, number: int | None = None
+    ) -> str:
         """Add an entry and announce it, unless it comes `again` and is there; its cursor."""
-        args = (kind, payload, self._history, self._keep_seconds, int(again))
-        found: bytes = await self._run(self._publish(keys=[name], args=args))
+        numbered = "" if number is None else number
+        args = (kind, payload, self._history, self._keep_seconds, int(again), numbered, self._hole_ms)
+        name = stream_name(channel)
+        keys = [name, numbers_name(channel), mark_name(name)]
+        found: bytes = await self._run(self._publish(keys=keys, args=args))
         return found.decode()
+
+    async def check(self, channel: str, number: int) -> bool:
+        """Whether all entries up to that number are out; what never came is a gap by then."""
+        args = (number, self._hole_ms, self._history, self._keep_seconds)
+        keys = [stream_name(channel), numbers_name(channel)]
+        return bool(await self._run(self._check(keys=keys, args=args)))
 
     async def end(self, name: bytes) -> Position:
         """Where the stream ends now."""
-        found: bytes = await self._run(self._end(keys=[name], args=[self._keep_seconds]))
+        found: bytes = await self._run(self._end(keys=[name, mark_name(name)], args=[self._keep_seconds]))
         return Position.of(found.decode())
 
     async def read(self, name: bytes, after: Position, limit: int) -> list[Item] | None:
         """The entries that follow the one at `after`; None if that is not there any more."""
-        command = self._redis.xrange(name, min=str(after), count=limit + 1)
-        entries: list[Entry] = cast(list[Entry], await self._run(command))
+        command = self._range(keys=[name, mark_name(name)], args=[str(after), limit + 1, self._keep_seconds])
+        entries: list[Entry] = await self._run(command)
         if not entries or entries[0][0].decode() != str(after):
             return None
-        return [decode(cursor, *next(iter(fields.items()))) for cursor, fields in entries[1:]]
+        return [decode(cursor, *fields[:2]) for cursor, fields in entries[1:]]
 
     async def close(self) -> None:
         """Close, after the running commands: redis-py does not bear a connection taken away under one."""

@@ -1,0 +1,36 @@
+"""The task that finds what was written and never told, on each worker."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from api.background import running
+from resolvers.chat.counting import NewsCheck
+from resolvers.live import BrokerUnavailableError
+
+_log: Final = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def counting(check: NewsCheck, seconds: float) -> AsyncIterator[None]:
+    """Look so often within the block; not at all where `seconds` is 0."""
+    if not seconds:
+        yield
+        return
+    async with running(_for_ever(check, seconds)):
+        yield
+
+
+async def _for_ever(check: NewsCheck, seconds: float) -> None:
+    """Each worker waits its own time, so that not all of them ask at once."""
+    while True:
+        await asyncio.sleep(random.uniform(0.75, 1) * seconds)  # noqa: S311 - nobody gains by guessing it
+        try:
+            await check.run()
+        except (PyMongoError, BrokerUnavailableError) as error:  # it stays to be found
+            _log.warning("news not counted", kind=type(error).__name__)
