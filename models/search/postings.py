@@ -90,52 +90,79 @@ class Page:
     """A page as it is read: nothing is unpacked before it is asked for."""
 
     def __init__(self, data: bytes) -> None:
-        entries, docs, exceptions, blob = _HEAD.unpack_from(data)
+        entries, docs, exceptions, _ = _HEAD.unpack_from(data)
         at = _HEAD.size
-        self._counts = np.frombuffer(data, "<u2", entries, at).astype(np.int64)
+        self._counts = np.frombuffer(data, "<u2", entries, at)
         at += 2 * entries
-        self._lengths = np.frombuffer(data, np.uint8, entries, at).astype(np.int64)
+        self._lengths = np.frombuffer(data, np.uint8, entries, at)
         at += entries
         self._gaps = np.frombuffer(data, np.uint8, docs, at)
         at += docs
         self._exceptions = np.frombuffer(data, "<u4", exceptions, at)
         at += 4 * exceptions
         self._impacts = np.frombuffer(data, np.uint8, docs, at)
-        self._blob = data[at + docs : at + docs + blob]
-        self.size = len(data)
+        self._data = data
+        self._blob = at + docs
+
+    @property
+    def size(self) -> int:
+        """As it lies in memory, once it was looked into."""
+        return len(self._data) + 12 * len(self._counts)
 
     @cached_property
-    def terms(self) -> list[bytes]:
-        """In order; none twice, as a term's pieces lie in pages of their own or at a page's edge."""
-        ends = np.cumsum(self._lengths).tolist()
-        return [self._blob[end - length : end] for end, length in zip(ends, self._lengths.tolist(), strict=True)]
+    def _ends(self) -> NDArray[np.uint32]:
+        """Where each term ends in the blob."""
+        ends: NDArray[np.uint32] = np.cumsum(self._lengths, dtype=np.uint32)
+        return ends
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
-        return np.cumsum(self._counts) - self._counts
+        """The first document of each term."""
+        counts = self._counts.astype(np.int64)
+        starts: NDArray[np.int64] = np.cumsum(counts) - counts
+        return starts
+
+    def _term(self, number: int) -> bytes:
+        end = self._blob + int(self._ends[number])
+        return self._data[end - int(self._lengths[number]) : end]
 
     def between(self, low: bytes, high: bytes) -> tuple[Docs, Impacts] | None:
         """The documents of the terms from `low` to `high`, which is included; a term's documents in order."""
-        first, last = bisect_left(self.terms, low), bisect_right(self.terms, high)
+        entries = range(len(self._counts))
+        first = bisect_left(entries, low, key=self._term)
+        last = bisect_right(entries, high, first, key=self._term)
         if first == last:
             return None
-        start, stop = int(self._starts[first]), int(self._starts[last - 1] + self._counts[last - 1])
+        start, stop = int(self._starts[first]), int(self._starts[last - 1]) + int(self._counts[last - 1])
         return self._docs(start, stop, first, last), self._impacts[start:stop]
 
     def all(self) -> Postings:
-        """Everything in it."""
-        return Postings(self.terms, self._counts, self._docs(0, len(self._gaps), 0, len(self.terms)), self._impacts)
+        """Everything in it. None of the terms twice: a term's pieces lie in pages of their own or at a page's edge."""
+        terms = list(map(self._term, range(len(self._counts))))
+        docs = self._docs(0, len(self._gaps), 0, len(terms))
+        return Postings(terms, self._counts.astype(np.int64), docs, self._impacts)
 
     def _docs(self, start: int, stop: int, low: int, high: int) -> Docs:
-        raw = self._gaps[start:stop]
-        far = raw == ESCAPE
-        gaps = raw.astype(np.int64)
-        skipped = int(np.count_nonzero(self._gaps[:start] == ESCAPE))
-        gaps[far] = self._exceptions[skipped : skipped + int(np.count_nonzero(far))]
-        sums = np.cumsum(gaps)
+        gaps = self._wide(start, stop)
+        sums: Docs = np.cumsum(gaps, dtype=np.int64)
+        if high - low == 1:  # it begins with a whole number
+            return sums
         starts = self._starts[low:high] - start
         base = sums[starts] - gaps[starts]
         return sums - np.repeat(base, self._counts[low:high])
+
+    def _wide(self, start: int, stop: int) -> NDArray[np.uint8] | Docs:
+        """The gaps, with those that don't fit in a byte."""
+        raw = self._gaps[start:stop]
+        if not len(self._exceptions):
+            return raw
+        far = np.flatnonzero(raw == ESCAPE)
+        if not len(far):
+            return raw
+        gaps = raw.astype(np.int64)
+        skipped = int(np.count_nonzero(self._gaps[:start] == ESCAPE))
+        gaps[far] = self._exceptions[skipped : skipped + len(far)]
+        return gaps
 
 
 def touched(marks: Sequence[Mark], low: bytes, high: bytes, start: int, stop: int) -> range:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.search.candidates import NONE, NOTHING, Found, Numbers, Ranges, best, common, united
+from models.search.candidates import NONE, NOTHING, WEAK, Found, Numbers, Ranges, best, common, united
 from models.search.documents import PAGE as DOCUMENTS
 from models.search.documents import DocumentPage, MessageKey, Stretch, page_of
 from models.search.postings import Page, touched
@@ -97,7 +97,7 @@ class _Part:
     def _found(self, needle: Sequence[Span], pages: Mapping[str, Page]) -> Found:
         spans = ((span, self.segment.posting_page(number)) for span in needle for number in self.pages(span))
         there = (pages[id_].between(*span) for span, id_ in spans)
-        parts = [Found(each[0], each[1].astype(np.int64)) for each in there if each]
+        parts = [Found(*each) for each in there if each]
         return united(parts, sorted_=all(low == high for low, high in needle)).within(self.ranges)
 
 
@@ -131,7 +131,7 @@ class Ranking:
         self._score(weights)
         left = await self._after(after) if after else [part.scored for part in self._parts]
         firsts = [best(found, size) for found in left]
-        strengths = np.concatenate([found.strengths for found in firsts] or [NONE])
+        strengths = np.concatenate([found.strengths for found in firsts] or [WEAK])
         if not len(strengths):
             return [], False
         edge = int(np.partition(strengths, max(len(strengths) - size, 0))[max(len(strengths) - size, 0)])
