@@ -41,6 +41,11 @@ class Right:
         return bool(self.decision)
 
     @property
+    def decision_id(self) -> str | None:
+        """Where the audit log tells of it; None where there was nothing, or nobody, to decide about."""
+        return None if self.decision is None or self.decision.subject_id is None else self.decision.id
+
+    @property
     def reason(self) -> str:
         """Why not."""
         if self.decision is None:
@@ -90,6 +95,16 @@ class Standing:
         return None if self._deadline is None or self.over else self._deadline.timestamp()
 
     @property
+    def access(self) -> Access | None:
+        """By which it was judged last."""
+        return self._access
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """As it was judged last."""
+        return None if self._right is None else self._right.conversation
+
+    @property
     def over(self) -> bool:
         """Whether the right is lost, or can't be judged: nothing more is delivered."""
         return self._error is not None or (self._right is not None and not self._right)
@@ -117,7 +132,7 @@ class Standing:
             raise self._error
         if self._access is not None and self._access is not self._context.access:
             self._context.adopt(self._access)
-        return self._right or Right(None, None)
+        return Right(None, None) if self._right is None else self._right
 
     def begin(self, conversation: Conversation) -> None:
         """Load anew what an event shows, but for the conversation."""
