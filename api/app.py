@@ -11,6 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from api import graphiql, health, oauth
+from api.assistant import echo
+from api.assistant.opening import open_assistant
+from api.assistant.worker import answering
 from api.attachments import routes as attachments
 from api.authzen.routes import routes as authzen_routes
 from api.clients import ClientAddress
@@ -21,7 +24,7 @@ from api.logs import configure_logs
 from api.proxies import TrustedProxies
 from api.requests import BodyLimit, RequestLog
 from api.schema import build_schema
-from api.services import open_services
+from api.services import Services, open_services
 from api.settings import Settings
 from api.transfer import routes as transfer
 from api.transfer.spool import sweep
@@ -36,7 +39,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(sweep)
-        async with open_services(settings) as services:
+        async with open_services(settings) as services, _assistant(settings, services):
             app.state.services = services
             app.router.routes.append(jwks_route(services.authentication.keys))
             yield
@@ -52,6 +55,7 @@ def create_app(settings: Settings) -> Starlette:
             *attachments.routes(),
             *transfer.routes(settings.import_bytes),
             *authzen_routes(settings.public_url),
+            *(echo.routes() if settings.demo else ()),
         ],
         middleware=[
             Middleware(
@@ -67,6 +71,16 @@ def create_app(settings: Settings) -> Starlette:
     app.state.connections = endpoint.connections
     app.router.redirect_slashes = False  # such a redirect repeats whatever `Host` the client sent
     return app
+
+
+@asynccontextmanager
+async def _assistant(settings: Settings, services: Services) -> AsyncIterator[None]:
+    """The demo answers by itself; elsewhere `parley assistant` does, which alone has the endpoint's key."""
+    if not settings.demo or settings.assistant_base_url is None:
+        yield
+        return
+    async with open_assistant(settings, services) as assistant, answering(assistant):
+        yield
 
 
 async def _home(_: Request) -> Response:

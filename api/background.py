@@ -16,8 +16,13 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        while not task.done():  # `asyncio.wait_for`, inside of asking Redis, may swallow a cancellation (Python 3.11)
-            task.cancel()
-            await asyncio.wait({task}, timeout=INSIST_SECONDS)
+        await ended(task)
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Cancel it, and return when it is over, however that came about; look at what came of it yourself."""
+    while not task.done():  # `asyncio.wait_for`, inside of asking Redis, may swallow a cancellation (Python 3.11)
+        task.cancel()
+        await asyncio.wait({task}, timeout=INSIST_SECONDS)

@@ -1,8 +1,10 @@
 """From a request or a socket to the context of whoever sends it."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from beanie import PydanticObjectId
 from cross_web import HTTPException
 from starlette.requests import HTTPConnection
 
@@ -22,6 +24,8 @@ REFUSED: Final = (AuthnUnavailableError, NotFreshError, *UNAVAILABLE)
 """What may come of asking who sends a request, and by which rules."""
 ANOTHER_ACCOUNT: Final = "another_account"
 """Why a token is refused that is good, but not of whoever opened the socket."""
+ABSENT: Final = "absent"
+"""In place of a session, of who isn't there."""
 
 
 @dataclass
@@ -107,9 +111,34 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
     async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
         return await _judged(services, client, principal, token, at_least=at_least)
 
+    access = await _judged(services, client, None, at_least=at_least)
+    return _with(services, None, access, client, judge, at_least)
+
+
+async def acting(services: Services, user_id: PydanticObjectId, circumstances: Mapping[str, Any]) -> ServedContext:
+    """The context of somebody for whom something is done while he is away, by his rights as they are now.
+
+    `circumstances` are those under which he asked for it.
+    """
+    principal, client = Principal(user_id, ABSENT), Client(ip=circumstances.get("ip"))
+
+    async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
+        return await services.permissions.access(principal, circumstances)
+
+    return _with(services, principal, await judge(principal, None), client, judge)
+
+
+def _with(
+    services: Services,
+    principal: Principal | None,
+    access: Access,
+    client: Client,
+    judge: Callable[[Principal | None, AccessToken | None], Awaitable[Access]],
+    at_least: int | None = None,
+) -> ServedContext:
     return ServedContext(
-        principal=None,
-        access=await _judged(services, client, None, at_least=at_least),
+        principal=principal,
+        access=access,
         client=client,
         db=services.database,
         tree=services.tree,

@@ -20,7 +20,7 @@ from resolvers.account import password_mutations, session_events, session_mutati
 from resolvers.account import queries as account_queries
 from resolvers.admin import account_mutations as admin_account_mutations
 from resolvers.admin import audit, erasures, keys, promotions, questions, revocations, rule_mutations, rule_queries
-from resolvers.chat import branches, deletions, events, sharing, streaming, subscriptions
+from resolvers.chat import asking, branches, deletions, events, sharing, streaming, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
 from resolvers.chat import search as chat_search
@@ -71,6 +71,7 @@ def build_schema() -> Schema:
             revocations.Mutation,
             chat_mutations.Mutation,
             streaming.Mutation,
+            asking.Mutation,
             deletions.Mutation,
             branches.Mutation,
             sharing.Mutation,

@@ -111,6 +111,27 @@ class Settings(BaseSettings):
         5, ge=0, le=60, description="answers whose writers fell silent are looked for so often; 0: not by this worker"
     )
 
+    news_seconds: float = Field(
+        2, ge=0, le=60, description="what was written and never told is looked for so often; 0: not by this worker"
+    )
+
+    assistant_base_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#@]+$",
+        description="endpoint of `parley assistant`, as OpenAI's (`https://…/v1`); in the demo an echo of its own",
+    )
+    assistant_key: SecretStr | None = Field(None, description="its key; for `parley assistant` only")
+    assistant_model: str = Field("gpt-4o-mini", min_length=1, max_length=200, description="its model")
+    assistant_prompt: str = Field("", max_length=20_000, description="what it is told before each conversation")
+    assistant_context_tokens: int = Field(
+        8_000, ge=100, le=2_000_000, description="estimated tokens of a conversation that it is sent, newest first"
+    )
+    assistant_answer_bytes: int = Field(
+        256 * 1024, ge=1024, le=4 * 1024 * 1024, description="longest answer, UTF-8; one that is longer is cut off"
+    )
+    assistant_seconds: float = Field(300, ge=1, le=3600, description="longest time that an answer may take")
+    assistant_answers: int = Field(4, ge=1, le=100, description="answers at a time, in each process that answers")
+
     audit_days: int = Field(365, ge=0, description="how long audit records are kept; 0 is for ever")
     decision_log: Literal["off", "sampled", "all"] = Field(
         "sampled", description="allowed decisions to log; denied ones always are"

@@ -42,6 +42,8 @@ class Conversation(Document):
     tags: list[str] = []
     attributes: dict[str, Any] = {}
     archived: bool = False
+    answers: bool = False
+    """Whether every message of a user is answered by the assistant, as far as its writer may ask for that."""
     deleted: bool = False
     """A deleted one is invisible to everybody, and stored until it is purged."""
     deleted_at: datetime | None = None

@@ -4,6 +4,7 @@ from typing import Final
 
 from beanie import Document
 
+from models.answer import AnswerRequest
 from models.audit import AuditBlock, AuditCheckpoint
 from models.branch import Branch
 from models.bucket import Bucket
@@ -19,6 +20,7 @@ from models.signing_key import SigningKey
 from models.user import User
 
 DOCUMENTS: Final[list[type[Document]]] = [
+    AnswerRequest,
     AuditBlock,
     AuditCheckpoint,
     Branch,

@@ -14,6 +14,8 @@ class Action(StrEnum):
 
     MESSAGE_READ = "message:read"
     MESSAGE_APPEND = "message:append"
+    MESSAGE_ASK = "message:ask"
+    """Have the assistant answer a message, by one's own rights."""
     MESSAGE_EDIT = "message:edit"
     MESSAGE_DELETE = "message:delete"
     MESSAGE_READ_METADATA = "message:read_metadata"

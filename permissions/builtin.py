@@ -36,7 +36,7 @@ def policies() -> list[Policy]:
         Policy(
             id="shared_writing",
             effect=GrantEffect.ALLOW,
-            actions=["message:append", "message:edit"],
+            actions=["message:append", "message:edit", "message:ask"],
             when='shared("write")',
             description="With whom a conversation was shared for writing may answer in it, and write new versions.",
         ),
@@ -139,6 +139,18 @@ def decision_client() -> Role:
         id="policy_decision_client",
         grants=[Grant(action="permission:evaluate")],
         description="Asks what others may do, for a service that lets it happen or not.",
+    )
+
+
+def assistant() -> Role:
+    """What the assistant's account holds: it writes where it was asked to, and nothing else.
+
+    That is a fact which only the assistant's own worker tells, for the length of an answer.
+    """
+    return Role(
+        id="assistant",
+        grants=[Grant(action="message:append", condition="resource.asked == true")],
+        description="Answers messages where somebody asks for it.",
     )
 
 

@@ -18,6 +18,7 @@ from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models import sharing
+from models.answers import Answers
 from models.attachments.collecting import forget
 from models.clock import now
 from models.conversation import Conversation
@@ -150,6 +151,7 @@ class Eraser:
     async def _finish(self, erasure: Erasure, by: Changer) -> None:
         await self.tree.purge_due()
         await forget(self.db, erasure.id)
+        await Answers(self.db).forget_asker(erasure.id)
         if await self.db.conversations.find_one({"owner_id": erasure.id}, {"_id": 1}):
             return
         report = await self.report(erasure.id)

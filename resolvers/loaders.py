@@ -3,12 +3,15 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from beanie import PydanticObjectId
 from strawberry.dataloader import DataLoader
 
+from models.answer import AnswerRequest
+from models.answers import Answers
 from models.conversation import Conversation
 from models.role import Role, RoleAssignment
 from models.tree import Address, BranchEnd, History, MessageTree, Row
@@ -47,6 +50,7 @@ class Loaders:
         self.rows: DataLoader[InConversation[Address], Row | None] = DataLoader(self._rows)
         self.siblings: DataLoader[Place, list[Address]] = DataLoader(self._siblings)
         self.ends: DataLoader[InConversation[str], BranchEnd | None] = DataLoader(self._ends)
+        self.answers: DataLoader[InConversation[Address], AnswerRequest | None] = DataLoader(_answers)
         self.branch_times: DataLoader[InConversation[str], datetime | None] = DataLoader(self._branch_times)
 
     def prime(self, conversations: Iterable[Conversation]) -> None:
@@ -55,11 +59,13 @@ class Loaders:
 
     def forget(self, conversation_id: PydanticObjectId) -> None:
         """It has changed: read it, and its messages, anew."""
-        self.conversations.clear(conversation_id)
+        with suppress(KeyError):  # where it was never loaded
+            self.conversations.clear(conversation_id)
         self._sights.forget(conversation_id)
         self.rows.clear_all()
         self.siblings.clear_all()
         self.ends.clear_all()
+        self.answers.clear_all()
 
     def forget_rules(self) -> None:
         """Roles, or who holds them, have changed."""
@@ -117,6 +123,16 @@ async def _assignments(user_ids: list[PydanticObjectId]) -> list[list[RoleAssign
         if each.ended_at is None:
             found[each.user_id].append(each)
     return [found[each] for each in user_ids]
+
+
+async def _answers(keys: list[InConversation[Address]]) -> list[AnswerRequest | None]:
+    """The newest request for each message, one call a conversation."""
+    wanted: dict[PydanticObjectId, list[str]] = defaultdict(list)
+    for conversation_id, address in keys:
+        wanted[conversation_id].append(str(address))
+    answers = Answers(AnswerRequest.get_pymongo_collection().database)
+    found = {each: await answers.latest(each, messages) for each, messages in wanted.items()}
+    return [found[conversation_id].get(str(address)) for conversation_id, address in keys]
 
 
 async def _conversations(ids: list[PydanticObjectId]) -> list[Conversation | None]:

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from api.cli import (
+    assistant,
     audit,
     backup,
     exporting,
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
+app.command("assistant")(assistant.assistant)
 app.command("settings")(settings.settings)
 app.command("migrate")(store.migrate)
 app.command("purge")(purge.purge)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.assistant import echo
 from api.cli import demo
 from api.cli.audit import audit_log
 from api.cli.listening import listen
@@ -89,6 +90,10 @@ def _run(settings: Settings, listener: socket.socket, healthy: Health) -> None:
         if settings.demo:
             say(demo.accounts())
         say("Ctrl-C stops it.")
+
+    if settings.demo and settings.assistant_base_url is None:
+        echoing = {"assistant_base_url": address + echo.BASE, "assistant_model": echo.MODEL}
+        settings = settings.model_copy(update=echoing)
 
     Supervisor(listener, environment(settings), settings.workers).run(ready, healthy)
     say("stopping …")

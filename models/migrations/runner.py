@@ -26,6 +26,7 @@ from models.migrations import (
     m0014_orphans,
     m0015_growing,
     m0016_usage_by_owner,
+    m0018_answers,
 )
 
 RESTORING: Final = {"_id": "restoring"}
@@ -67,6 +68,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0014_orphans", m0014_orphans.apply),
     Migration("0015_growing", m0015_growing.apply),
     Migration("0016_usage_by_owner", m0016_usage_by_owner.apply),
+    Migration("0018_answers", m0018_answers.apply),
 )
 
 

@@ -142,3 +142,4 @@ class Purge:
             await self._db[collection].delete_many({**within, key: {"$in": names}})
         await forget_conversation(self._db, conversation_id)
         await self._db.readers.delete_many(within)
+        await self._db.answers.delete_many(within)

@@ -36,6 +36,7 @@ class Conversation(Node):
     tags: list[str]
     attributes: JSON = strawberry.field(description="What policies look at: region, department, clearance_required …")
     archived: bool
+    answers: bool = strawberry.field(description="Whether the assistant answers every message of a user.")
     started_at: datetime
     updated_at: datetime
     message_count: int = strawberry.field(
@@ -55,6 +56,7 @@ class Conversation(Node):
             tags=stored.tags,
             attributes=JSON(stored.attributes),
             archived=stored.archived,
+            answers=stored.answers,
             started_at=stored.started_at,
             updated_at=figures.updated_at,
             message_count=figures.message_count,

@@ -35,7 +35,10 @@ class MessageAdded(ConversationEvent):
     message: Message
 
 
-@strawberry.type(description="A message is another than it was: it was restored, or is not being written any more.")
+@strawberry.type(
+    description="A message is another than it was: it was restored, is not being written any more, or its "
+    "`answer` is in another state."
+)
 class MessageChanged(ConversationEvent):
     """As it is now."""
 
@@ -131,6 +134,9 @@ async def announce_end(
     await _announce(broker, conversation.id, note, again=again, number=number)
 
 
+async def announce_answer(broker: Broker, conversation_id: PydanticObjectId, address: Address) -> None:
+    """It is another matter now with the answer that was asked for to the message at `address`."""
+    await _announce(broker, conversation_id, {"changed": str(address), "answer": True})
 
 
 async def announce_choice(

@@ -35,6 +35,9 @@ class StartConversationInput:
     title: str | None = None
     tags: list[str] | None = None
     attributes: JSON | None = None
+    answers: bool | None = strawberry.field(
+        default=False, description="Have the assistant answer every message whose writer may ask for that."
+    )
 
 
 @strawberry.input
@@ -46,6 +49,7 @@ class UpdateConversationInput:
     tags: list[str] | None = strawberry.UNSET
     attributes: JSON | None = strawberry.UNSET
     archived: bool | None = strawberry.UNSET
+    answers: bool | None = strawberry.UNSET
 
     def changes(self) -> dict[str, Any]:
         """The stored fields that change."""
@@ -58,6 +62,8 @@ class UpdateConversationInput:
             fields["attributes"] = attributes(self.attributes)
         if self.archived is not strawberry.UNSET and self.archived is not None:
             fields["archived"] = self.archived
+        if self.answers is not strawberry.UNSET and self.answers is not None:
+            fields["answers"] = self.answers
         return fields
 
 

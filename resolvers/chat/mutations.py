@@ -11,6 +11,7 @@ from models.tree import Address, Appended, Draft
 from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
+from resolvers.chat.answering import follow
 from resolvers.chat.attaching import attaching
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_choice, announce_message
@@ -51,6 +52,7 @@ class Mutation:
             started_at=begun,
             updated_at=begun,
             slot_width=context.tree.limits.bucket_messages,
+            answers=bool(input.answers),
             **inputs.titled(input.title),
         )
         require_makeable(context, conversation)

@@ -15,6 +15,7 @@ from permissions.engine.facts import Resource
 from permissions.guards import may
 from permissions.resources import message_resource
 from resolvers.account.types import User
+from resolvers.chat.answer import AnswerRequest
 from resolvers.chat.attachment import Attachment
 from resolvers.context import Info
 from resolvers.errors import BadInputError, NotFoundError
@@ -121,6 +122,11 @@ class Message(Node):
         addresses = await info.context.loaders.siblings.load(place)
         rows = await info.context.loaders.rows.load_many([(self.conversation.id, each) for each in addresses])
         return [Message.of(self.conversation, row) for row in rows if row]
+
+    @strawberry.field(description="What became of the newest answer to it that the assistant was asked for, if any.")
+    async def answer(self, info: Info) -> AnswerRequest | None:
+        stored = await info.context.loaders.answers.load((self.conversation.id, self.row.address))
+        return AnswerRequest.of(stored, await info.context.sights.of(self.conversation)) if stored else None
 
     @strawberry.field(permission_classes=[may(Action.MESSAGE_READ_METADATA)])
     def metadata(self, info: Info) -> MessageMetadata | None:

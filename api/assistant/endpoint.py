@@ -1,0 +1,169 @@
+"""The endpoint that answers: OpenAI's chat completions, or whatever speaks like them, as a stream of texts.
+
+Neither what is sent nor what comes back, nor the key, is in any error or log line.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Protocol
+
+from models.answer import AnswerFailure
+from models.clock import now
+
+Said = Mapping[str, str]
+"""A message as the endpoint takes it: `role`, `content`."""
+LONGEST_PAUSE: Final = 60.0
+"""Seconds that an endpoint may have us wait before the next try; also those it may be silent for."""
+
+
+@dataclass
+class EndpointError(Exception):
+    """`reason` is why; `again`: whether it is worth another try, after so many seconds if it says so."""
+
+    reason: AnswerFailure
+    again: bool = False
+    after: float | None = None
+
+    def __str__(self) -> str:
+        return self.reason.value
+
+
+@dataclass
+class Report:
+    """What is known of an answer, once it has come."""
+
+    model: str
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    said: bool = field(default=False, repr=False)
+
+
+class Endpoint(Protocol):
+    """Answers."""
+
+    def answer(self, messages: Sequence[Said], report: Report) -> AsyncGenerator[str, None]:
+        """The answer, text by text, of any size. `report` is filled in. Raises `EndpointError`."""
+        ...
+
+
+class ChatCompletions:
+    """An endpoint by its address. `limit`: bytes of a response at most, whatever they say."""
+
+    def __init__(self, base_url: str, key: str, limit: int) -> None:
+        import openai  # half a second, and only where somebody answers
+
+        from api.assistant.bounds import bounded_client
+
+        logging.getLogger("openai").setLevel(logging.WARNING)  # at `OPENAI_LOG=debug` it logs what people wrote
+        self._openai = openai
+        self._http = bounded_client(limit, LONGEST_PAUSE)
+        self._client = openai.AsyncOpenAI(api_key=key, base_url=base_url, max_retries=0, http_client=self._http)
+
+    async def answer(self, messages: Sequence[Said], report: Report) -> AsyncGenerator[str, None]:
+        """See `Endpoint`."""
+        try:
+            async with aclosing(self._chunks(messages, report.model)) as chunks:
+                async for chunk in chunks:
+                    if text := _taken(chunk, report):
+                        report.said = True
+                        yield text
+        except EndpointError:
+            raise
+        except self._openai.APIStatusError as error:
+            raise _of_status(error.status_code, error.response.headers) from None
+        except (self._openai.APIError, self._openai.OpenAIError, self._http_error) as error:
+            raise _cut(report, error) from None
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            if report.finish_reason is None:  # else what followed the answer is no matter
+                raise EndpointError(AnswerFailure.MALFORMED) from None
+        if report.finish_reason is None:
+            raise EndpointError(AnswerFailure.INTERRUPTED if report.said else AnswerFailure.MALFORMED)
+        if not report.said:
+            filtered = report.finish_reason == "content_filter"
+            raise EndpointError(AnswerFailure.REFUSED if filtered else AnswerFailure.MALFORMED)
+
+    async def _chunks(self, messages: Sequence[Said], model: str) -> AsyncGenerator[Any, None]:
+        sent: Any = list(messages)
+        usage: Any = {"include_usage": True}
+        stream = await self._client.chat.completions.create(
+            model=model, messages=sent, stream=True, stream_options=usage
+        )
+        async with stream:
+            kind = stream.response.headers.get("content-type", "")
+            if kind.partition(";")[0].strip().lower() != "text/event-stream":
+                raise EndpointError(AnswerFailure.MALFORMED)
+            async for chunk in stream:
+                yield chunk
+                if _counted(chunk):
+                    return
+
+    @property
+    def _http_error(self) -> type[Exception]:
+        import httpx2
+
+        return httpx2.HTTPError
+
+    async def aclose(self) -> None:
+        """Give every connection back."""
+        await self._client.close()
+
+
+def _taken(chunk: Any, report: Report) -> str | None:
+    """What of the answer is in it. The library doesn't check what it reads: anything may be anything."""
+    if isinstance(chunk.model, str) and chunk.model:
+        report.model = chunk.model[:200]
+    if _counted(chunk):
+        report.tokens_in = _count(chunk.usage.prompt_tokens)
+        report.tokens_out = _count(chunk.usage.completion_tokens)
+    if not chunk.choices:
+        return None
+    choice = chunk.choices[0]
+    if choice.finish_reason is not None:
+        report.finish_reason = str(choice.finish_reason)[:100]
+    text = choice.delta.content if choice.delta is not None else None
+    if text is not None and not isinstance(text, str):
+        raise TypeError
+    return text
+
+
+def _counted(chunk: Any) -> bool:
+    """Whether it tells what the answer took, which it does last."""
+    return getattr(chunk, "usage", None) is not None
+
+
+def _count(value: Any) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if whole else None
+
+
+def _of_status(status: int, headers: Mapping[str, str]) -> EndpointError:
+    if status == 429 or status >= 500 or status in {408, 409, 425}:
+        return EndpointError(AnswerFailure.UNAVAILABLE, again=True, after=_pause(headers.get("retry-after")))
+    return EndpointError(AnswerFailure.REFUSED)
+
+
+def _cut(report: Report, error: Exception) -> EndpointError:
+    """The connection has ended, or never began; the endpoint may also say in the stream that it can't go on."""
+    if getattr(error, "unbounded", False) or getattr(error.__cause__, "unbounded", False):
+        return EndpointError(AnswerFailure.MALFORMED)
+    if report.said:
+        return EndpointError(AnswerFailure.INTERRUPTED)
+    return EndpointError(AnswerFailure.UNAVAILABLE, again=True)
+
+
+def _pause(text: str | None) -> float | None:
+    """Seconds, from `Retry-After`: a number or a date."""
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text) - now()).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_PAUSE) if seconds == seconds else None
