@@ -1,4 +1,7 @@
-"""What Redis does in one step with a text that grows: its stream, the text, and what is known of it, by key."""
+"""What Redis does in one step with a text that grows: its stream, the text, and what is known of it, by key.
+
+What is announced stands behind `lineage.SETTLE`, with the stream's mark as fourth key.
+"""
 
 from typing import Final
 
@@ -23,6 +26,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local pieces = state[5] == time[1] and tonumber(state[6]) + 1 or 1
 if pieces > tonumber(ARGV[6]) then return {'fast', length, 0} end
 local new = string.sub(text, length - offset + 1)
+settle(KEYS[1], KEYS[4], ARGV[11])
 redis.call('APPEND', KEYS[2], new)
 local due = stop - tonumber(state[3]) >= tonumber(ARGV[7]) or now - tonumber(state[4]) >= tonumber(ARGV[8])
 redis.call('HSET', KEYS[3], 'at', now, 'second', time[1], 'pieces', pieces)

@@ -11,11 +11,12 @@ from typing import Any, Final, Self, cast
 
 import structlog
 from beanie import PydanticObjectId
-from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
+from models.redis import open_redis, topology_of
 from models.tree import Address
-from resolvers.live.streams import CONNECTION, DELTA, TIMEOUT_SECONDS, stream_name
+from resolvers.live.lineage import SETTLE, mark_name
+from resolvers.live.streams import DELTA, TIMEOUT_SECONDS, stream_name
 from resolvers.live.text_scripts import ADMIT, APPEND, OPEN, SEAL
 
 _log: Final = structlog.get_logger(__name__)
@@ -101,14 +102,13 @@ class Texts:
         history: int = 1000,
         keep_seconds: int = 86_400,
     ) -> None:
-        pool = BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=TIMEOUT_SECONDS, **CONNECTION)
-        self._redis = Redis.from_pool(pool)
+        self._redis = open_redis(url, connections=CONNECTIONS, retries=0, seconds=TIMEOUT_SECONDS)
         self._channel = channel
         self._pace = pace or Pace()
         self._history = history
         self._keep_seconds = keep_seconds
         self._admit = self._redis.register_script(ADMIT)
-        self._append = self._redis.register_script(APPEND)
+        self._append = self._redis.register_script(SETTLE[topology_of(self._redis)] + APPEND)
         self._open = self._redis.register_script(OPEN)
         self._seal = self._redis.register_script(SEAL)
 
@@ -166,7 +166,8 @@ class Texts:
         pace = self._pace
         bounds = [limit, pace.pieces, pace.step_bytes, pace.step_ms, OPEN_SECONDS, self._history, self._keep_seconds]
         args: list[Any] = [str(author), str(address), offset, text.encode(), *bounds, DELTA]
-        word, length, due = await self._append(keys=self._keys(conversation_id, address), args=args)
+        keys = self._keys(conversation_id, address)
+        word, length, due = await self._append(keys=[*keys, mark_name(keys[0])], args=args)
         return Grown(word.decode(), length, bool(due))
 
     async def seal(
