@@ -26,7 +26,7 @@ from resolvers.chat.standing import Right, Standing
 from resolvers.chat.tree import load_message
 from resolvers.context import Info
 from resolvers.ids import message_id, object_id
-from resolvers.live import Delta, Event, Resync
+from resolvers.live import Delta, Event, Resync, Thinned
 
 
 @strawberry.type
@@ -67,8 +67,10 @@ async def _told(info: Info, standing: Standing, item: Event | Resync, deltas: De
     delta = Delta.parse(item.payload) if isinstance(item, Event) else None
     if delta is None and _changes(item):
         standing.changed(item.cursor)
-    if isinstance(item, Resync):
+    if isinstance(item, Resync | Thinned):
         deltas.lost()
+    if isinstance(item, Thinned):
+        return None
     right = await standing.judged()
     while (conversation := right.conversation) is not None and right:
         if delta is None:

@@ -1,6 +1,6 @@
 """News of what was written, from the worker that wrote it to the subscribers of every worker."""
 
-from resolvers.live.broker import Broker, BrokerUnavailableError, Event, News, Resync
+from resolvers.live.broker import Broker, BrokerUnavailableError, Event, News, Resync, Thinned
 from resolvers.live.memory import MemoryBroker
 from resolvers.live.redis import RedisBroker
 from resolvers.live.standings import Standings
@@ -17,4 +17,5 @@ __all__ = [
     "Resync",
     "Standings",
     "Texts",
+    "Thinned",
 ]

@@ -20,6 +20,13 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Thinned(Event):
+    """After `cursor` pieces of texts are missing, and nothing else: what follows of each text is to begin anew."""
+
+    payload: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Resync:
     """Events up to `cursor` are missing: read the present state, then what follows is exact again."""
 

@@ -97,7 +97,7 @@ class Feed(AsyncIterator[Item]):
             found = await self._history.read(self._after, PAGE)
             page = await self._lost("the events since the cursor are no longer kept") if found is None else found
         self._page.extend(page)
-        self._unread = self._dropped or len(page) == PAGE
+        self._unread = self._dropped or len(page) >= PAGE
 
     async def _lost(self, reason: str) -> list[Item]:
         return [Resync(str(await self._history.end()), reason)]

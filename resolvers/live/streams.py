@@ -6,9 +6,10 @@ from collections.abc import Awaitable
 from typing import Final, TypeVar
 
 from models.redis import open_redis, topology_of
-from resolvers.live.broker import Event, Item, Position, Resync
+from resolvers.live.broker import Event, Item, Position, Resync, Thinned
 from resolvers.live.lineage import SETTLE, mark_name
 from resolvers.live.numbers import CHECK, NUMBERS, numbers_name
+from resolvers.live.pieces import pieces_name, thinned_name
 
 PUBLISH: Final = (
     NUMBERS
@@ -24,7 +25,8 @@ if ARGV[5] == '1' then
     end
 end
 if not id then
-    id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', ARGV[1], ARGV[2])
+    local most = ARGV[3] + redis.call('LLEN', KEYS[4])  -- pieces of texts take nobody's place
+    id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', string.format('%d', most), '*', ARGV[1], ARGV[2])
     redis.call('EXPIRE', KEYS[1], ARGV[4])
     redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
 end
@@ -45,7 +47,7 @@ return id
 
 READ: Final = """
 settle(KEYS[1], KEYS[2], ARGV[3])
-return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
+return {redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]), redis.call('GET', KEYS[3]) or '0-0'}
 """
 
 Answer = TypeVar("Answer")
@@ -106,7 +108,7 @@ class Streams:
         numbered = "" if number is None else number
         args = (kind, payload, self._history, self._keep_seconds, int(again), numbered, self._hole_ms)
         name = stream_name(channel)
-        keys = [name, numbers_name(channel), mark_name(name)]
+        keys = [name, numbers_name(channel), mark_name(name), pieces_name(name)]
         found: bytes = await self._run(self._publish(keys=keys, args=args))
         return found.decode()
 
@@ -122,12 +124,17 @@ class Streams:
         return Position.of(found.decode())
 
     async def read(self, name: bytes, after: Position, limit: int) -> list[Item] | None:
-        """The entries that follow the one at `after`; None if that is not there any more."""
-        command = self._range(keys=[name, mark_name(name)], args=[str(after), limit + 1, self._keep_seconds])
-        entries: list[Entry] = await self._run(command)
+        """The entries that follow the one at `after`; None if that is not there any more.
+
+        They begin with `Thinned` where pieces among them may be gone.
+        """
+        keys = [name, mark_name(name), thinned_name(name)]
+        found = await self._run(self._range(keys=keys, args=[str(after), limit + 1, self._keep_seconds]))
+        entries: list[Entry] = found[0]
         if not entries or entries[0][0].decode() != str(after):
             return None
-        return [decode(cursor, *fields[:2]) for cursor, fields in entries[1:]]
+        gone: list[Item] = [Thinned(str(after))] if Position.of(found[1].decode()) > after else []
+        return gone + [decode(cursor, *fields[:2]) for cursor, fields in entries[1:]]
 
     async def close(self) -> None:
         """Close, after the running commands: redis-py does not bear a connection taken away under one."""

@@ -1,6 +1,6 @@
 """What Redis does in one step with a text that grows: its stream, the text, and what is known of it, by key.
 
-What is announced stands behind `lineage.SETTLE`, with the stream's mark as fourth key.
+What is announced stands behind `lineage.SETTLE`, with the stream's mark as fourth key, and `pieces.ADD_PIECE`.
 """
 
 from typing import Final
@@ -34,9 +34,7 @@ if due then redis.call('HSET', KEYS[3], 'saved', stop, 'saved_at', now) end
 redis.call('EXPIRE', KEYS[2], ARGV[9])
 redis.call('EXPIRE', KEYS[3], ARGV[9])
 local payload = ARGV[2] .. ' ' .. length .. ' ' .. new
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[10], '*', ARGV[12], payload)
-redis.call('EXPIRE', KEYS[1], ARGV[11])
-redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[12] .. ' ' .. payload)
+add_piece(ARGV[12], payload, ARGV[10], ARGV[11])
 return {'taken', stop, due and 1 or 0}
 """
 """What is known already is compared; what is new is added. `due`: it is time to save, and this caller's to do."""

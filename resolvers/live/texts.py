@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from models.redis import open_redis, topology_of
 from models.tree import Address
 from resolvers.live.lineage import SETTLE, mark_name
+from resolvers.live.pieces import ADD_PIECE, pieces_name, thinned_name
 from resolvers.live.streams import DELTA, TIMEOUT_SECONDS, stream_name
 from resolvers.live.text_scripts import ADMIT, APPEND, OPEN, SEAL
 
@@ -108,7 +109,7 @@ class Texts:
         self._history = history
         self._keep_seconds = keep_seconds
         self._admit = self._redis.register_script(ADMIT)
-        self._append = self._redis.register_script(SETTLE[topology_of(self._redis)] + APPEND)
+        self._append = self._redis.register_script(SETTLE[topology_of(self._redis)] + ADD_PIECE + APPEND)
         self._open = self._redis.register_script(OPEN)
         self._seal = self._redis.register_script(SEAL)
 
@@ -167,7 +168,8 @@ class Texts:
         bounds = [limit, pace.pieces, pace.step_bytes, pace.step_ms, OPEN_SECONDS, self._history, self._keep_seconds]
         args: list[Any] = [str(author), str(address), offset, text.encode(), *bounds, DELTA]
         keys = self._keys(conversation_id, address)
-        word, length, due = await self._append(keys=[*keys, mark_name(keys[0])], args=args)
+        stream = [mark_name(keys[0]), pieces_name(keys[0]), thinned_name(keys[0])]
+        word, length, due = await self._append(keys=[*keys, *stream], args=args)
         return Grown(word.decode(), length, bool(due))
 
     async def seal(

@@ -205,6 +205,29 @@ async def test_who_comes_back_goes_on_where_he_was(served: Served) -> None:
     assert [event["text"] for event in after[:-1]] == ["two ", "three"]
 
 
+async def test_who_comes_back_after_more_pieces_than_are_kept_has_the_text_from_its_start(
+    served: Served, stores: EmbeddedStores
+) -> None:
+    alice = await served.as_("alice")
+    conversation = await start(alice)
+    async with following(served, "alice", conversation) as events:
+        answer = await begin(alice, conversation)
+        left = (await anext(events))["cursor"]
+    id_, address = message_address(answer["id"], "id")
+    words = [f"{number} " for number in range(30)]
+    async with Texts(stores.redis_url, channel, history=10) as few:
+        offset = 0
+        for word in words:
+            author = served.people["alice"].id
+            offset = (await few.append(id_, address, author, offset, word, 10**6)).length
+    async with following(served, "alice", conversation, left) as events:
+        await finish(alice, answer, offset)
+        told = await until_end(events)
+    assert told[0]["offset"] == 0
+    assert put_together(told) == "".join(words)
+    assert told[-1]["message"]["content"] == "".join(words)
+
+
 async def test_pieces_may_come_twice_and_overlap_and_nothing_else(served: Served) -> None:
     alice = await served.as_("alice")
     conversation = await start(alice)
