@@ -15,6 +15,7 @@ from models.bucket import MessageRole, MessageStatus
 from models.clock import now
 from models.conversation import Conversation
 from models.tree import Address, Appended, Row
+from models.tree.errors import MessageNotFoundError
 from permissions.actions import Action
 from permissions.errors import DeniedError
 from permissions.resources import message_resource
@@ -22,7 +23,7 @@ from resolvers.chat.events import announce_answer
 from resolvers.chat.reach import reached
 from resolvers.chat.writing import Pen
 from resolvers.context import Context
-from resolvers.errors import BadInputError, ConflictError, NotFoundError, TooFastError
+from resolvers.errors import BadInputError, ConflictError, NotFoundError, ResolverError, TooFastError
 from resolvers.live import Broker, BrokerUnavailableError
 
 _log: Final = structlog.get_logger(__name__)
@@ -103,10 +104,12 @@ async def follow(context: Context, conversation: Conversation, appended: Appende
     """
     if not conversation.answers or appended.message["role"] != MessageRole.USER:
         return
+    if not context.access.consider(Action.MESSAGE_ASK, message_resource(conversation)):
+        return
     try:
         await answerable(context, conversation, appended.address)
         await ask(context, conversation, appended.address)
-    except (DeniedError, ConflictError, TooFastError) as error:
+    except (DeniedError, ResolverError, MessageNotFoundError) as error:
         _log.info("not answered", kind=type(error).__name__)
 
 

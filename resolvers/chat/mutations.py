@@ -90,7 +90,6 @@ class Mutation:
         async with attaching(context, conversation, parent, draft, input.attachment_ids) as files:
             appended = await (pen.append(parent, files.draft) if parent else pen.append_at_end(files.draft))
             await files.stored(appended.address)
-        await follow(context, conversation, appended)
         return await told(info, conversation, appended)
 
     @strawberry.mutation(
@@ -116,7 +115,6 @@ class Mutation:
         async with attaching(context, conversation, row.parent, draft, input.attachment_ids) as files:
             appended = await pen.shown(address, await context.tree.append(conversation, row.parent, files.draft))
             await files.stored(appended.address)
-        await follow(context, conversation, appended)
         return await told(info, conversation, appended)
 
     @strawberry.mutation(
@@ -154,6 +152,7 @@ async def told(info: Info, conversation: StoredConversation, appended: Appended)
     context = info.context
     current = await again(context, conversation.id)
     await announce_message(context.broker, current, appended.address, again=not appended.fresh)
+    await follow(context, current, appended)
     message = await written_message(info, current, appended.address)
     if message is None:
         raise NotFoundError("Message")

@@ -1,6 +1,9 @@
 """The assistant answers, by whoever asks."""
 
-from tests.api.assistant.conftest import KEY, World
+from asyncio import gather
+
+from resolvers.chat.answering import A_MINUTE, OF_USER
+from tests.api.assistant.conftest import KEY, REQUEST, World
 from tests.api.assistant.stub import says
 
 
@@ -25,3 +28,101 @@ async def test_a_message_is_answered_where_the_conversation_wants_that(world: Wo
     assert await chat.path() == [("USER", "What is a swallow?"), ("ASSISTANT", "A bird, or a gulp 🙂.")]
     assert world.stub.sent == [("user", "What is a swallow?")]
     assert world.stub.keys == [f"Bearer {KEY}"]
+
+
+async def test_nothing_is_answered_unless_somebody_asks(world: World) -> None:
+    chat = await world.chat()
+    asked = await chat.say("Hello?")
+    await chat.say("A service says", role="ASSISTANT")
+    await world.answered()
+    assert asked["answer"] is None
+    assert world.stub.asked == []
+
+
+async def test_asking_twice_gives_one_answer(world: World) -> None:
+    chat = await world.chat(answers=True)
+    asked = await chat.say("Hello?", idempotencyKey="k")
+    assert (await chat.say("Hello?", idempotencyKey="k"))["answer"]["state"] == "QUEUED"
+    assert (await chat.request(asked))["state"] == "QUEUED"
+    await world.answered()
+    assert (await chat.request(asked))["state"] == "DONE"
+    assert (await chat.say("Hello?", idempotencyKey="k"))["answer"]["state"] == "DONE"
+    await world.answered()
+    assert await chat.path() == [("USER", "Hello?"), ("ASSISTANT", "fine")]
+    assert len(world.stub.asked) == 1
+
+
+async def test_another_answer_is_a_sibling_that_its_asker_sees_next(world: World) -> None:
+    chat = await world.chat(answers=True)
+    asked = await chat.say("Hello?")
+    world.stub.will(says("one"), says("two"))
+    await world.answered()
+    first = (await chat.answer(asked))["message"]
+    assert (await chat.request(first, again=True))["number"] == 1
+    assert (await chat.request(asked, again=True))["number"] == 1  # one that is on its way is not begun twice
+    await world.answered()
+    second = (await chat.answer(asked))["message"]
+    assert (second["content"], second["siblingCount"], second["depth"]) == ("two", 2, 1)
+    assert (await chat.read(first["id"]))["content"] == "one"
+    assert await chat.path() == [("USER", "Hello?"), ("ASSISTANT", "two")]
+    assert world.stub.sent == [("user", "Hello?")]
+
+
+async def test_the_branch_goes_along_from_the_newest_back_as_far_as_the_budget_goes(world: World) -> None:
+    chat = await world.chat()
+    said = [await chat.say("0" * 300), await chat.say("1" * 300, role="ASSISTANT")]
+    said += [await chat.say("2" * 300), await chat.say("x", role="SYSTEM"), await chat.say("4" * 30)]
+    gone = await chat.caller.ask(
+        "mutation ($id: ID!) { deleteMessage(input: {messageId: $id}) { messageId } }", id=said[3]["id"]
+    )
+    assert gone.data
+    await chat.caller.ask(REQUEST, id=said[4]["id"])
+    # The system's 5 tokens, this message's 14, and two of 104: the first one is one too many.
+    worker = world.another(context_tokens=5 + 14 + 2 * 104, system="abc")
+    await worker.idle()
+    expected = [("system", "abc"), ("assistant", "1" * 300), ("user", "2" * 300), ("user", "4" * 30)]
+    assert world.stub.sent == expected
+
+
+async def test_a_long_branch_is_read_in_pages(world: World) -> None:
+    chat = await world.chat()
+    for number in range(120):
+        last = await chat.say(f"{number}")
+    await chat.request(last)
+    await world.answered()
+    assert [said for _, said in world.stub.sent] == [f"{number}" for number in range(120)]
+
+
+async def test_a_message_that_is_too_long_is_not_sent(world: World) -> None:
+    chat = await world.chat(answers=True)
+    asked = await chat.say("long " * 100)
+    await world.another(context_tokens=100).idle()
+    assert (await chat.answer(asked))["reason"] == "TOO_LONG"
+    assert world.stub.asked == []
+
+
+async def test_only_what_a_user_says_is_answered(world: World) -> None:
+    chat = await world.chat()
+    said = await chat.say("I am a service", role="ASSISTANT")
+    other = await world.chat("bob")
+    for caller, code in ((chat.caller, "BAD_USER_INPUT"), (other.caller, "NOT_FOUND")):
+        assert (await caller.ask(REQUEST, id=said["id"])).codes == [code]
+
+
+async def test_one_may_ask_so_much_at_a_time_and_so_much_a_minute(world: World) -> None:
+    chat = await world.chat()
+    said = [await chat.say(f"{number}") for number in range(A_MINUTE + 1)]
+    tried = await gather(*(chat.caller.ask(REQUEST, id=each["id"]) for each in said[: OF_USER + 4]))
+    taken = [answer for answer in tried if "errors" not in answer.body]
+    assert 0 < len(taken) <= OF_USER
+    assert {code for answer in tried for code in answer.codes} == {"CONFLICT"}
+    left = OF_USER
+    while left == OF_USER:  # those that were refused together may be asked for one after the other
+        await world.answered()
+        left = 0
+        for each in said:
+            answer = await chat.caller.ask(REQUEST, id=each["id"])
+            left += "errors" not in answer.body and answer.data["requestAnswer"]["answer"]["state"] == "QUEUED"
+    assert answer.codes == ["RATE_LIMITED"]
+    assert answer.body["errors"][0]["extensions"]["retryAfter"] == 60
+    assert len(world.stub.asked) <= A_MINUTE
