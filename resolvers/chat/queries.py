@@ -24,7 +24,6 @@ from models.listing.lines import EPOCH, MILLISECOND, milliseconds
 from permissions.actions import Action
 from permissions.engine.filters import equalities
 from permissions.guards import SignedIn
-from permissions.resources import conversation_resource
 from resolvers.chat import inputs
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.mutations import caller
@@ -113,18 +112,18 @@ class Query:
 async def deleted_ones(
     context: Context, arguments: PageArguments, show: Callable[[StoredConversation], Awaitable[T]]
 ) -> Connection[T]:
-    """Deleted conversations that the caller may delete, the latest first."""
+    """Deleted conversations that the caller may delete, and read, the latest first."""
     cursors = Cursors(context, ConversationOrder.UPDATED_DESC, deleted=True)
     request = replace(cursors.request(arguments), deleted=True)
-    reach = scopes(context, Action.CONVERSATION_DELETE)
-    page = await list_conversations(context.db.db, reach, inputs.ConversationFilter().stored(), request)
-    about = {each.id: conversation_resource(each) for each in page.conversations}
-    readable = [
-        each for each in page.conversations if context.access.consider(Action.CONVERSATION_READ, about[each.id])
+    seen = scopes(context)
+    read = {"$or": [scope.where for scope in seen]}
+    reach = [
+        Scope(scope.equal, {**scope.where, "$and": [*scope.where.get("$and", ()), read]})
+        for scope in scopes(context, Action.CONVERSATION_DELETE)
     ]
-    last = page.conversations[-1 if not request.backwards else 0] if page.more and page.conversations else None
-    reached = page.reached or (place(last, request.order) if last else None)
-    return await _shown(ListPage(readable, page.more, reached), request, cursors, show)
+    wanted = inputs.ConversationFilter().stored()
+    page = await list_conversations(context.db.db, reach if seen else [], wanted, request)
+    return await _shown(page, request, cursors, show)
 
 
 async def _shown(

@@ -14,7 +14,7 @@ from resolvers.chat.events import channel
 from resolvers.ids import object_id
 from resolvers.live import Event
 from tests.resolvers.admin.test_audit import context
-from tests.resolvers.chat.documents import PAGE, append, chat, contents, nodes
+from tests.resolvers.chat.documents import PAGE, append, chat, contents, nodes, start
 from tests.served import Caller, Served
 
 DELETE = """mutation ($id: ID!, $mode: DeleteMode) { deleteMessage(input: {messageId: $id, mode: $mode}) {
@@ -25,6 +25,7 @@ CLOSE = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) 
 REOPEN = "mutation ($id: ID!) { restoreConversation(input: {conversationId: $id}) { conversation { id title } } }"
 TRASH = """query ($first: Int, $after: String) { deletedConversations(first: $first, after: $after) {
   edges { node { id title deletedAt messageCount } } pageInfo { hasNextPage endCursor } } }"""
+PUT = "mutation ($input: PolicyInput!) { putPolicy(input: $input) { permissionsToken } }"
 MESSAGE = """query ($id: ID!) { node(id: $id) { ... on Message {
   content deletedAt metadata { llmModel } siblingCount author { displayName } children: siblings { id } } } }"""
 CONVERSATION = "query ($id: ID!) { conversation(id: $id) { id } }"
@@ -106,6 +107,23 @@ async def test_a_deleted_conversation_lies_in_the_trash_without_its_messages(ser
     assert (await alice.ask(CONVERSATION, id=ids[0])).data == {"conversation": None}
     assert (await alice.ask(REOPEN, id=ids[0])).data["restoreConversation"]["conversation"]["title"] == "t0"
     assert contents(await alice.ask(PAGE, id=ids[0])) == ["m0"]
+
+
+async def test_pages_of_the_trash_are_full_where_one_may_delete_more_than_one_reads(served: Served) -> None:
+    alice, root = await served.as_("alice"), await served.as_("root")
+    for number in range(12):
+        region = "EMEA" if number % 4 == 0 else "APAC"
+        await alice.ask(CLOSE, id=await start(alice, title=f"t{number}", attributes={"region": region}))
+    policy = {"name": "regional", "effect": "DENY", "actions": ["conversation:read"]}
+    assert (await root.ask(PUT, input={**policy, "unless": 'resource.region == "EMEA"'})).data
+    pages, after, more = [], None, True
+    while more:
+        trash = (await alice.ask(TRASH, first=2, after=after)).data["deletedConversations"]
+        pages.append([each["title"] for each in nodes(trash)])
+        after, more = trash["pageInfo"]["endCursor"], trash["pageInfo"]["hasNextPage"]
+    assert pages == [["t8", "t4"], ["t0"]]
+    assert (await root.ask(PUT, input={**policy, "name": "no"})).data
+    assert nodes((await alice.ask(TRASH)).data["deletedConversations"]) == []
 
 
 async def test_deletions_are_told_live_and_written_down_without_a_word_of_the_message(served: Served) -> None:
