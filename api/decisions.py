@@ -1,13 +1,17 @@
 """What was decided is written down before the answer goes out, over HTTP and over sockets."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
+from pymongo.errors import PyMongoError
 from strawberry.extensions import SchemaExtension
+from strawberry.types.graphql import OperationType
 
 from permissions.engine.decision import Decision
 from permissions.errors import EscalationError
 from resolvers.context import Context
+from resolvers.live.backoff import delays
 
 
 class RecordDecisions(SchemaExtension):

@@ -11,7 +11,7 @@ from strawberry.types import ExecutionContext
 
 from api.decisions import RecordDecisions
 from api.documents import Documents, RememberDocuments
-from api.errors import publish
+from api.errors import Code, publish
 from api.operations import OwnContext
 from permissions.guards import describe
 from resolvers import node_queries
@@ -25,7 +25,9 @@ from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
 from resolvers.chat import search as chat_search
 from resolvers.chat import usage as chat_usage
+from resolvers.context import Context
 
+AWAY: Final = Code.UNAVAILABLE.value
 MAX_TOKENS: Final = 2_000
 """Longest document, in tokens."""
 
@@ -33,9 +35,15 @@ MAX_TOKENS: Final = 2_000
 class Schema(strawberry.Schema):
     """Errors become what clients may see before anybody formats or logs them."""
 
+    documents: Documents
+    """Those that were found sound."""
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         for error in errors:
             publish(error)
+        context = execution_context and execution_context.context
+        if isinstance(context, Context) and any((each.extensions or {}).get("code") == AWAY for each in errors):
+            context.missed = True
 
 
 def build_schema() -> Schema:
@@ -86,6 +94,7 @@ def build_schema() -> Schema:
             RecordDecisions,
         ],
     )
+    schema.documents = documents
     describe(schema)
     return schema
 

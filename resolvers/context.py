@@ -93,6 +93,8 @@ class Context:
     """The same of questions about usage."""
     copies: int = field(init=False, default=0)
     """Of conversations, made by this operation so far."""
+    missed: bool = field(init=False, default=False)
+    """Whether a store was away when the last event of a subscription was told."""
     sights: Sights = field(init=False)
     """What he sees of conversations of which only branches are shared with him."""
     loaders: Loaders = field(init=False)

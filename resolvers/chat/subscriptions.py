@@ -1,6 +1,7 @@
 """Live conversations. The right to read is judged again whenever it may have changed: Strawberry asks guards once."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 
 import orjson
 import strawberry
@@ -21,6 +22,7 @@ from resolvers.chat.events import (
     ResyncRequired,
     channel,
 )
+from resolvers.chat.patience import MISSED, made_good, patiently
 from resolvers.chat.reach import reached
 from resolvers.chat.standing import Right, Standing
 from resolvers.chat.tree import load_message
@@ -55,6 +57,9 @@ class Subscription:
                     yield event
                     if isinstance(event, AccessRevoked):
                         return
+                    if await made_good(info.context):
+                        deltas.lost()
+                        yield ResyncRequired(cursor=item.cursor, reason=MISSED)
                 if standing.over:
                     yield _revoked(await standing.judged(), news.cursor)
 
@@ -76,7 +81,7 @@ async def _told(info: Info, standing: Standing, item: Event | Resync, deltas: De
         if delta is None:
             standing.begin(conversation)
         access = info.context.access
-        event = await _shown(info, conversation, item, delta, deltas)
+        event = await patiently(info.context, partial(_shown, info, conversation, item, delta, deltas))
         right = await standing.judged()
         if right and (delta is not None or (access is info.context.access and right.conversation is conversation)):
             return event
