@@ -1,6 +1,7 @@
 """One server process: `python -m api.worker LISTENER LIFELINE`, both descriptors inherited from the supervisor."""
 
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -34,6 +35,7 @@ class Worker(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        settle()
         with contextlib.suppress(BrokenPipeError):  # the supervisor let go meanwhile; `follow` knows
             self.lifeline.send(READY)
 
@@ -51,6 +53,15 @@ class Worker(uvicorn.Server):
         self.should_exit = True
         time.sleep(HARD_SECONDS)
         os._exit(1)
+
+
+def settle() -> None:
+    """Have the garbage collector pass over what is loaded by now, and stays.
+
+    Some 150,000 objects: a full collection, which a search in thirty set off, took 50 to 100 ms to look through them.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
