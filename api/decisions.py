@@ -23,8 +23,16 @@ class RecordDecisions(SchemaExtension):
         await self._settle(self.execution_context.result)
 
     async def on_stream_result(self, result: Any) -> AsyncIterator[None]:
-        """Over a socket: each answer, and each event of a subscription."""
-        await self._settle(result)
+        """Over a socket: each answer, and each event of a subscription, which waits until that can be done."""
+        waits = delays() if self.execution_context.operation_type is OperationType.SUBSCRIPTION else iter(())
+        while True:
+            try:
+                await self._settle(result)
+                break
+            except PyMongoError:
+                if (wait := next(waits, None)) is None:
+                    raise
+            await asyncio.sleep(wait)
         yield
 
     async def _settle(self, result: Any) -> None:
