@@ -22,6 +22,7 @@ from api.usage import rolling_up
 from models.attachments.store import AttachmentLimits, Attachments
 from models.attachments.watcher import AttachmentWatcher
 from models.database import Database
+from models.redis import open_redis
 from models.search.removals import IndexWatcher
 from models.search.search import MessageSearch
 from models.tree import MessageTree, TreeLimits
@@ -75,7 +76,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     standings = Standings(permissions)
     async with (
         await Database.connect(settings.mongodb_uri.get_secret_value(), settings.database) as database,
-        Redis.from_url(redis_url) as redis,
+        open_redis(redis_url) as redis,
         RedisBroker(redis_url) as broker,
         Texts(redis_url, channel) as texts,
         following(broker, standings),

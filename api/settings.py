@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.proxies import ProxyHeader, TrustedProxies
 from models.attachments.media_types import ALL_TYPES
+from models.redis import RedisAddress
 
 DEFAULT_TYPES: Final = ",".join(sorted(ALL_TYPES))
 
@@ -31,7 +32,9 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="server processes")
     data_dir: Path = Field(Path(".parley"), description="where the embedded stores keep their data")
     mongodb_uri: SecretStr | None = Field(None, description="MongoDB to use instead of the embedded one")
-    redis_url: SecretStr | None = Field(None, description="Redis to use instead of the embedded one")
+    redis_url: SecretStr | None = Field(
+        None, description="Redis to use instead of the embedded one: a server, sentinels or a cluster (README)"
+    )
     database: str = Field("parley", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="name of the MongoDB database")
     secret_key: SecretStr | None = Field(
         None,
@@ -153,6 +156,13 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
     log_format: Literal["console", "json"] = Field("json", description="form of a log line")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            RedisAddress.parse(url.get_secret_value())
+        return url
 
     @field_validator("trusted_proxies")
     @classmethod

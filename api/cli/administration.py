@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from redis.asyncio import Redis
-
 from api.authentication import credentials, lives
 from api.cli.audit import audit_log
 from api.cli.stores import connected, require_redis
 from api.propagation import telling
 from api.settings import Settings
 from models import migrations
+from models.redis import open_redis
 from permissions.administration import Administration, nobody
 from permissions.authn.passwords import Passwords
 from permissions.authn.revocation.ledger import Ledger
@@ -26,7 +25,7 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
     passwords = Passwords(hashers=1)
     try:
-        async with connected(settings) as database, Redis.from_url(url) as redis:
+        async with connected(settings) as database, open_redis(url) as redis:
             await migrations.migrate(database.db)
             revocations = Revocations(Ledger(redis), lives(settings))
             async with audit_log(settings, database) as log, telling(url) as announce:

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 import typer
 from pydantic import SecretStr
-from redis.asyncio import Redis
 
 from api.audit import join_audit
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable, require_redis
 from api.settings import Settings
 from models.database import Database
+from models.redis import open_redis
 from permissions.audit.checking import Report, check
 from permissions.audit.log import AuditLog
 
@@ -58,14 +58,14 @@ async def audit_log(settings: Settings, database: Database) -> AsyncIterator[Aud
         yield None
         return
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
-    async with Redis.from_url(url) as redis, join_audit(keyed, database, redis).log as log:
+    async with open_redis(url) as redis, join_audit(keyed, database, redis).log as log:
         yield log
 
 
 async def _check(settings: Settings) -> Report:
     await require_redis(settings)
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
-    async with connected(settings) as database, Redis.from_url(url) as redis:
+    async with connected(settings) as database, open_redis(url) as redis:
         parts = join_audit(settings, database, redis)
         return await check(parts.blocks, parts.sealer, parts.anchor)
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 import bson
 import typer
-from redis.asyncio import Redis
 
 from api.authentication import key_ring, lives
 from api.cli.audit import audit_log, sealed
@@ -21,6 +20,7 @@ from models.backup.errors import moment
 from models.backup.restoring import Restoration, release
 from models.clock import now
 from models.database import Database
+from models.redis import open_redis
 from permissions.audit.events import SYSTEM, Target
 from permissions.authn.errors import KeyRingError
 from permissions.authn.revocation.criteria import Criteria
@@ -98,7 +98,7 @@ def require_key(settings: Settings, keys: list[dict[str, Any]]) -> None:
 async def _end_sessions(settings: Settings) -> None:
     """Nobody stays signed in: what was revoked after the last backup is known to nobody any more."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
-    async with Redis.from_url(url) as redis:
+    async with open_redis(url) as redis:
         everyone = Criteria(everyone=True)
         await Revocations(Ledger(redis), lives(settings)).revoke(everyone, "restored from a backup", wait=False)
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from redis.asyncio import Redis
 
 from api.authentication import key_ring, lives
 from api.cli.audit import audit_log
@@ -16,6 +15,7 @@ from api.cli.stores import connected, reachable, require_redis
 from api.key_ring import announcer
 from api.settings import Settings
 from models import migrations
+from models.redis import open_redis
 from permissions.audit.events import SYSTEM
 from permissions.authn.keys import KeyRing, Life
 from permissions.authn.revocation.ledger import Ledger
@@ -72,7 +72,7 @@ async def _rotate(settings: Settings, revoke_now: bool) -> Rotated:
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
     async with (
         connected(settings) as database,
-        Redis.from_url(url) as redis,
+        open_redis(url) as redis,
         RedisBroker(url) as broker,
         audit_log(settings, database) as log,
     ):

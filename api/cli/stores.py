@@ -6,15 +6,17 @@ from typing import Final
 
 import pymongo
 from pydantic import SecretStr
-from redis.asyncio import Redis
 
 from api.cli.problems import CommandError
 from api.settings import Settings
 from models.database import Database
 from models.embedded import Endpoints, attach_or_start
+from models.redis import open_redis
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a store may take to answer a command that has just begun."""
+FEW: Final = 3
+"""Retries: people wait."""
 
 
 def embedded(settings: Settings) -> bool:
@@ -61,5 +63,5 @@ async def require_redis(settings: Settings) -> None:
     if settings.redis_url is None:
         raise CommandError("no Redis: set PARLEY_REDIS_URL")
     url = settings.redis_url.get_secret_value()
-    async with Redis.from_url(url, socket_timeout=PATIENCE_SECONDS) as client:
+    async with open_redis(url, retries=FEW, seconds=PATIENCE_SECONDS) as client:
         await client.ping()

@@ -9,6 +9,7 @@ import orjson
 from beanie import PydanticObjectId
 from redis.asyncio import Redis
 
+from models.redis import servers as servers_of
 from permissions.authn.availability import answering
 from permissions.authn.revocation.criteria import Criteria
 from permissions.authn.revocation.judged import Judged, addresses_of
@@ -48,15 +49,19 @@ async def count(
 
     Raise `AuthnUnavailableError` where a batch is not answered.
     """
-    read, pattern, deadline = redis.register_script(_READ), _pattern(criteria), time.monotonic() + seconds
-    found, cursor = 0, ""
-    while cursor != "0":
-        if time.monotonic() > deadline:
-            return Count(found, complete=False)
-        async with answering("Redis"):
-            # A session may come in two batches where Redis grows or shrinks meanwhile.
-            cursor, living = orjson.loads(await read(args=[cursor or "0", pattern, _BATCH]))
-        found += sum(matches(_judged(*record)) for record in living)
+    deadline = time.monotonic() + seconds
+    async with answering("Redis"):
+        servers = await servers_of(redis)
+    found = 0
+    for server in servers:
+        read, cursor = server.register_script(_READ), ""
+        while cursor != "0":
+            if time.monotonic() > deadline:
+                return Count(found, complete=False)
+            async with answering("Redis"):
+                # A session may come in two batches where Redis grows or shrinks meanwhile, or a slot moves.
+                cursor, living = orjson.loads(await read(args=[cursor or "0", _pattern(criteria), _BATCH]))
+            found += sum(matches(_judged(*record)) for record in living)
     return Count(found, complete=True)
 
 

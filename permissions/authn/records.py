@@ -1,6 +1,6 @@
 """A session as Redis has it: a hash, and an entry in its user's index. All of one user lies in one cluster slot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -85,12 +85,7 @@ def moment(text: str) -> datetime:
 
 def pairs(flat: list[Any]) -> dict[str, str]:
     """A hash as scripts answer it: names and values in turn."""
-    return texts(zip(flat[::2], flat[1::2], strict=True))
-
-
-def texts(items: Iterable[tuple[Any, Any]]) -> dict[str, str]:
-    """A hash as the client library answers it."""
-    return {text(name): text(value) for name, value in items}
+    return {text(name): text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def text(value: Any) -> str:

@@ -70,6 +70,13 @@ return {ARGV[11], {}, 0}
 """
 )
 
+RECORDS: Final = """
+-- KEYS: records of one user. Answers the fields and values of each.
+local records = {}
+for i, key in ipairs(KEYS) do records[i] = redis.call('HGETALL', key) end
+return records
+"""
+
 SETTLE: Final = """
 if redis.call('HEXISTS', KEYS[1], 'ended') == 1 then redis.call('HSET', KEYS[1], 'settled', 1) end
 """

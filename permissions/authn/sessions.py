@@ -21,7 +21,6 @@ from permissions.authn.records import (
     pairs,
     read,
     text,
-    texts,
     written,
 )
 
@@ -82,6 +81,7 @@ class Sessions:
         self._rotate = redis.register_script(scripts.ROTATE)
         self._settle = redis.register_script(scripts.SETTLE)
         self._end = redis.register_script(scripts.END)
+        self._records = redis.register_script(scripts.RECORDS)
 
     async def open(
         self,
@@ -158,10 +158,8 @@ class Sessions:
 
     async def _read(self, principals: Iterable[Principal]) -> list[Session]:
         wanted = list(principals)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for principal in wanted:
-                pipe.hgetall(key_of(principal))
-            records = [texts(record.items()) for record in await pipe.execute()]
+        keys = [key_of(principal) for principal in wanted]
+        records = [pairs(flat) for flat in await self._records(keys=keys)] if keys else []
         return [
             read(principal, record) for principal, record in zip(wanted, records, strict=True) if "refresh" in record
         ]

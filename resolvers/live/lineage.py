@@ -28,7 +28,8 @@ local function moved(before)
     for line in string.gmatch(redis.call('CLUSTER', 'NODES'), '[^\\n]+') do
         if string.sub(line, 1, #before) == before then
             local flags = string.match(line, '^%S+ %S+ (%S+)')
-            return string.find(flags, 'master') and not string.find(flags, 'fail') and string.find(line, ' connected %d')
+            local serves = string.find(flags, 'master') and string.find(line, ' connected %d')
+            return serves and not string.find(flags, 'fail')
         end
     end
     return false

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from models.redis import at_channel
 from permissions.authn.errors import AuthnUnavailableError
 from permissions.authn.principal import new_id
 from permissions.authn.revocation import scripts
@@ -106,8 +107,9 @@ class Ledger:
     @asynccontextmanager
     async def told(self) -> AsyncIterator[AsyncIterator[None]]:
         """Within the block, an item whenever there is something new; raises `RedisError` where the line breaks."""
-        async with self.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(CHANNEL)
+        server = await at_channel(self.redis, CHANNEL)
+        async with server.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await (pubsub.subscribe(CHANNEL) if server is self.redis else pubsub.ssubscribe(CHANNEL))
             async with aclosing(_items(pubsub)) as items:
                 yield items
 
