@@ -53,7 +53,11 @@ def explain(error: Exception) -> str:
 
 
 def _settings(error: ValidationError) -> str:
-    wrong = [f"PARLEY_{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors() if one["loc"]]
+    wrong = [
+        f"PARLEY_{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors()
+        if one["loc"]
+    ]
     return f"{'; '.join(wrong)}: see `parley settings`"
 
 
