@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from beanie import PydanticObjectId
@@ -23,8 +22,11 @@ from resolvers.live.standings import UNJUDGED
 
 FOLLOWING: Final = (Action.CONVERSATION_READ, Action.MESSAGE_READ)
 """News of a conversation is news of its messages."""
-SECOND: Final = timedelta(seconds=1)
+SECOND: Final = 1.0
 """How long a decision is good that looks at the time itself."""
+
+LEAST: Final = 0.1
+"""How long any decision is good: else, of one that ends at once, it could never be said that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Standing:
         self._access: Access | None = None
         self._revision = -1
         self._suspected = False
-        self._deadline: datetime | None = None
+        self._deadline: float | None = None
         self._until: float | None = None
 
     @contextmanager
@@ -91,8 +93,8 @@ class Standing:
 
     @property
     def deadline(self) -> float | None:
-        """When it has to be judged again though nothing has changed, in seconds of the epoch."""
-        return None if self._deadline is None or self.over else self._deadline.timestamp()
+        """When it has to be judged again though nothing has changed, by the monotonic clock."""
+        return None if self.over else self._deadline
 
     @property
     def access(self) -> Access | None:
@@ -116,7 +118,7 @@ class Standing:
             self._right is not None
             and not self._suspected
             and self._revision == self._standings.store.revision
-            and (self._until is None or time.time() < self._until)
+            and (self._until is None or time.monotonic() < self._until)
             and not self._context.outdated
         )
 
@@ -158,7 +160,7 @@ class Standing:
         await store.freshen()
         if self.over or self.holds:
             return
-        self._suspected, revision = False, store.revision
+        self._suspected, revision, begun = False, store.revision, time.monotonic()
         try:
             conversation = await self._standings.conversations.get(self.conversation_id)
             access = await self._context.judged()
@@ -168,7 +170,9 @@ class Standing:
         if self.over:
             return
         self._right, self._access, self._revision = _right(access, conversation), access, revision
-        self._deadline, self._until = _times(access, conversation)
+        self._deadline, self._until = (
+            None if left is None else begun + left for left in _lasting(access, conversation)
+        )
         self._standings.judged(self)
         if not self._right:
             self._ended()
@@ -181,13 +185,13 @@ def _right(access: Access, conversation: Conversation | None) -> Right:
     return Right(conversation, access.decide(Action.MESSAGE_READ, message_resource(conversation)) if read else read)
 
 
-def _times(access: Access, conversation: Conversation | None) -> tuple[datetime | None, float | None]:
-    """When the right may change by itself, and when anything may that is shown, in seconds of the epoch."""
+def _lasting(access: Access, conversation: Conversation | None) -> tuple[float | None, float | None]:
+    """Seconds until the right may change by itself, and until anything may that is shown; None is for good."""
     subject, at = access.subject, access.env.time
     if subject is None or conversation is None:
         return None, None
     turn, held = next_turn(subject, message_resource(conversation).shares, at), subject.roles_at(at)
-    soon = at + SECOND if turn is None else min(turn, at + SECOND)
-    deadline = soon if access.snapshot.moves(held, FOLLOWING) else turn
-    until = soon if access.snapshot.moves(held, Action) else turn
-    return deadline, None if until is None else until.timestamp()
+    left = None if turn is None else max(LEAST, (turn - at).total_seconds())
+    soon = SECOND if left is None else min(left, SECOND)
+    moves = access.snapshot.moves
+    return soon if moves(held, FOLLOWING) else left, soon if moves(held, Action) else left

@@ -58,7 +58,7 @@ class Member(Protocol):
 
     @property
     def deadline(self) -> float | None:
-        """When it has to be judged again though nothing has changed, in seconds of the epoch."""
+        """When it has to be judged again though nothing has changed, by the monotonic clock."""
         ...
 
     def suspect(self) -> None:
@@ -89,6 +89,7 @@ class Standings:
         self._numbers: Final = count()
         self._woken: Final = asyncio.Event()
         self._swept = self._looked = time.monotonic()
+        self._ahead = _ahead()
 
     @contextmanager
     def held(self, member: Member) -> Iterator[None]:
@@ -162,7 +163,7 @@ class Standings:
         """Until there is something to do."""
         patience = LOOK_SECONDS if self._members else None
         if patience and self._due:
-            patience = min(patience, max(TOGETHER_SECONDS, self._due[0][0] - time.time()))
+            patience = min(patience, max(TOGETHER_SECONDS, self._due[0][0] - time.monotonic()))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._woken.wait()
@@ -179,6 +180,9 @@ class Standings:
             self._swept = time.monotonic()
             for id_ in await self.conversations.look():
                 self._suspect(self._of_conversation.get(id_, ()))
+        if abs(_ahead() - self._ahead) > LOOK_SECONDS:  # the clock on the wall was set: other times are up
+            self._ahead = _ahead()
+            self._suspect(self._members)
         self._suspect(self._over())
         while self._suspects:
             await self._judge(list(self._suspects)[:BATCH])
@@ -186,7 +190,7 @@ class Standings:
 
     def _over(self) -> Iterable[Member]:
         """Those whose time is up."""
-        moment = time.time()
+        moment = time.monotonic()
         while self._due and self._due[0][0] <= moment:
             at, _, member = heapq.heappop(self._due)
             if self._noted.get(member) == at:
@@ -215,6 +219,11 @@ class Standings:
             raise
         except Exception as error:  # the rules are unusable, say: he is told so, and the others go on
             member.fail(error)
+
+
+def _ahead() -> float:
+    """How far the clock on the wall is ahead of the one that nobody sets, in seconds."""
+    return time.time() - time.monotonic()
 
 
 def _discard(sets: dict[Key, set[Member]], key: Key, member: Member) -> None:

@@ -36,8 +36,8 @@ class Agreement:
     broker: Broker
     stock: Stock
 
-    async def hold(self, world: World, seed: int) -> None:
-        """All of it, for an asker and a conversation that `seed` chooses."""
+    async def hold(self, world: World, seed: int, then: World) -> None:
+        """All of it, for an asker and a conversation that `seed` chooses; at its end the rules become those of `then`."""
         chance = random.Random(seed)
         asker = self._asker(chance.choice(self.stock.people), world)
         about = chance.choice(self.stock.conversations)
@@ -47,7 +47,7 @@ class Agreement:
         await self._holders(asker, about)
         if seed % 4 == 0:
             await self._shown_holders(asker, about, chance.choice(SIZES))
-        await self._delivery(self._asker(chance.choice(self.stock.people), world), about)
+        await self._delivery(self._asker(chance.choice(self.stock.people), world), about, then)
 
     def _asker(self, subject: Subject, world: World) -> Asker:
         return Asker(self.schema, self.served, self.broker, subject, world)
@@ -121,16 +121,24 @@ class Agreement:
     def _person(self, id_: Any) -> Subject:
         return next(each for each in self.stock.people if each.id == id_)
 
-    async def _delivery(self, asker: Asker, about: Conversation) -> None:
-        told, codes = await asker.delivered(about.id, self.stock.cursors[about.id])
-        reads = _may(asker.world, asker.subject, "conversation:read", conversation_resource(about))
-        sees = _may(asker.world, asker.subject, "message:read_metadata", message_resource(about))
-        if not (reads and _may(asker.world, asker.subject, "message:read", message_resource(about))):
-            assert (told, codes) == ({"__typename": "AccessRevoked"}, [])
-        else:
-            metadata = {"llmModel": "m"} if sees else None
-            assert told == {"__typename": "MessageAdded", "message": {"content": "hello", "metadata": metadata}}
-            assert codes == ([] if sees else ["FORBIDDEN"])
+    async def _delivery(self, asker: Asker, about: Conversation, then: World) -> None:
+        """Of an event, and again when the rules have changed: where that ends it, no event has to come for it."""
+        first, second = _told(asker.world, asker.subject, about), _told(then, asker.subject, about)
+        found = await asker.delivered(about.id, self.stock.cursors[about.id], then, silent=second == REVOKED)
+        assert found == ([first] if first == REVOKED else [first, second])
+
+
+REVOKED: Final = ({"__typename": "AccessRevoked"}, [])
+
+
+def _told(world: World, subject: Subject, about: Conversation) -> tuple[dict[str, Any], list[str]]:
+    """What he is to be told of a message, and the codes of errors."""
+    reads = _may(world, subject, "conversation:read", conversation_resource(about))
+    if not (reads and _may(world, subject, "message:read", message_resource(about))):
+        return REVOKED
+    sees = _may(world, subject, "message:read_metadata", message_resource(about))
+    message = {"content": "hello", "metadata": {"llmModel": "m"} if sees else None}
+    return {"__typename": "MessageAdded", "message": message}, [] if sees else ["FORBIDDEN"]
 
 
 def _may(world: World, subject: Subject, action: str, resource: Resource) -> bool:

@@ -17,6 +17,8 @@ from permissions.engine.rulebook import Policy
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
 from permissions.resources import CONVENTIONS
+from permissions.store import News
+from resolvers.chat.events import channel
 from resolvers.context import Context
 from resolvers.ids import encode
 from resolvers.live import Broker
@@ -84,17 +86,31 @@ class Asker:
                 return found
             after = page["pageInfo"]["endCursor"]
 
-    async def delivered(self, conversation_id: PydanticObjectId, after: str) -> tuple[Mapping[str, Any], list[str]]:
-        """What comes of an event to one who subscribed when he might still do everything: data, and codes of errors."""
+    async def delivered(
+        self, conversation_id: PydanticObjectId, after: str, then: World, *, silent: bool
+    ) -> list[tuple[Mapping[str, Any], list[str]]]:
+        """What comes to one who subscribed when he might still do everything: data, and codes of errors.
+
+        First of an event; then of a change of the rules, which are those of another world from then on, and, unless
+        that is `silent`, of the same event again. It ends with the subscription, or with the second event.
+        """
         self.beginning = [Access(EVERYTHING, self.subject, self.world.env)]
         context = self._context(socket=True)
         variables = {"id": encode("Conversation", conversation_id), "after": after}
-        stream = await self.schema.subscribe(EVENTS, variables, context)
-        async with aclosing(stream) as events:
-            told = await anext(events)
+        found = []
+        async with aclosing(await self.schema.subscribe(EVENTS, variables, context)) as events:
+            async for told in events:
+                assert told.data is not None, told.errors
+                found.append((told.data["conversationEvents"], [_code([error]) for error in told.errors or ()]))
+                if len(found) > 1:
+                    break
+                if found[0][0]["__typename"] == "MessageAdded":
+                    self.world = then
+                    context.standings.rules_changed(News(rules=True, users=frozenset()))
+                    if not silent:
+                        await self.broker.publish(channel(conversation_id), b'{"message": "main.0"}')
         assert not self.beginning
-        assert told.data is not None, told.errors
-        return told.data["conversationEvents"], [_code([error]) for error in told.errors or ()]
+        return found
 
     def _context(self, *, socket: bool = False) -> Context:
         services = self.served.services

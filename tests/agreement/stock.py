@@ -69,7 +69,7 @@ async def opened(tree: MessageTree, broker: Broker) -> Mapping[PydanticObjectId,
             before = await anext(news)
         assert isinstance(before, Event)
         cursors[stored.id] = before.cursor
-        await announce_message(broker, stored.id, address, again=False)
+        await announce_message(broker, stored, address, again=False)
     return cursors
 
 

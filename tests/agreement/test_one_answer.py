@@ -31,7 +31,7 @@ async def test_lists_holders_and_deliveries_are_what_a_check_allows(served: Serv
         if stored is None or seed % GROUP == 0:
             stored = await stock(served.services.database, seed // GROUP, cursors)
         try:
-            await Agreement(schema, served, broker, stored).hold(world(seed), seed)
+            await Agreement(schema, served, broker, stored).hold(world(seed), seed, world(-1 - seed))
         except AssertionError as error:
             differing[seed] = str(error)
         if (seed + 1 - FROM) % TOLD_EVERY == 0:
