@@ -27,6 +27,7 @@ from models.migrations import (
     m0015_growing,
     m0016_usage_by_owner,
     m0018_answers,
+    m0019_usage_by_time,
 )
 
 RESTORING: Final = {"_id": "restoring"}
@@ -69,6 +70,7 @@ MIGRATIONS: Sequence[Migration] = (
     Migration("0015_growing", m0015_growing.apply),
     Migration("0016_usage_by_owner", m0016_usage_by_owner.apply),
     Migration("0018_answers", m0018_answers.apply),
+    Migration("0019_usage_by_time", m0019_usage_by_time.apply),
 )
 
 

@@ -10,6 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
 from models.database import Record
+from models.list_terms import EVERY, SAMPLE, at_level
 from models.usage.errors import TooMuchUsageError
 from models.usage.question import UsageFilter
 
@@ -65,6 +66,11 @@ class UsageReach:
     def __bool__(self) -> bool:
         return bool(self.conversations and self.messages)
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether no conversation is out of it."""
+        return any(not where for where in self.conversations)
+
     def owners(self, wanted: UsageFilter) -> frozenset[ObjectId]:
         """Those that its alternatives name."""
         return frozenset(filter(None, (_owner(equal, wanted) for equal in self.equalities)))
@@ -72,10 +78,17 @@ class UsageReach:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """Conversations found by when something was written in them: of what these `owners` have, no others count."""
+    """Conversations found by when something was written in them: of what these `owners` have, no others count.
 
-    owners: frozenset[ObjectId]
+    Where `owners` is None, no others count at all.
+    """
+
+    owners: frozenset[ObjectId] | None
     ids: Collection[ObjectId]
+
+    def has(self, owner_id: ObjectId) -> bool:
+        """Whether what counts of this owner is among them."""
+        return self.owners is None or owner_id in self.owners
 
 
 async def seen(
@@ -103,15 +116,35 @@ async def seen(
 
 def _starts(reach: UsageReach, wanted: UsageFilter, recent: Recent | None) -> Iterator[tuple[Record, Sequence[Record]]]:
     """What an index answers, and the conditions that what it finds must meet, for each way to some of them."""
-    owners = list(recent.owners) if recent else []
+    allowed = {"$or": [dict(each) for each in reach.conversations]}
+    if recent and recent.owners is None:
+        yield from _looked_up(recent, [allowed])
+        return
+    owners = list(recent.owners or ()) if recent else []
     others: list[Record] = [{"owner_id": {"$nin": owners}}] if recent else []
     for where, equal in zip(reach.conversations, reach.equalities, strict=True):
         if _owner(equal, wanted) not in owners:
             yield _indexable(equal, wanted), [dict(where), *others]
-    ids = list(recent.ids) if recent else []
-    allowed = {"$or": [dict(each) for each in reach.conversations]}
+    if recent:
+        yield from _looked_up(recent, [{"owner_id": {"$in": owners}}, allowed])
+
+
+def _looked_up(recent: Recent, where: Sequence[Record]) -> Iterator[tuple[Record, Sequence[Record]]]:
+    ids = list(recent.ids)
     for start in range(0, len(ids), LOOKED_UP):
-        yield {"_id": {"$in": ids[start : start + LOOKED_UP]}}, [{"owner_id": {"$in": owners}}, allowed]
+        yield {"_id": {"$in": ids[start : start + LOOKED_UP]}}, where
+
+
+async def _require_few(db: AsyncDatabase[Record], indexable: Record) -> None:
+    """Raise `TooMuchUsageError` where all conversations are to be listed, and far more than may be counted.
+
+    One in 1,024 stands on level 2 of lists' terms: so many are looked at, and not all.
+    """
+    if indexable.keys() <= {"deleted"}:
+        sample: Record = {"terms": at_level(2, EVERY), "deleted": False}
+        most = 2 * MOST_CONVERSATIONS // SAMPLE**2
+        if len(await db.conversations.find(sample, {"_id": 1}, batch_size=most + 1).limit(most + 1).to_list()) > most:
+            raise TooMuchUsageError("conversations", MOST_CONVERSATIONS)
 
 
 async def _found(
@@ -123,6 +156,7 @@ async def _found(
 ) -> dict[ObjectId, Record]:
     found: dict[ObjectId, Record] = {}
     for indexable, where in starts:
+        await _require_few(db, indexable)
         stages = _stages(reach, indexable, [*where, *more], fields)
         async for record in await db.conversations.aggregate(stages, batchSize=5_000):
             found[record["_id"]] = record

@@ -40,10 +40,12 @@ async def sheets(
     db: AsyncDatabase[Record], conversations: Sequence[Seen], wanted: UsageFilter, recent: Recent | None = None
 ) -> AsyncIterator[list[Sheet]]:
     """All that may hold something that is wanted, in lists. Raises `TooMuchUsageError`."""
-    owners = recent.owners if recent else frozenset[ObjectId]()
-    own = {each.id: each for each in conversations if each.owner_id in owners}
-    if own:
-        async for found in _of(db, own, [written(owner, wanted) for owner in (None, *owners)]):
+    own = {each.id: each for each in conversations if recent and recent.has(each.owner_id)}
+    if own and recent:
+        whose: list[Record] = [{}]
+        if recent.owners is not None:
+            whose = [{"owner_id": owner} for owner in (None, *recent.owners)]
+        async for found in _of(db, own, [written(each, wanted) for each in whose]):
             yield found
     others = [each for each in conversations if each.id not in own]
     for start in range(0, len(others), AT_ONCE):

@@ -12,8 +12,11 @@ from models.bucket import MessageRole, Metadata
 from models.clock import now
 from models.conversation import Conversation
 from models.database import Database, Record
+from models.list_terms import highest_level
 from models.tree import MAIN, Address, Draft, MessageTree
+from models.usage import reach as reach_module
 from models.usage import recent as recent_module
+from models.usage.errors import TooMuchUsageError
 from models.usage.question import UsageDimension, UsageFilter, UsageQuestion
 from models.usage.reach import UsageReach
 from models.usage.rebuild import rebuild
@@ -22,7 +25,7 @@ from models.usage.rollup import Rollup
 from models.usage.usage import Report
 from tests.database_calls import database_calls
 from tests.models.tree.conftest import SMALL, unborn
-from tests.models.usage.recount import ask, readable, recount
+from tests.models.usage.recount import ask, everything, readable, recount
 
 OWNER: Final = PydanticObjectId()
 OTHER: Final = PydanticObjectId()
@@ -110,6 +113,42 @@ async def test_where_much_was_written_conversations_are_listed(
             assert await counted(database) == 4 * number
         assert calls[-3:] == [("aggregate", "conversations"), ("find", "buckets"), ("aggregate", "tallies")]
         await Rollup(database.db).run()
+
+
+async def test_of_everything_too_only_what_was_lately_is_looked_at(database: Database, tree: MessageTree) -> None:
+    await written(tree, LATELY)
+    costs: list[list[tuple[str, str]]] = []
+    for number in range(2):
+        await Rollup(database.db).run()
+        with database_calls(own=True) as calls:
+            assert await counted(database, everything()) == 6 + 3 * number
+        costs.append(calls)
+        await written(tree, LATELY, 3, OTHER)
+        for _ in range(5):
+            await written(tree, LONG_AGO, 1)
+    pages, conversations, buckets = ("aggregate", "tallies"), ("aggregate", "conversations"), ("find", "buckets")
+    assert costs[0] == costs[1] == [buckets, pages, conversations, buckets, pages]
+    assert await counted(database, everything(), UsageFilter(since=LATELY, owner_id=OTHER)) == 6
+    assert await counted(database, everything(), UsageFilter()) == 22
+
+
+async def test_everything_is_listed_where_much_was_written_and_refused_where_that_is_too_much(
+    database: Database, tree: MessageTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for owner in (OWNER, OTHER):
+        await written(tree, LATELY, 4, owner)
+    await Rollup(database.db).run()
+    monkeypatch.setattr(recent_module, "MOST_OF_ALL", 1)
+    assert await counted(database, everything()) == 8
+    monkeypatch.setattr(reach_module, "MOST_CONVERSATIONS", 2)
+    assert await counted(database, everything()) == 8
+    high = next(id_ for number in range(100_000) if highest_level(id_ := PydanticObjectId(f"{number:024x}")) == 2)
+    made = unborn().model_copy(update={"id": high, "owner_id": OTHER})
+    await tree.start(made)
+    with database_calls(own=True) as calls, pytest.raises(TooMuchUsageError):
+        await counted(database, everything())
+    assert ("aggregate", "conversations") not in calls  # what would take long isn't begun
+    assert await counted(database) == 4
 
 
 async def old_worker(database: Database) -> None:
@@ -200,8 +239,9 @@ async def mixed(database: Database, tree: MessageTree, *, old: bool) -> None:
         await old_worker(database)
 
 
+@pytest.mark.parametrize("whole", [False, True])
 async def test_what_workers_do_in_the_middle_of_a_question_changes_no_answer(
-    database: Database, tree: MessageTree
+    database: Database, tree: MessageTree, whole: bool
 ) -> None:
     """At every call of it: nothing counts twice, or is left out, or counts though it is gone."""
     moments = 0
@@ -210,12 +250,12 @@ async def test_what_workers_do_in_the_middle_of_a_question_changes_no_answer(
             await database.db[collection].delete_many({})
         await mixed(database, tree, old=moments % 2 == 1)
         expected: Report = recount(
-            [each for each in await readable(database.db, tree) if each[0].owner_id == OWNER], RECENT
+            [each for each in await readable(database.db, tree) if whole or each[0].owner_id == OWNER], RECENT
         )
-        assert expected.total.messages == 3
+        assert expected.total.messages == 3 + whole
         meanwhile = Meanwhile(database.db, moments // 2, lambda: work(database, tree))
-        assert await ask(cast(Any, meanwhile), RECENT, reach()) == expected
+        assert await ask(cast(Any, meanwhile), RECENT, everything() if whole else reach()) == expected
         if not meanwhile.done:
             break
         moments += 1
-    assert moments >= 14
+    assert moments >= (10 if whole else 14)
