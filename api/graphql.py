@@ -30,6 +30,7 @@ from api.event_streams import (
     until_over,
     wants_events,
 )
+from api.fanout import Questions, Renderer, Rooms
 from api.schema import MAX_TOKENS, Schema
 from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketAdapter, SocketHandler
 from permissions.authn.cutoff import Cut, Cutoff
@@ -63,6 +64,8 @@ class Endpoint(GraphQL[Context, None]):
             multipart_uploads_enabled=False,
         )
         self.connections = Connections(limits)
+        self.questions = Questions(schema, schema.documents, MAX_TOKENS)
+        self.rooms = Rooms(Renderer(schema))
         self._demo = demo
         self._public_url = public_url
 

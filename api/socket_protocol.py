@@ -1,11 +1,36 @@
 """Beneath `graphql-transport-ws`: what is no WebSocket message is answered with its code, which arrives."""
 
+from typing import Any, Final
+
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+
+FRAMES: Final = "parley.frames"
+"""The extension of a scope with whose value texts are written past ASGI, by who has thousands of the same to write."""
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's, which closes at once: what a client was still sending then resets the connection, and it sees 1006."""
+
+    async def run_asgi(self) -> None:
+        """With a way to write that costs little, where messages are not compressed."""
+        if not self.conn.extensions:
+            extensions: dict[str, Any] = self.scope["extensions"] or {}
+            extensions[FRAMES] = self
+        await super().run_asgi()
+
+    def write_text(self, *parts: bytes) -> bool:
+        """Write a message now; False, and nothing is written, where it must wait. Nobody reads what comes too late."""
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return True
+        if not self.writable.is_set():
+            return False
+        self.transport.write(b"".join((_head(sum(map(len, parts))), *parts)))
+        return True
+
+    async def drained(self) -> None:
+        """Return when the client has read enough for more to be written."""
+        await self.writable.wait()
 
     def send_receive_event_to_app(self) -> None:
         """A text that is none is refused without a line in the log: clients would fill it."""
@@ -36,3 +61,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.resume_reading()
         self.transport.write_eof()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+
+def _head(length: int) -> bytes:
+    """That of the frame of a whole text (RFC 6455, 5.2); what a server sends is not masked."""
+    if length < 126:
+        return bytes((0x81, length))
+    return b"\x81\x7e" + length.to_bytes(2) if length < 2**16 else b"\x81\x7f" + length.to_bytes(8)

@@ -7,13 +7,14 @@ from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import Any, Final
 
+import orjson
 import structlog
 from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     ConnectionInitMessage,
     Message,
@@ -24,7 +25,9 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import REFUSED, ServedContext
 from api.errors import AWAY, Code
+from api.fanout import Member, Questions, Rooms
 from api.frames import flaw
+from api.socket_protocol import FRAMES, SocketProtocol
 from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
 from resolvers.context import Context
@@ -75,6 +78,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._held: Final = ExitStack()
         self._leaving: asyncio.Task[None] | None = None
         self._closing = False
+        self._questions: Final[Questions] = parts["view"].questions
+        self._rooms: Final[Rooms] = parts["view"].rooms
+        self._members: Final[dict[str, Member]] = {}
+        scope = getattr(getattr(self.websocket, "ws", None), "scope", {})
+        self._frames: Final[SocketProtocol | None] = scope.get("extensions", {}).get(FRAMES)
 
     async def handle(self) -> None:
         guard = asyncio.create_task(self._guard(), name="socket cutoff")
@@ -87,6 +95,41 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        """Who follows a conversation shares answers with others; everything else is his own."""
+        if not await self._follows(operation):
+            await super().run_operation(operation)
+
+    async def _follows(self, operation: Operation[Context, None]) -> bool:
+        """Whether it is the fan-out's, which has it go on, then. Where it is refused it is run to be told why."""
+        if self._frames is None:
+            return False
+        asked = self._questions.asked(operation.query, operation.operation_name, operation.variables)
+        if asked is None:
+            return False
+        outlet = SocketOutlet(self, operation)
+        try:
+            context = await self.context.for_operation()
+            member = await self._rooms.enter(asked, context, outlet)
+        except Exception:
+            return outlet.used
+        if self.operations.get(operation.id) is operation:
+            self._members[operation.id] = member
+        else:
+            member.leave()
+        return True
+
+    def write_next(self, prefix: bytes, body: bytes) -> bool:
+        """An answer, as `Outlet.write`; what comes after the end is lost."""
+        if self._closing or self._cutoff.cut is not None or self._frames is None:
+            return True
+        return self._frames.write_text(prefix, body, b"}")
+
+    async def drained(self) -> None:
+        """Return when the client has read enough for more."""
+        if self._frames is not None:
+            await self._frames.drained()
 
     async def handle_message(self, message: Message) -> None:
         """Nothing is begun any more once it is cut off, or the worker stops: a client asks again elsewhere."""
@@ -175,9 +218,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     def forget_id(self, id: str) -> None:
         """It may have been broken off as it ended."""
         self.operations.pop(id, None)
+        self._part(id)
+
+    def _part(self, id: str) -> None:
+        member = self._members.pop(id, None)
+        if member is not None:
+            member.leave()
 
     async def cleanup_operation(self, operation_id: str) -> None:
         """Break it off, unless it changes something: that is done to its end, and the socket waits for it."""
+        self._part(operation_id)
         operation = self.operations.get(operation_id)
         if operation is None or operation.task not in self._cutoff.doing:
             await super().cleanup_operation(operation_id)
@@ -214,6 +264,35 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     def _tells(self, message: Mapping[str, Any]) -> bool:
         operation = self.operations.get(message.get("id", ""))
         return operation is not None and operation.task in self._cutoff.telling
+
+
+class SocketOutlet:
+    """An operation's answers, as they go over its socket."""
+
+    __slots__ = ("_handler", "_operation", "_prefix", "used")
+
+    def __init__(self, handler: SocketHandler, operation: Operation[Context, None]) -> None:
+        self._handler = handler
+        self._operation = operation
+        self._prefix = b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation.id)
+        self.used = False
+        """Whether anything has been sent."""
+
+    def write(self, body: bytes) -> bool:
+        """As of any outlet."""
+        if self._operation.completed:
+            return True
+        self.used = True
+        return self._handler.write_next(self._prefix, body)
+
+    async def ready(self) -> None:
+        """As of any outlet."""
+        await self._handler.drained()
+
+    async def complete(self) -> None:
+        """As of any outlet."""
+        self.used = True
+        await self._operation.send_operation_message({"id": self._operation.id, "type": "complete"})
 
 
 def closing(cut: Cut) -> tuple[int, str]:

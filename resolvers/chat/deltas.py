@@ -1,5 +1,6 @@
 """Pieces of messages that are being written, as one subscriber is to see them: all of each text, and nothing twice."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import strawberry
@@ -25,6 +26,17 @@ class Deltas:
         self._conversation_id = conversation_id
         self._joined = joined
         self._told: dict[Address, int] = {}
+
+    def by(self, context: Context) -> "Deltas":
+        """The same so far, read with another context."""
+        made = Deltas(context, self._conversation_id, joined=self._joined)
+        made._told = dict(self._told)
+        return made
+
+    def agrees(self, other: "Deltas", addresses: Iterable[Address]) -> bool:
+        """Whether both are shown the same of what is still to come of those."""
+        told = [(self._told.get(each), other._told.get(each)) for each in addresses]
+        return all(own == others and (own is not None or self._joined == other._joined) for own, others in told)
 
     def lost(self) -> None:
         """Events are missing: what he has of each is not known any more."""

@@ -66,8 +66,10 @@ class Tally:
 
     async def quiet(self) -> None:
         """Return when nothing comes any more."""
-        while time.perf_counter() - self.last < QUIET_SECONDS:
-            await asyncio.sleep(QUIET_SECONDS / 5)
+        before = None
+        while self.events != before:
+            before = self.events
+            await asyncio.sleep(QUIET_SECONDS)
 
 
 class Subscriber(asyncio.Protocol):

@@ -1,0 +1,131 @@
+"""Members of one conversation who asked the same and see the same: what one of them is told, all are."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+from api.fanout.log import Answer, AnswerLog
+from api.fanout.members import Member
+from api.fanout.rendering import Renderer
+from api.fanout.rights import rights
+from resolvers.chat.deltas import Deltas
+from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired
+from resolvers.chat.patience import MISSED, made_good
+from resolvers.chat.subscriptions import _told
+from resolvers.context import Info
+from resolvers.live.broker import Event, Position, Resync
+
+AT_ONCE: Final = 200
+"""Members written to before others have their turn."""
+
+Follow = Callable[[Member], Coroutine[Any, Any, None]]
+
+
+class Group:
+    """`position` is that of the last item that it was told; `follow` has a member read what he is behind by."""
+
+    def __init__(self, key: Hashable, deltas: Deltas, position: Position, renderer: Renderer, follow: Follow) -> None:
+        self.key: Hashable = key
+        self.deltas = deltas
+        self.position = position
+        self.members: dict[Member, None] = {}
+        self.log = AnswerLog()
+        self._renderer: Final = renderer
+        self._follow: Final = follow
+
+    def enter(self, member: Member, since: Position | None = None) -> None:
+        """He is told what comes from now on, or after `since`."""
+        self.members[member] = None
+        member.group, member.number, member.since = self, self.log.last, since
+
+    def leave(self, member: Member) -> None:
+        """He is told nothing more."""
+        self.members.pop(member, None)
+        member.group = None
+
+    async def take(self, item: Event | Resync) -> ConversationEvent | None:
+        """Have all told what happened, and return it. Raises what keeps it from being told to anybody."""
+        event, bodies = await self._answer(item)
+        self.position = Position.of(item.cursor)
+        for body in bodies:
+            await self._deliver(self.log.add(self.position, body))
+        return event
+
+    async def take_apart(self, item: Event | Resync, concerned: Callable[[Member], bool]) -> None:
+        """Have each of those whom it concerns told by himself; the group isn't told anything."""
+        self.position = Position.of(item.cursor)
+        for member in [each for each in self.members if concerned(each)]:
+            event = await told(member, item, self.deltas.by(member.context))
+            if event is None or isinstance(event, AccessRevoked):
+                continue
+            body = await self._renderer.render(member.context, member.question, event)
+            if member.group is self and (member.task is not None or not member.outlet.write(body)):
+                member.number = -1  # it is not kept: he reads anew
+                if member.task is None:
+                    member.work(self._follow(member))
+
+    async def resync(self, member: Member, reason: str) -> bytes:
+        """What stands for all that he was not told; what follows is told to him, too."""
+        member.number, member.since = self.log.last, None
+        event = ResyncRequired(cursor=str(self.position), reason=reason)
+        return await self._renderer.render(member.context, member.question, event)
+
+    async def _answer(self, item: Event | Resync) -> tuple[ConversationEvent | None, list[bytes]]:
+        """By the rights of one of them, who has the group's rights in the very moment.
+
+        INVARIANT: the fields are guarded by the access from which the key is made.
+        """
+        for lead in self._leads():
+            deltas = self.deltas.by(lead.context)
+            event = await told(lead, item, deltas)
+            access, conversation = lead.context.access, lead.standing.conversation
+            if isinstance(event, AccessRevoked) or conversation is None or lead.standing.over:
+                continue  # he hears of it by himself
+            if self.key is not lead and rights(access, conversation, lead.question) != self.key:
+                continue  # he is not one of them any more
+            lead.access, self.deltas = access, deltas
+            return event, [body async for body in self._bodies(lead, event, deltas)] if event else []
+        return None, []
+
+    async def _bodies(self, lead: Member, event: ConversationEvent, deltas: Deltas) -> AsyncIterator[bytes]:
+        """The answer, and where it was not whole, what says so."""
+        yield await self._renderer.render(lead.context, lead.question, event)
+        if await made_good(lead.context):
+            deltas.lost()
+            missed = ResyncRequired(cursor=event.cursor, reason=MISSED)
+            yield await self._renderer.render(lead.context, lead.question, missed)
+
+    def _leads(self) -> Iterator[Member]:
+        """Whoever is not behind comes first."""
+        yield from [each for each in self.members if each.task is None]
+        yield from [each for each in self.members if each.task is not None]
+
+    async def _deliver(self, answer: Answer) -> None:
+        """At once to those who can take it; the others follow by themselves."""
+        number, position, body = answer
+        for index, member in enumerate(list(self.members)):
+            if index % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if member.number != number - 1 or member.task is not None or member.group is not self:
+                continue
+            if (member.since is not None and not passed(member, position)) or (
+                member.settled and member.outlet.write(body)
+            ):
+                member.number = number
+            else:
+                member.work(self._follow(member))
+
+
+def passed(member: Member, position: Position) -> bool:
+    """Whether what is at `position` is new to him who came to the group from further on."""
+    if member.since is not None and position <= member.since:
+        return False
+    member.since = None
+    return True
+
+
+async def told(member: Member, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
+    """What he is told of it, as if he were alone."""
+    asking = cast(Info, SimpleNamespace(context=member.context))
+    return await _told(asking, member.standing, item, deltas)

@@ -1,0 +1,157 @@
+"""One subscriber among many: how far he is, and by which rights."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
+
+from api.fanout.log import AnswerLog
+from api.fanout.questions import Asked, Question
+from api.fanout.rights import rights
+from permissions.access import Access
+from resolvers.chat.deltas import Deltas
+from resolvers.chat.standing import Standing
+from resolvers.context import Context
+from resolvers.live.backoff import delays
+from resolvers.live.broker import Position
+from resolvers.live.standings import UNJUDGED
+
+
+class Outlet(Protocol):
+    """Where a subscriber's answers go. What is sent to one who is gone is lost without a word."""
+
+    def write(self, body: bytes) -> bool:
+        """Send it now; False, and nothing is sent, where that would have to wait."""
+        ...
+
+    async def ready(self) -> None:
+        """Return when the reader has read enough for more."""
+        ...
+
+    async def complete(self) -> None:
+        """Nothing follows."""
+        ...
+
+
+class Fellows(Protocol):
+    """Those with whom a member shares answers: his group."""
+
+    log: AnswerLog
+    members: dict["Member", None]
+    deltas: Deltas
+    key: Hashable
+
+    def leave(self, member: "Member") -> None:
+        """He is told nothing more."""
+        ...
+
+    async def resync(self, member: "Member", reason: str) -> bytes:
+        """What stands for all that he was not told; what follows is told to him, too."""
+        ...
+
+
+def _nothing() -> None:
+    pass
+
+
+class Member:
+    """One subscription. He shares answers with the members of his group; while he is behind he reads them by a task."""
+
+    __slots__ = (
+        "_held",
+        "_left",
+        "access",
+        "asked",
+        "context",
+        "ended",
+        "group",
+        "key",
+        "number",
+        "outlet",
+        "since",
+        "standing",
+        "task",
+    )
+
+    def __init__(self, asked: Asked, context: Context, outlet: Outlet, left: "Callable[[Member], None]") -> None:
+        self.asked: Final = asked
+        self.context: Final = context
+        self.outlet: Final = outlet
+        self.standing: Final = Standing(context, asked.conversation_id)
+        self.ended: Callable[[], None] = _nothing
+        """Is called when his right is lost."""
+        self.group: Fellows | None = None
+        self.number = 0
+        """Of the answer of his group that he was given last."""
+        self.since: Position | None = None
+        """What he was told before he came to the group, if the group is not there yet."""
+        self.access: Access | None = None
+        """By which he shares."""
+        self.key: Hashable = None
+        self.task: asyncio.Task[None] | None = None
+        """What he is doing by himself."""
+        self._held: AbstractContextManager[None] | None = None
+        self._left: Callable[[Member], None] | None = left
+
+    @property
+    def question(self) -> Question:
+        """What he asks."""
+        return self.asked.question
+
+    @property
+    def settled(self) -> bool:
+        """Whether he still has the rights by which he shares, as far as this worker knows."""
+        return self.standing.access is self.access and self.standing.holds and not self.standing.over
+
+    def hold(self) -> None:
+        """Have his right kept up to date until `leave`."""
+        self._held = self.standing.held(lambda: self.ended())
+        self._held.__enter__()
+
+    def leave(self) -> None:
+        """He is told nothing more; a second time nothing happens."""
+        left, self._left = self._left, None
+        if left is None:
+            return
+        self.ended = _nothing
+        if self._held is not None:
+            held, self._held = self._held, None
+            held.__exit__(None, None, None)
+        self.rest()
+        left(self)
+
+    async def settle(self, *, patient: bool = True) -> bool:
+        """Have his right judged, if need be, and his `key` follow it; False where he has none, or nobody can tell."""
+        standing, waits = self.standing, delays()
+        while not standing.over and not (standing.holds and self.context.standings.store.fresh):
+            try:
+                await standing.judge()
+            except UNJUDGED:
+                if not patient:
+                    return False
+                await asyncio.sleep(next(waits))
+        access, conversation = standing.access, standing.conversation
+        if standing.over or access is None or conversation is None:
+            return False
+        if access is not self.access:
+            self.go_by(access)
+            self.context.adopt(access)
+            await self.context.settle()
+        return True
+
+    def go_by(self, access: Access) -> None:
+        """Share by what `access` gives, by which he was judged. Whose answers are his own, shares with nobody."""
+        conversation = self.standing.conversation
+        self.access = access
+        self.key = (conversation and rights(access, conversation, self.question)) or self
+
+    def work(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do something by himself, instead of what he was doing."""
+        self.rest()
+        self.task = asyncio.create_task(doing)
+
+    def rest(self) -> None:
+        """Do nothing any more by himself, unless it is what asks for it."""
+        task, self.task = self.task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()

@@ -1,0 +1,147 @@
+"""What a subscription to a conversation asks: equal questions are one, whoever asks, with variables in any order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import orjson
+import strawberry
+from beanie import PydanticObjectId
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    parse,
+    validate,
+    visit,
+)
+from graphql.execution.values import get_argument_values, get_variable_values
+from graphql.language import OperationType
+
+from api.documents import Documents
+from api.fanout.selection import needs
+from permissions.actions import Action
+from resolvers.errors import BadInputError
+from resolvers.ids import object_id
+
+FIELD: Final = "conversationEvents"
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One that is sound. `needs` as `selection` finds them; None where the answers are for one reader only."""
+
+    document: DocumentNode
+    operation_name: str | None
+    variables: Mapping[str, Any]
+    needs: frozenset[Action] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a conversation, by somebody who has what was told up to `after`."""
+
+    question: Question
+    conversation_id: PydanticObjectId
+    after: str | None
+
+
+class Questions:
+    """Those that are being asked. `max_tokens` as for any document."""
+
+    def __init__(self, schema: strawberry.Schema, documents: Documents, max_tokens: int) -> None:
+        self._schema: Final[GraphQLSchema] = schema._schema
+        self._documents = documents
+        self._max_tokens = max_tokens
+        self._known: WeakValueDictionary[bytes, Question] = WeakValueDictionary()
+
+    def asked(self, query: str, operation_name: str | None, variables: Mapping[str, Any] | None) -> Asked | None:
+        """What is asked of a conversation; None for anything else, and for whatever has a flaw."""
+        document = self._sound(query)
+        operation = _operation(document, operation_name) if document is not None else None
+        field = _field(operation) if operation is not None else None
+        if document is None or operation is None or field is None:
+            return None
+        given = dict(variables or {})
+        coerced = get_variable_values(self._schema, operation.variable_definitions or (), given)
+        if isinstance(coerced, list) or self._schema.subscription_type is None:
+            return None
+        try:
+            arguments = get_argument_values(self._schema.subscription_type.fields[FIELD], field, coerced)
+            conversation_id = object_id(str(arguments["conversationId"]), "Conversation")
+            question = self._question(query, document, operation, operation_name, given, _place_only(document, field))
+        except (GraphQLError, BadInputError, TypeError, KeyError):
+            return None
+        return Asked(question, conversation_id, arguments.get("after"))
+
+    def _question(
+        self,
+        query: str,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        name: str | None,
+        given: Mapping[str, Any],
+        apart: str | None,
+    ) -> Question:
+        """The one question for all who ask this. What `apart` names tells only from where on."""
+        defined = {each.variable.name.value for each in operation.variable_definitions or ()} - {apart}
+        told = {key: value for key, value in given.items() if key in defined}
+        key = orjson.dumps([query, name, told], option=orjson.OPT_SORT_KEYS)
+        found = self._known.get(key)
+        if found is None:
+            found = Question(document, name, told, needs(self._schema, document, operation))
+            self._known[key] = found
+        return found
+
+    def _sound(self, query: str) -> DocumentNode | None:
+        """INVARIANT: judged by the same rules and limits as any other document."""
+        known = self._documents.find(query)
+        if known is not None:
+            return known
+        try:
+            document = parse(query, max_tokens=self._max_tokens)
+            if validate(self._schema, document):
+                return None
+        except (GraphQLError, RecursionError):
+            return None
+        self._documents.remember(query, document)
+        return document
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
+    found = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    named = [each for each in found if name is None or (each.name and each.name.value == name)]
+    return named[0] if len(named) == 1 and named[0].operation is OperationType.SUBSCRIPTION else None
+
+
+def _field(operation: OperationDefinitionNode) -> FieldNode | None:
+    """The root field, if it stands there plainly."""
+    selections = operation.selection_set.selections
+    first = selections[0]
+    plain = len(selections) == 1 and isinstance(first, FieldNode) and not first.directives and not operation.directives
+    return first if plain and isinstance(first, FieldNode) and first.name.value == FIELD else None
+
+
+def _place_only(document: DocumentNode, field: FieldNode) -> str | None:
+    """The variable that says after which event, if it is used for nothing else."""
+    values = [each.value for each in field.arguments or () if each.name.value == "after"]
+    if not values or not isinstance(values[0], VariableNode):
+        return None
+    name, uses = values[0].name.value, _Uses()
+    visit(document, uses)
+    # Once where it is defined, and once where it is used.
+    return name if uses.names.count(name) == 2 else None
+
+
+class _Uses(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.names.append(node.name.value)

@@ -1,0 +1,70 @@
+"""An event as the bytes of its answer: executed, its decisions written down, serialised."""
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import strawberry
+from graphql import GraphQLError, execute
+from pymongo.errors import PyMongoError
+
+from api.errors import Code
+from api.fanout.questions import Question
+from resolvers.chat.events import ConversationEvent
+from resolvers.context import Context
+from resolvers.live.backoff import delays
+
+JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
+
+
+class Renderer:
+    """Executes by a schema."""
+
+    def __init__(self, schema: strawberry.Schema) -> None:
+        self._schema: Final = schema
+
+    async def render(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
+        """The answer's payload. It waits until what was decided can be written down.
+
+        Where a store was away, `context.missed` says so afterwards.
+        """
+        found = execute(
+            self._schema._schema,
+            question.document,
+            root_value=event,
+            context_value=context,
+            variable_values=dict(question.variables),
+            operation_name=question.operation_name,
+        )
+        result = await found if inspect.isawaitable(found) else found
+        payload: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            payload |= self._errors(result.errors)
+            context.missed |= any(_away(error) for error in result.errors)
+        await _settled(context)
+        return orjson.dumps(payload, option=JSON_OPTIONS)
+
+    def failed(self, error: Exception) -> bytes:
+        """The payload that tells of it."""
+        told = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+        return orjson.dumps({"data": None, **self._errors([told])}, option=JSON_OPTIONS)
+
+    def _errors(self, errors: list[GraphQLError]) -> Mapping[str, Any]:
+        self._schema.process_errors(errors)
+        return {"errors": [error.formatted for error in errors]}
+
+
+async def _settled(context: Context) -> None:
+    for wait in delays():
+        try:
+            await context.settle()
+        except PyMongoError:
+            await asyncio.sleep(wait)
+        else:
+            return
+
+
+def _away(error: GraphQLError) -> bool:
+    return (error.extensions or {}).get("code") == Code.UNAVAILABLE.value
