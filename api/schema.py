@@ -19,7 +19,17 @@ from resolvers.account import mutations as account_mutations
 from resolvers.account import password_mutations, session_events, session_mutations, session_subscription
 from resolvers.account import queries as account_queries
 from resolvers.admin import account_mutations as admin_account_mutations
-from resolvers.admin import audit, erasures, keys, promotions, questions, revocations, rule_mutations, rule_queries
+from resolvers.admin import (
+    audit,
+    erasures,
+    keys,
+    permission_events,
+    promotions,
+    questions,
+    revocations,
+    rule_mutations,
+    rule_queries,
+)
 from resolvers.chat import asking, branches, deletions, events, sharing, streaming, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
@@ -84,8 +94,13 @@ def build_schema() -> Schema:
             branches.Mutation,
             sharing.Mutation,
         ),
-        subscription=_merged("Subscription", subscriptions.Subscription, session_subscription.Subscription),
-        types=[*events.EVENTS, *session_events.SESSION_EVENTS],
+        subscription=_merged(
+            "Subscription",
+            subscriptions.Subscription,
+            session_subscription.Subscription,
+            permission_events.Subscription,
+        ),
+        types=[*events.EVENTS, *session_events.SESSION_EVENTS, *permission_events.PERMISSION_EVENTS],
         config=StrawberryConfig(auto_camel_case=True),
         extensions=[
             OwnContext,

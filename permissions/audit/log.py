@@ -14,6 +14,7 @@ from models.permission_change import PermissionChange
 from permissions.access import Takings
 from permissions.audit.blocks import Blocks
 from permissions.audit.events import Origin, Target, change, decided
+from permissions.audit.tail import AuditTail
 from permissions.audit.writer import Writer
 
 
@@ -44,12 +45,14 @@ class AuditLog:
         self._writer: Final = writer
         self._blocks: Final = blocks
         self._keeping: Final = keeping
+        self.tail: Final = AuditTail(blocks)
 
     async def __aenter__(self) -> Self:
         await self._writer.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.tail.close()
         await self._writer.close()
 
     async def write(

@@ -13,19 +13,23 @@ from models.conversation import Conversation as StoredConversation
 from models.tree import Address
 from resolvers.chat.conversation import Conversation
 from resolvers.chat.tree import Message
+from resolvers.events import AccessRevoked, ConversationEvent, ResyncRequired
 from resolvers.live import Broker, BrokerUnavailableError
 from resolvers.live.standings import CHANGES
 
+__all__ = [
+    "EVENTS",
+    "AccessRevoked",
+    "ConversationChanged",
+    "ConversationEvent",
+    "MessageAdded",
+    "MessageChanged",
+    "MessageDeleted",
+    "MessageDelta",
+    "ResyncRequired",
+]
+
 _log: Final = structlog.get_logger(__name__)
-
-
-@strawberry.interface(
-    description="Something happened in a conversation. Subscribe `after` its cursor to go on from it."
-)
-class ConversationEvent:
-    """Common to all."""
-
-    cursor: str
 
 
 @strawberry.type
@@ -69,21 +73,6 @@ class ConversationChanged(ConversationEvent):
     """Title, tags, attributes or the like."""
 
     conversation: Conversation
-
-
-@strawberry.type(description="You may not read the conversation any more; nothing follows.")
-class AccessRevoked(ConversationEvent):
-    """The last event."""
-
-    reason: str
-    decision_id: strawberry.ID | None
-
-
-@strawberry.type(description="Events are missing here: read the conversation again. What follows is exact.")
-class ResyncRequired(ConversationEvent):
-    """In place of silence."""
-
-    reason: str
 
 
 EVENTS: Final = [
