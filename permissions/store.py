@@ -161,13 +161,14 @@ class PermissionStore:
             yield subject
 
     async def remember(self, user_ids: Iterable[PydanticObjectId]) -> None:
-        """Have these accounts at hand, as they are now: those that aren't are read together."""
-        ground = await self._fresh()
+        """Have these accounts at hand, as they are now: those that aren't are read together, a batch at a time."""
         missing = [user_id for user_id in set(user_ids) if user_id not in self._subjects]
-        found = await subjects.load_all(missing) if missing else {}
-        if self._ground is ground:
-            for user_id, subject in found.items():
-                self._remember(user_id, subject)
+        for start in range(0, len(missing), subjects.BATCH):
+            ground = await self._fresh()
+            found = await subjects.load_all(missing[start : start + subjects.BATCH])
+            if self._ground is ground:
+                for user_id, subject in found.items():
+                    self._remember(user_id, subject)
 
     def forget(self) -> None:
         """Read what is new when next asked: something has changed."""

@@ -25,7 +25,6 @@ from resolvers.chat.events import channel
 from resolvers.context import Context
 from resolvers.ids import encode, object_id
 from resolvers.live import RedisBroker, Standings
-from tests.database_calls import database_calls
 from tests.permissions.people import given, person
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, start
@@ -203,7 +202,7 @@ async def share_gone_without_a_word(reader: Reader) -> None:
 
 
 async def account_closed(reader: Reader) -> None:
-    await reader.changes.set_disabled(reader.user.id, True, SYSTEM)  # noqa: FBT003
+    await reader.changes.set_disabled(reader.user.id, True, SYSTEM)
 
 
 async def conversation_deleted(reader: Reader) -> None:
