@@ -102,7 +102,9 @@ class Appender:
             if draft.idempotency_key is not None:
                 place = await self._pinned(place, draft, attempt)
             outcome = await self._continue(place, draft)
-            if isinstance(outcome, Appended) or cut or await self._forked_before(outcome, draft):
+            if isinstance(outcome, Appended) or await self._forked_before(outcome, draft):
+                return outcome
+            if cut and not await self._went_on(draft, attempt):
                 return outcome
         raise ContentionError
 
@@ -133,10 +135,19 @@ class Appender:
         if tail and (address.depth >= self._removals.end(tail) or await self._removals.cut_off([tail])):
             raise MessageNotFoundError(str(address))
 
+    async def _went_on(self, draft: Draft, attempt: int) -> bool:
+        """Whether an earlier try found that place taken, too, before what is there was removed, and took the next."""
+        if draft.idempotency_key is None:
+            return False
+        return await self._receipts.find_one({"_id": self._receipt(draft, attempt + 1)}) is not None
+
+    def _receipt(self, draft: Draft, attempt: int) -> str:
+        parts = (self._conversation.id, draft.author_id, draft.idempotency_key, attempt)
+        return sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
     async def _pinned(self, place: Address, draft: Draft, attempt: int) -> Address:
         """The place that was chosen for this attempt by whoever came first."""
-        parts = (self._conversation.id, draft.author_id, draft.idempotency_key, attempt)
-        digest = sha256("\0".join(map(str, parts)).encode()).hexdigest()
+        digest = self._receipt(draft, attempt)
         try:
             await self._receipts.insert_one({"_id": digest, "place": str(place), "created_at": now()})
         except DuplicateKeyError:
