@@ -1,7 +1,7 @@
 """Ranking: the candidates of all segments in one order, strongest first, read as far as they are asked for."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -77,11 +77,15 @@ class _Part:
     held: list[Found] = field(default_factory=list)
     excluded: Numbers = field(default_factory=lambda: NONE)
     scored: Found = NOTHING
+    _pages: dict[Span, Sequence[str]] = field(default_factory=dict)
 
-    def pages(self, span: Span) -> Iterable[int]:
-        """Pages of postings that may hold something of `span` in the ranges."""
-        found = (touched(self.segment.marks, *span, start, stop) for start, stop in self.ranges.pairs)
-        return sorted({number for pages in found for number in pages})
+    def pages(self, span: Span) -> Sequence[str]:
+        """Pages of postings that may hold something of `span` in the ranges, in order."""
+        if span not in self._pages:
+            found = (touched(self.segment.marks, *span, start, stop) for start, stop in self.ranges.pairs)
+            numbers = sorted({number for pages in found for number in pages})
+            self._pages[span] = [self.segment.posting_page(number) for number in numbers]
+        return self._pages[span]
 
     def collect(self, needles: _Needles, pages: Mapping[str, Page]) -> None:
         """Take the postings out of the pages."""
@@ -95,8 +99,7 @@ class _Part:
         self.scored = found.without(self.excluded) if len(self.excluded) else found
 
     def _found(self, needle: Sequence[Span], pages: Mapping[str, Page]) -> Found:
-        spans = ((span, self.segment.posting_page(number)) for span in needle for number in self.pages(span))
-        there = (pages[id_].between(*span) for span, id_ in spans)
+        there = (pages[id_].between(*span) for span in needle for id_ in self.pages(span))
         parts = [Found(*each) for each in there if each]
         return united(parts, sorted_=all(low == high for low, high in needle)).within(self.ranges)
 
@@ -212,7 +215,7 @@ def _affordable(parts: Sequence[_Part], needles: _Needles) -> tuple[list[_Part],
     """Parts, newest first, as far as their pages may be read; ids of the pages; whether that is all."""
     ids: list[str] = []
     for number, part in enumerate(parts):
-        pages = {part.segment.posting_page(page) for span in needles.spans for page in part.pages(span)}
+        pages = {id_ for span in needles.spans for id_ in part.pages(span)}
         if ids and len(ids) + len(pages) > MOST_PAGES:
             return list(parts[:number]), ids, False
         ids += sorted(pages)
