@@ -1,7 +1,7 @@
 """Conversations."""
 
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 import strawberry
 from beanie import PydanticObjectId
@@ -24,6 +24,9 @@ from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, branch_name, encode, message_address, message_id
 from resolvers.node import Node
 from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
+
+READS: Final = 8
+"""So many times more branches are read to fill a page, where some are deleted."""
 
 
 @strawberry.type(description="A conversation: a tree of messages, read one branch at a time.")
@@ -101,19 +104,29 @@ class Conversation(Node):
         edges = [Edge(cursor=self._cursor(row.address), node=Message.of(self.stored, row)) for row in page.rows]
         return connection(edges, has_next=page.span.stop < page.length, has_previous=page.span.start > 0)
 
-    @strawberry.field(description="All branches, oldest first.")
+    @strawberry.field(
+        description="All branches, oldest first. A page may come short, or empty, where many in a row were deleted: go "
+        "on after `pageInfo`'s cursor until nothing follows."
+    )
     async def branches(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Branch]:
-        arguments = page_arguments(first, after)
+        size = page_arguments(first, after).size
         history = await info.context.history(self.stored)
-        listed = await history.branches(_place(after) if after else None, arguments.size + 1)
-        shown = listed[: arguments.size]
-        branches = await load_branches(info, self.stored, [name for _, name in shown])
-        edges = [
-            Edge(cursor=encode("At", place), node=branch)
-            for (place, _), branch in zip(shown, branches, strict=True)
-            if branch
-        ]
-        return connection(edges, has_next=len(listed) > arguments.size, has_previous=after is not None)
+        edges: list[Edge[Branch]] = []
+        place, more = _place(after) if after else None, True
+        for _ in range(READS):
+            listed = await history.branches(place, size - len(edges) + 1)
+            shown, more = listed[: size - len(edges)], len(listed) > size - len(edges)
+            branches = await load_branches(info, self.stored, [name for _, name in shown])
+            edges += [
+                Edge(cursor=encode("At", at), node=branch)
+                for (at, _), branch in zip(shown, branches, strict=True)
+                if branch
+            ]
+            place = shown[-1].place if shown else place
+            if not more or len(edges) == size:
+                break
+        end = encode("At", place) if place else None
+        return connection(edges, has_next=more, has_previous=after is not None, end=end)
 
     @strawberry.field(
         description="Subtrees that were deleted, and can be restored: 200 at most. Needs `message:delete`."

@@ -1,6 +1,13 @@
 """Branches compared and copied, as clients see it."""
 
+from itertools import chain
+
+from models.bucket import MessageRole
+from models.clock import now
+from models.tree import MAIN, Address, Sprout
 from resolvers.chat.branches import COPIES
+from resolvers.ids import encode, message_id
+from tests.models.tree.conftest import unborn
 from tests.resolvers.chat.documents import PAGE, append, chat, contents, nodes
 from tests.served import Served
 
@@ -11,6 +18,9 @@ DIFF = """query ($a: ID!, $b: ID!, $first: Int, $after: String) { diffBranches(a
   b { messages { edges { node { content } } } } } }"""
 FORK = """mutation ($input: ForkConversationInput!) { forkConversation(input: $input) {
   conversation { id title tags attributes messageCount owner { displayName } } } }"""
+LISTED = """query ($id: ID!, $first: Int, $after: String) { conversation(id: $id) { branchCount
+  branches(first: $first, after: $after) { edges { node { id } } pageInfo { hasNextPage endCursor } } } }"""
+SIBLINGS = "query ($id: ID!) { node(id: $id) { ... on Message { siblingCount siblingIndex siblings { id } } } }"
 METADATA = """query ($id: ID!) { conversation(id: $id) { messages { edges { node { metadata { llmModel } } } } } }"""
 
 
@@ -69,3 +79,33 @@ async def test_one_request_makes_a_few_copies_only(served: Served) -> None:
         len((await alice.ask("{ conversations { edges { node { id } } } }")).data["conversations"]["edges"])
         <= 1 + COPIES
     )
+
+
+async def test_hundreds_of_forks_are_listed_whole_and_past_those_that_are_deleted(served: Served) -> None:
+    alice = await served.as_("alice")
+    assert alice.user
+    texts = [None, 0, 1, 0, *[3] * 250, *[1] * 600]
+    sprouts = [Sprout(parent, MessageRole.USER, f"{number}", now()) for number, parent in enumerate(texts)]
+    stored = unborn().model_copy(update={"owner_id": alice.user.id})
+    tree, id_ = served.services.tree, encode("Conversation", stored.id)
+    assert await tree.plant(stored, sprouts, None)
+    removed = (await tree.history(stored).siblings(Address(MAIN, 0), 1, 2))[1]
+    await tree.remove(stored, removed, alice.user.id)
+
+    async def pages(size: int) -> list[list[str]]:
+        found, after, more = [], None, True
+        while more:
+            page = (await alice.ask(LISTED, id=id_, first=size, after=after)).data["conversation"]["branches"]
+            assert page["pageInfo"]["endCursor"] not in {None, after}
+            found.append([node["id"] for node in nodes(page)])
+            after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        return found
+
+    whole, small = await pages(100), await pages(19)
+    assert [len(page) for page in whole] == [100] * 6 + [1]
+    assert [*chain(*small)] == [*chain(*whole)]
+    assert len({*chain(*whole)}) == 601
+    assert [len(page) for page in small].count(0) <= 2
+    last = (await tree.history(stored).siblings(Address(MAIN, 1), 2, 1_000))[-1]
+    shown = (await alice.ask(SIBLINGS, id=message_id(stored.id, last))).data["node"]
+    assert (shown["siblingIndex"], shown["siblingCount"], len(shown["siblings"])) == (600, 601, 100)
