@@ -37,7 +37,7 @@ class Agreement:
     stock: Stock
 
     async def hold(self, world: World, seed: int, then: World) -> None:
-        """All of it, for an asker and a conversation that `seed` chooses; at its end the rules become those of `then`."""
+        """All of it, for an asker and a conversation that `seed` chooses; then the rules are those of `then`."""
         chance = random.Random(seed)
         asker = self._asker(chance.choice(self.stock.people), world)
         about = chance.choice(self.stock.conversations)
@@ -128,7 +128,7 @@ class Agreement:
         assert found == ([first] if first == REVOKED else [first, second])
 
 
-REVOKED: Final = ({"__typename": "AccessRevoked"}, [])
+REVOKED: Final[tuple[dict[str, Any], list[str]]] = ({"__typename": "AccessRevoked"}, [])
 
 
 def _told(world: World, subject: Subject, about: Conversation) -> tuple[dict[str, Any], list[str]]:

@@ -24,7 +24,7 @@ from permissions.store import PermissionStore
 from resolvers.chat.events import channel
 from resolvers.context import Context
 from resolvers.ids import encode, object_id
-from resolvers.live import RedisBroker, Standings
+from resolvers.live import Broker, RedisBroker, Standings
 from tests.permissions.people import given, person
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, start
@@ -47,7 +47,7 @@ class Worker:
     """Another one, over the same stores."""
 
     served: Served
-    broker: RedisBroker
+    broker: Broker
     standings: Standings
 
     def context(self, user: User) -> Context:

@@ -15,14 +15,15 @@ from models.role import GrantEffect, RoleAssignment
 from models.user import User
 from permissions.changes import SYSTEM
 from permissions.store import Ground, PermissionStore
-from resolvers.chat import subscriptions
 from resolvers.chat.events import channel
 from resolvers.chat.standing import Standing
+from resolvers.chat.tree import load_message
 from resolvers.ids import object_id
-from resolvers.live import RedisBroker, Standings
+from resolvers.live import MemoryBroker, RedisBroker, Standings
 from tests.database_calls import database_calls
+from tests.permissions.people import given
 from tests.resolvers.chat.documents import append
-from tests.resolvers.chat.test_standing import Worker, given, last_of, reader_of, working
+from tests.resolvers.chat.test_standing import Worker, last_of, reader_of, working
 from tests.served import Served
 
 CROWD = 1_000
@@ -104,7 +105,7 @@ async def test_what_was_loaded_before_the_right_was_lost_is_not_told(
     """He is judged, his message is read, and meanwhile an admin ends his role: the answer is not shown."""
     alice = await served.as_("alice")
     reader = await reader_of(served, alice, "reader")
-    read = subscriptions.load_message
+    read = load_message
 
     async with working(served, stores) as worker, worker.follow(reader.user, reader.conversation) as results:
 
@@ -114,7 +115,7 @@ async def test_what_was_loaded_before_the_right_was_lost_is_not_told(
             worker.standings.store.forget()
             return found
 
-        monkeypatch.setattr(subscriptions, "load_message", loaded)
+        monkeypatch.setattr("resolvers.chat.subscriptions.load_message", loaded)
         await append(alice, reader.conversation, "secret")
         assert [each["__typename"] for each in await last_of(results)][-1:] == ["AccessRevoked"]
 
@@ -171,3 +172,45 @@ async def test_while_nobody_can_judge_nothing_is_told_and_nothing_ends(
 
 def unrelated() -> Policy:
     return Policy(id="unrelated", effect=GrantEffect.DENY, actions=["report:read"])
+
+
+async def test_a_right_to_a_field_is_gone_at_the_next_event(served: Served, stores: EmbeddedStores) -> None:
+    alice = await served.as_("alice")
+    reader = await reader_of(served, alice, "reader")
+    async with working(served, stores) as worker, worker.follow(reader.user, reader.conversation) as results:
+        await append(alice, reader.conversation, "before")
+        before = await anext(results)
+        assert not before.errors
+        policy = Policy(id="field", effect=GrantEffect.DENY, actions=["message:read_metadata"], when="has(user.teams)")
+        await reader.changes.put_policy(policy, SYSTEM)
+        await worker.standings.store.ground()  # a worker knows of it within a second
+        await append(alice, reader.conversation, "after")
+        after = await anext(results)
+        assert after.data["conversationEvents"]["message"] == {"content": "after", "metadata": None}
+        (error,) = after.errors
+        assert error.extensions["code"] == "FORBIDDEN"
+        assert await served.services.audit.find_decision(error.extensions["decisionId"])
+
+
+async def test_a_worker_that_hears_nothing_finds_changes_by_itself_and_judges_all_when_it_hears_again(
+    served: Served, stores: EmbeddedStores
+) -> None:
+    """Its broker tells it nothing of what is said elsewhere: as one that has lost Redis."""
+    alice = await served.as_("alice")
+    reader, other = await reader_of(served, alice, "reader"), await reader_of(served, alice, "other")
+    standings = Standings(PermissionStore())
+    async with MemoryBroker() as broker, following(broker, standings):
+        worker = Worker(served, broker, standings)
+        async with (
+            asyncio.timeout(30),
+            worker.follow(reader.user, reader.conversation) as results,
+            worker.follow(other.user, other.conversation) as others,
+        ):
+            await reader.end()
+            assert (await told(results))["__typename"] == "AccessRevoked"
+            await other.share(userId=other.user_id)
+            await other.end()
+            await standings.store.ground()
+            await other.share(userId=other.user_id, access="NONE")
+            standings.anything_changed()  # what `following` says when it may have missed something
+            assert (await told(others))["__typename"] == "AccessRevoked"
