@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from models.database import Database, Record
 from models.embedded import EmbeddedStores
 from models.migrations import migrate
+from tests.redis_topologies import ChosenStores, whole
 
 FEW: Final = 300
 """Documents that are deleted faster than a database with all its indexes is made."""
@@ -61,7 +62,7 @@ async def _empty(collection: AsyncCollection[Record]) -> bool:
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStores]:
     """Embedded MongoDB and Redis, shared by all tests: `mongodb_uri`, `redis_url`."""
-    with EmbeddedStores(tmp_path_factory.mktemp("stores")) as running:
+    with ChosenStores(tmp_path_factory.mktemp("stores")) as running:
         yield running
 
 
@@ -84,6 +85,6 @@ async def database(stores: EmbeddedStores, spare: Spare) -> AsyncIterator[Databa
 @pytest.fixture
 async def redis(stores: EmbeddedStores) -> AsyncIterator[Redis]:
     """A client of an empty Redis."""
-    async with Redis.from_url(stores.redis_url) as client:
+    async with whole(stores.redis_url) as client:
         await client.flushall()
         yield client

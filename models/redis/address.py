@@ -127,10 +127,8 @@ def _read(url: str) -> dict[str, Any]:
         made = dict(options)
         made.pop("max_connections", None)
         made.pop("connection_class", Connection)(**made)  # it connects to nothing
-    except Exception as error:  # whatever it says may show the password
-        raise RedisAddressError(
-            f"has an option that is none of redis-py's, or is not written as one; {_HINT}"
-        ) from error
+    except Exception:  # whatever it says may show the password
+        raise RedisAddressError(f"has an option that is unknown, or written wrongly; {_HINT}") from None
     return options
 
 

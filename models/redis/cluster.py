@@ -5,6 +5,7 @@ Why not redis-py's: see `.github/decisions/0049-redis-by-address.md`.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -113,18 +114,18 @@ class ClusterClient(Redis):
     async def _redirected(self, args: Sequence[Any], options: dict[str, Any]) -> Any:
         if args[0] == "PING":
             return all([await client.ping() for client in await self.masters()])
-        key = _key_of(args)
-        node, asking = await self.owner(key), False
-        for _ in range(REDIRECTS):
+        key, until = _key_of(args), time.monotonic() + self._manner.seconds
+        node, asking, hops = await self.owner(key), False, 0
+        while hops < REDIRECTS and time.monotonic() < until:
             try:
                 return await self._send(node, args, options, asking=asking)
             except MovedError as moved:
-                node, asking = await self._moved(key, moved, node), False
+                node, asking, hops = await self._moved(key, moved, node), False, hops + 1
             except AskError as ask:
-                node, asking = _place(ask, node), True
-            except TryAgainError:  # half of its keys have moved
+                node, asking, hops = _place(ask, node), True, hops + 1
+            except TryAgainError:  # not all of its keys are on one server, until the slot has moved
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
-                node, asking = await self.owner(key), False
+                node, asking, hops = await self.owner(key), False, 0
         raise RedisConnectionError("the servers of the cluster don't agree on who has a slot")
 
     async def _send(self, node: Node, args: Sequence[Any], options: dict[str, Any], *, asking: bool) -> Any:

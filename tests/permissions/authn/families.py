@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from models.clock import now
 from models.embedded import EmbeddedStores
+from models.redis import open_redis
 from permissions.authn.accounts import Accounts, Signed
 from permissions.authn.errors import TokenRevokedError
 from permissions.authn.principal import Client, Principal
@@ -76,7 +77,7 @@ async def world_of(parts: Parts, stores: EmbeddedStores, workers: int = 3, **lim
     clock = Clock()
     wanted = replace(SessionLimits(leeway=LEEWAY), **limits)  # type: ignore[arg-type]
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Redis.from_url(stores.redis_url)) for _ in range(workers)]
+        clients = [await stack.enter_async_context(open_redis(stores.redis_url)) for _ in range(workers)]
         accounts = [replace(parts.accounts, sessions=Sessions(each, wanted, clock)) for each in clients]
         yield World(accounts, clock, clients[0])
 
