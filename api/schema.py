@@ -30,7 +30,7 @@ from resolvers.admin import (
     rule_mutations,
     rule_queries,
 )
-from resolvers.chat import asking, branches, deletions, events, sharing, streaming, subscriptions
+from resolvers.chat import asking, branches, deletions, events, list_events, sharing, streaming, subscriptions
 from resolvers.chat import mutations as chat_mutations
 from resolvers.chat import queries as chat_queries
 from resolvers.chat import search as chat_search
@@ -97,10 +97,16 @@ def build_schema() -> Schema:
         subscription=_merged(
             "Subscription",
             subscriptions.Subscription,
+            list_events.Subscription,
             session_subscription.Subscription,
             permission_events.Subscription,
         ),
-        types=[*events.EVENTS, *session_events.SESSION_EVENTS, *permission_events.PERMISSION_EVENTS],
+        types=[
+            *events.EVENTS,
+            *list_events.LIST_EVENTS,
+            *session_events.SESSION_EVENTS,
+            *permission_events.PERMISSION_EVENTS,
+        ],
         config=StrawberryConfig(auto_camel_case=True),
         extensions=[
             OwnContext,

@@ -32,6 +32,7 @@ from permissions.audit.events import Target
 from permissions.authn.errors import UnauthenticatedError
 from permissions.errors import DeniedError
 from permissions.resources import USER, conversation_resource
+from resolvers.chat.list_news import announce_many
 
 TOLD_SECONDS: Final = 1.0
 """How often it is told how far an import is."""
@@ -159,6 +160,7 @@ class Import:
             about, figures = Target(USER, user.id), _figures(self._progress.report)
             after = {"format": self._format, **figures}
             await context.audit.write("conversations.imported", context.origin, about, after=after)
+            await announce_many(context.broker, user.id)
 
     async def judge(self) -> None:
         """Ask anew, now and then, whether he still may; if not, `run` ends."""

@@ -16,6 +16,7 @@ from permissions.guards import SignedIn, may
 from permissions.resources import CONVERSATION, message_resource
 from resolvers.chat import inputs
 from resolvers.chat.conversation import shown
+from resolvers.chat.list_news import announce_listed
 from resolvers.chat.mutations import ConversationPayload, caller
 from resolvers.chat.reach import reached, readable, require_makeable
 from resolvers.chat.tree import Branch, Message, load_branch, load_message
@@ -143,6 +144,8 @@ class Mutation:
         current = await context.loaders.conversations.load(target.id)
         if current is None or current.deleted:
             raise NotFoundError("Conversation")
+        if fresh:
+            await announce_listed(context.broker, None, current)
         return ConversationPayload(conversation=await shown(context, current))
 
 

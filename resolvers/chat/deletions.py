@@ -17,6 +17,7 @@ from permissions.resources import CONVERSATION, MESSAGE, message_resource
 from permissions.sharing import confinement
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_deletion, announce_restoration
+from resolvers.chat.list_news import announce_listed
 from resolvers.chat.manuscripts import withdraw_deleted
 from resolvers.chat.mutations import ConversationPayload, MessagePayload, again, caller
 from resolvers.chat.queries import deleted_ones
@@ -169,6 +170,7 @@ class Mutation:
         await context.tree.close(conversation, caller(context), mark=(mark := new_mark()))
         current = await again(context, conversation.id)
         await _told(context, "conversation.deleted", current, current.number_of(mark))
+        await announce_listed(context.broker, conversation, None)
         return DeleteConversationPayload(conversation_id=input.conversation_id)
 
     @strawberry.mutation(
@@ -180,7 +182,9 @@ class Mutation:
         conversation = await restorable(context, conversation_id)
         await context.tree.reopen(conversation)
         await _told(context, "conversation.restored", conversation)
-        return ConversationPayload(conversation=await shown(context, await again(context, conversation.id)))
+        current = await again(context, conversation.id)
+        await announce_listed(context.broker, None, current)
+        return ConversationPayload(conversation=await shown(context, current))
 
 
 async def _require_there(

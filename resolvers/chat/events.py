@@ -12,6 +12,7 @@ from models import news
 from models.conversation import Conversation as StoredConversation
 from models.tree import Address
 from resolvers.chat.conversation import Conversation
+from resolvers.chat.list_news import announce_moved
 from resolvers.chat.tree import Message
 from resolvers.events import AccessRevoked, ConversationEvent, ResyncRequired
 from resolvers.live import Broker, BrokerUnavailableError
@@ -99,18 +100,21 @@ async def announce_message(broker: Broker, conversation: StoredConversation, add
 
     `conversation`, here and below: as it was read after that, so that it tells the number of the change.
     """
+    announce_moved(broker, conversation)
     note = {"message": str(address)}
     await _announce(broker, conversation.id, note, again=again, number=conversation.number_of(news.appended(address)))
 
 
 async def announce_deletion(broker: Broker, conversation: StoredConversation, address: Address) -> None:
     """The message at `address` was deleted, alone or with its subtree."""
+    announce_moved(broker, conversation)
     number = conversation.number_of(news.deleted(address))
     await _announce(broker, conversation.id, {"deleted": str(address)}, number=number)
 
 
 async def announce_restoration(broker: Broker, conversation: StoredConversation, address: Address) -> None:
     """The message at `address` is back."""
+    announce_moved(broker, conversation)
     number = conversation.number_of(news.restored(address))
     await _announce(broker, conversation.id, {"changed": str(address)}, number=number)
 
@@ -119,6 +123,7 @@ async def announce_end(
     broker: Broker, conversation: StoredConversation, address: Address, *, again: bool = False
 ) -> None:
     """The message at `address` is whole, or its writer has fallen silent; `again` as in `announce_message`."""
+    announce_moved(broker, conversation)
     note, number = {"changed": str(address), "ended": True}, conversation.number_of(news.ended(address))
     await _announce(broker, conversation.id, note, again=again, number=number)
 

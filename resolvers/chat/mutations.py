@@ -15,6 +15,7 @@ from resolvers.chat.answering import follow
 from resolvers.chat.attaching import attaching
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.events import announce_change, announce_choice, announce_message
+from resolvers.chat.list_news import announce_listed
 from resolvers.chat.reach import named, reached, require_makeable
 from resolvers.chat.tree import Message, load_branch, written_message
 from resolvers.chat.writing import Pen
@@ -57,6 +58,7 @@ class Mutation:
         )
         require_makeable(context, conversation)
         await context.tree.start(conversation)
+        await announce_listed(context.broker, None, conversation)
         return ConversationPayload(conversation=await shown(context, conversation))
 
     @strawberry.mutation(permission_classes=[may(Action.CONVERSATION_UPDATE)])
@@ -65,8 +67,9 @@ class Mutation:
         conversation = await named(context, input.conversation_id, Action.CONVERSATION_UPDATE)
         if changes := input.changes():
             await conversation.change(changes, mark := new_mark())
-            conversation = await again(context, conversation.id)
+            before, conversation = conversation, await again(context, conversation.id)
             await announce_change(context.broker, conversation.id, conversation.number_of(mark))
+            await announce_listed(context.broker, before, conversation)
         return ConversationPayload(conversation=await shown(context, conversation))
 
     @strawberry.mutation(

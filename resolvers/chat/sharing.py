@@ -18,6 +18,7 @@ from permissions.resources import CONVERSATION, role_resource
 from permissions.sharing import require_to_give
 from resolvers.chat.conversation import shown
 from resolvers.chat.events import announce_change
+from resolvers.chat.list_news import announce_listed
 from resolvers.chat.mutations import ConversationPayload, caller
 from resolvers.chat.reach import named
 from resolvers.chat.tree import load_branch
@@ -149,6 +150,7 @@ async def _tell(context: Context, before: StoredConversation, after: StoredConve
     kind, about = SHARED if begun else UNSHARED, Target(CONVERSATION, after.id)
     await context.audit.write(kind, context.origin, about, before=ended or None, after=begun or None)
     await announce_change(context.broker, after.id, after.number_of(mark))
+    await announce_listed(context.broker, before, after)
 
 
 def _record(share: Share) -> Record:

@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, Self
 
+from resolvers.live.pacing import Pacer
+
 
 class BrokerUnavailableError(Exception):
     """Redis can't be reached; an event that was to be published may or may not be out."""
@@ -61,6 +63,9 @@ class Broker(Protocol):
     have; never silence. The database is the truth: publish after the write, so that what is read at a
     `Resync` holds all that the skipped events were about. Payloads should be small (an address, not a text).
     """
+
+    pacer: Pacer
+    """For news that may wait a moment."""
 
     async def publish(self, channel: str, payload: bytes, *, again: bool = False, number: int | None = None) -> str:
         """Announce, and return the event's cursor.

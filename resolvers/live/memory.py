@@ -11,6 +11,7 @@ from typing import Self
 from resolvers.live.broker import BrokerUnavailableError, Event, Item, Position, Resync
 from resolvers.live.feed import Feed
 from resolvers.live.numbers import HOLE_MS, Numbers
+from resolvers.live.pacing import Pacer
 
 
 class Clock:
@@ -73,6 +74,7 @@ class MemoryBroker:
     def __init__(
         self, *, queue: int = 256, history: int = 1000, channels: int = 10_000, hole_ms: int = HOLE_MS
     ) -> None:
+        self.pacer = Pacer()
         self._queue = queue
         self._hole_ms = hole_ms
         self._history = history
@@ -108,6 +110,7 @@ class MemoryBroker:
 
     async def close(self) -> None:
         """End all subscriptions."""
+        await self.pacer.close()
         self._closed = True
         for channel in self._channels.values():
             for feed in channel.feeds:

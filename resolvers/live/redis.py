@@ -17,6 +17,7 @@ from resolvers.live.ending import end
 from resolvers.live.feed import Feed
 from resolvers.live.listener import Listener, Topic
 from resolvers.live.numbers import HOLE_MS
+from resolvers.live.pacing import Pacer
 from resolvers.live.shards import ShardedListener
 from resolvers.live.streams import EVENT, GAP, TIMEOUT_SECONDS, Streams, stream_name
 
@@ -41,6 +42,7 @@ class RedisBroker:
         keep_seconds: int = 86_400,
         hole_ms: int = HOLE_MS,
     ) -> None:
+        self.pacer = Pacer()
         self._queue = queue
         self._streams = Streams(url, history, keep_seconds, hole_ms)
         self._listener = listener_at(url)
@@ -87,6 +89,7 @@ class RedisBroker:
 
     async def close(self) -> None:
         """End all subscriptions and connections."""
+        await self.pacer.close()
         self._open = False
         await end(self._tasks)
         await self._listener.close()

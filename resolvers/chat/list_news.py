@@ -1,0 +1,107 @@
+"""News for lists of conversations: a note with what rights hang on, before and after, to whoever may see it.
+
+It goes where the owner listens, where each grantee does, and where those do who see by other rules. So each of them
+decides by himself, and nobody asks the database in order to decide.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, NamedTuple, Self
+
+import structlog
+from beanie import PydanticObjectId
+
+from models.conversation import Conversation
+from models.news import new_mark
+from models.share import user_grantee
+from permissions.audit.events import decoded, encoded
+from permissions.engine.facts import Resource, Share
+from permissions.resources import CONVERSATION, conversation_resource
+from resolvers.live import Broker, BrokerUnavailableError
+
+_log: Final = structlog.get_logger(__name__)
+
+ALL: Final = "list:all"
+"""Where those listen who see conversations by more than owning them, or a share."""
+
+
+class Note(NamedTuple):
+    """What became of a conversation, as far as lists show it; None where it is not there, or deleted.
+
+    `moved`: it was written to, and rights are as they were. Each has a mark, by which it is known on any channel.
+    """
+
+    id: PydanticObjectId
+    was: Resource | None
+    is_: Resource | None
+    moved: bool
+
+    @classmethod
+    def of(cls, payload: bytes) -> Self | None:
+        """The note that an event carries; None for another."""
+        try:
+            fields = decoded(payload.decode())
+            was, is_ = (_resource(fields["id"], fields[name]) for name in ("was", "is"))
+            return cls(PydanticObjectId(fields["id"]), was, is_, fields["moved"])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def list_channel(grantee: str) -> str:
+    """Where somebody hears of what is his, or shared with him; or with a role."""
+    return f"list:{grantee}"
+
+
+async def announce_listed(broker: Broker, was: Conversation | None, is_: Conversation | None) -> None:
+    """It is new, gone, or another one than it was."""
+    await _publish(broker, was, is_, moved=False)
+
+
+async def announce_many(broker: Broker, owner_id: PydanticObjectId) -> None:
+    """So many of his are new that whoever sees them reads the list again."""
+    for channel in (ALL, list_channel(user_grantee(owner_id))):
+        try:
+            await broker.publish(channel, b"?")
+        except BrokerUnavailableError:
+            _log.warning("list not told", owner=str(owner_id))
+
+
+def announce_moved(broker: Broker, conversation: Conversation) -> None:
+    """It was written to: that is told within a second, once for all that is written till then."""
+    tell = partial(_publish, broker, conversation, conversation, moved=True)
+    broker.pacer.soon(f"moved:{conversation.id}", tell)
+
+
+async def _publish(broker: Broker, was: Conversation | None, is_: Conversation | None, *, moved: bool) -> None:
+    there = [each for each in (was, is_) if each is not None]
+    text = encoded({"id": there[-1].id, "was": _facts(was), "is": _facts(is_), "moved": moved, "note": new_mark()})
+    grantees = {user_grantee(there[-1].owner_id), *(share.grantee for each in there for share in each.shares)}
+    channels = [ALL, *map(list_channel, sorted(grantees))]
+    told = (broker.publish(channel, (text or "?").encode()) for channel in channels)
+    for result in await asyncio.gather(*told, return_exceptions=True):
+        if isinstance(result, BrokerUnavailableError):
+            _log.warning("list not told", conversation=str(there[-1].id))
+        elif isinstance(result, BaseException):
+            raise result
+
+
+def _facts(conversation: Conversation | None) -> Mapping[str, Any] | None:
+    if conversation is None or conversation.deleted:
+        return None
+    about = conversation_resource(conversation)
+    return {"attributes": dict(about.attributes), "shares": [list(share) for share in about.shares]}
+
+
+def _resource(id_: Any, facts: Mapping[str, Any] | None) -> Resource | None:
+    if facts is None:
+        return None
+    shares = tuple(Share(each[0], each[1], _moment(each[2]), each[3]) for each in facts["shares"])
+    return Resource(CONVERSATION, id_, facts["attributes"], shares)
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    raise TypeError
