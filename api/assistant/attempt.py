@@ -144,10 +144,11 @@ class Attempt:
             return
         rules, report = self.desk.rules, Report(self.desk.rules.model)
         messages = await prompt(asker, conversation, row, rules.context_tokens, rules.system)
-        async for text in paced(self.desk.endpoint.answer(messages, report), rules.pause_seconds):
-            if self._manuscript is None:
-                self._manuscript = await self._begin(asker, writer, conversation)
-            await self._say(self._manuscript, text)
+        async with contextlib.aclosing(paced(self.desk.endpoint.answer(messages, report), rules.pause_seconds)) as said:
+            async for text in said:
+                if self._manuscript is None:
+                    self._manuscript = await self._begin(asker, writer, conversation)
+                await self._say(self._manuscript, text)
         if self._manuscript is None:
             raise EndpointError(AnswerFailure.MALFORMED)
         writer.loaders.forget(conversation.id)

@@ -75,10 +75,11 @@ class ChatCompletions:
             raise
         except self._openai.APIStatusError as error:
             raise _of_status(error.status_code, error.response.headers) from None
-        except (self._openai.APIError, self._openai.OpenAIError, self._http_error) as error:
-            raise _cut(report, error) from None
+        except (self._openai.OpenAIError, self._http_error) as error:
+            if report.finish_reason is None:  # else what follows the answer is no matter
+                raise _cut(report, error) from None
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            if report.finish_reason is None:  # else what followed the answer is no matter
+            if report.finish_reason is None:
                 raise EndpointError(AnswerFailure.MALFORMED) from None
         if report.finish_reason is None:
             raise EndpointError(AnswerFailure.INTERRUPTED if report.said else AnswerFailure.MALFORMED)

@@ -1,7 +1,7 @@
 """Texts of any size, arriving at any pace, as pieces that a message takes: a few a second, each of a bounded size."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Final
 
@@ -13,7 +13,7 @@ WAITING: Final = 256
 """Texts that may wait to be written; the endpoint waits then."""
 
 
-async def paced(texts: AsyncGenerator[str, None], pause: float = PAUSE_SECONDS) -> AsyncIterator[str]:
+async def paced(texts: AsyncGenerator[str, None], pause: float = PAUSE_SECONDS) -> AsyncGenerator[str, None]:
     """What comes within `pause` seconds goes together. Raises what `texts` raises, after all that came before it."""
     queue: asyncio.Queue[str | None] = asyncio.Queue(WAITING)
 

@@ -38,6 +38,7 @@ class Chat:
 
     caller: Caller
     id: str
+    assistant: Assistant
 
     async def say(self, content: str, **more: Any) -> dict[str, Any]:
         sent = {"conversationId": self.id, "content": content, **more}
@@ -63,6 +64,11 @@ class Chat:
         found = await self.read(request["messageId"]) if request and request["messageId"] else None
         return {**request, "message": found}
 
+    async def settled(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The same, when all that may be answered now is."""
+        await self.assistant.idle()
+        return await self.answer(message)
+
     async def path(self) -> list[tuple[str, str]]:
         page = (await self.caller.ask(PATH, id=self.id)).data["conversation"]["messages"]["edges"]
         return [(each["node"]["role"], each["node"]["content"]) for each in page]
@@ -79,7 +85,7 @@ class World:
     async def chat(self, name: str = "alice", *, answers: bool = False) -> Chat:
         caller = await self.served.as_(name)
         data = (await caller.ask(START, input={"answers": answers})).data["startConversation"]["conversation"]
-        return Chat(caller, data["id"])
+        return Chat(caller, data["id"], self.assistant)
 
     def another(self, **rules: Any) -> Assistant:
         """Another worker beside it, by other rules."""

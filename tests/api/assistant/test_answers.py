@@ -2,7 +2,10 @@
 
 from asyncio import gather
 
-from resolvers.chat.answering import A_MINUTE, OF_USER
+import pytest
+
+from api.assistant import prompt
+from resolvers.chat import answering
 from tests.api.assistant.conftest import KEY, REQUEST, World
 from tests.api.assistant.stub import says
 
@@ -84,13 +87,14 @@ async def test_the_branch_goes_along_from_the_newest_back_as_far_as_the_budget_g
     assert world.stub.sent == expected
 
 
-async def test_a_long_branch_is_read_in_pages(world: World) -> None:
+async def test_a_long_branch_is_read_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt, "PAGE", 3)
     chat = await world.chat()
-    for number in range(120):
+    for number in range(8):
         last = await chat.say(f"{number}")
     await chat.request(last)
     await world.answered()
-    assert [said for _, said in world.stub.sent] == [f"{number}" for number in range(120)]
+    assert [said for _, said in world.stub.sent] == [f"{number}" for number in range(8)]
 
 
 async def test_a_message_that_is_too_long_is_not_sent(world: World) -> None:
@@ -109,15 +113,20 @@ async def test_only_what_a_user_says_is_answered(world: World) -> None:
         assert (await caller.ask(REQUEST, id=said["id"])).codes == [code]
 
 
-async def test_one_may_ask_so_much_at_a_time_and_so_much_a_minute(world: World) -> None:
+async def test_one_may_ask_so_much_at_a_time_and_so_much_a_minute(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most, a_minute = 3, 5
+    monkeypatch.setattr(answering, "OF_USER", most)
+    monkeypatch.setattr(answering, "A_MINUTE", a_minute)
     chat = await world.chat()
-    said = [await chat.say(f"{number}") for number in range(A_MINUTE + 1)]
-    tried = await gather(*(chat.caller.ask(REQUEST, id=each["id"]) for each in said[: OF_USER + 4]))
+    said = [await chat.say(f"{number}") for number in range(a_minute + 1)]
+    tried = await gather(*(chat.caller.ask(REQUEST, id=each["id"]) for each in said[: most + 2]))
     taken = [answer for answer in tried if "errors" not in answer.body]
-    assert 0 < len(taken) <= OF_USER
+    assert 0 < len(taken) <= most
     assert {code for answer in tried for code in answer.codes} == {"CONFLICT"}
-    left = OF_USER
-    while left == OF_USER:  # those that were refused together may be asked for one after the other
+    left = most
+    while left == most:  # those that were refused together may be asked for one after the other
         await world.answered()
         left = 0
         for each in said:
@@ -125,4 +134,4 @@ async def test_one_may_ask_so_much_at_a_time_and_so_much_a_minute(world: World) 
             left += "errors" not in answer.body and answer.data["requestAnswer"]["answer"]["state"] == "QUEUED"
     assert answer.codes == ["RATE_LIMITED"]
     assert answer.body["errors"][0]["extensions"]["retryAfter"] == 60
-    assert len(world.stub.asked) <= A_MINUTE
+    assert len(world.stub.asked) <= a_minute
