@@ -89,9 +89,8 @@ async def _told(info: Info, standing: Standing, item: Event | Resync, deltas: De
 
 
 def _revoked(right: Right, cursor: str) -> AccessRevoked:
-    return AccessRevoked(
-        cursor=cursor, reason=right.reason, decision_id=right.decision_id and strawberry.ID(right.decision_id)
-    )
+    decision_id = None if right.decision_id is None else strawberry.ID(right.decision_id)
+    return AccessRevoked(cursor=cursor, reason=right.reason, decision_id=decision_id)
 
 
 def _changes(item: Event | Resync) -> bool:
