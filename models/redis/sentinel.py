@@ -1,5 +1,7 @@
 """The server that sentinels call the master."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -13,7 +15,7 @@ from redis.asyncio.sentinel import (
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from models.redis.address import RedisAddress
+from models.redis.address import Node, RedisAddress
 from models.redis.connecting import Manner
 
 ANSWER_SECONDS: Final = 1.0
@@ -37,6 +39,19 @@ class MasterSSLConnection(MasterConnection, SSLConnection):
     """The same with TLS."""
 
 
+class Sentinels(Sentinel):
+    """Asked for one at a time: redis-py puts the one that answered to the front, and of two at once it drops one."""
+
+    def __init__(self, nodes: Sequence[Node], options: dict[str, Any]) -> None:
+        super().__init__(nodes, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        self._asking: Final = asyncio.Lock()
+
+    async def discover_master(self, service_name: str) -> Any:
+        """See redis-py."""
+        async with self._asking:
+            return await super().discover_master(service_name)
+
+
 class MasterPool(SentinelConnectionPool, BlockingConnectionPool):
     """Who finds no connection free waits. Closes what it asks the sentinels with, too."""
 
@@ -54,7 +69,7 @@ def master_client(address: RedisAddress, manner: Manner) -> Redis:
         "retry": Retry(NoBackoff(), 0),  # the next one is asked instead
         **address.sentinel_options,
     }
-    sentinels = Sentinel(address.nodes, sentinel_kwargs=own)  # type: ignore[no-untyped-call]
+    sentinels = Sentinels(address.nodes, own)
     options = {**manner.options(), **address.options}
     tls = options.pop("connection_class", None) is SSLConnection
     kind = MasterSSLConnection if tls else MasterConnection
