@@ -179,6 +179,11 @@ async def read_alone(world: World) -> None:
     await world.history.siblings(page.rows[0].parent, page.rows[0].address.depth, 20)
 
 
+async def read_together(world: World) -> None:
+    short = [copy_of(world.stored), world.stored.model_copy(update={"message_count": 1})]
+    await world.tree.rows([(each, None, [Address(MAIN, 1)]) for each in short])
+
+
 async def compared(world: World) -> None:
     (_, main), *_, (_, last) = await world.history.branches(None, 500)
     await world.history.last_shared(main, last)
@@ -466,6 +471,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "page": lambda world: world.ask(world.alice, PAGE, id=world.chat, last=20),
     "page below nested forks": lambda world: world.history.page(world.tip, Window(first=20)),
     "messages by address": read_alone,
+    "messages of several conversations": read_together,
     "branches' ends": lambda world: world.history.ends([MAIN, world.tip]),
     "branches": lambda world: world.history.branches(PydanticObjectId(), 20),
     "plant": imported,
