@@ -16,7 +16,7 @@ import structlog
 from beanie import PydanticObjectId
 
 from api.assistant.endpoint import Endpoint, EndpointError, Report
-from api.assistant.failures import LostError, StoppedError, failure_of
+from api.assistant.failures import ForbiddenError, LostError, StoppedError, failure_of
 from api.assistant.pieces import PAUSE_SECONDS, paced
 from api.assistant.prompt import prompt
 from api.background import ended
@@ -161,7 +161,7 @@ class Attempt:
         asker = await acting(services, request.asker_id, request.circumstances)
         writer = await acting(services, self.desk.account_id, {})
         try:
-            conversation = await reached(asker, request.conversation_id, Action.MESSAGE_ASK)
+            conversation = await self._reached(asker)
             row = await answerable(asker, conversation, address)
             writer.access.require(Action.MESSAGE_APPEND, asked(conversation))
         finally:
@@ -170,6 +170,17 @@ class Attempt:
         if request.answer is not None and self._manuscript is None:
             self._manuscript = self._of(writer, conversation, Address.parse(request.answer))
         return asker, writer, conversation, row
+
+    async def _reached(self, asker: ServedContext) -> Conversation:
+        """A conversation that he may not even read is another matter for us than one that is gone."""
+        id_ = self.request.conversation_id
+        try:
+            return await reached(asker, id_, Action.MESSAGE_ASK)
+        except NotFoundError:
+            conversation = await asker.loaders.conversations.load(id_)
+            if conversation is None or conversation.deleted:
+                raise
+            raise ForbiddenError from None
 
     async def _begin(self, asker: ServedContext, writer: ServedContext, conversation: Conversation) -> Manuscript:
         """The message, new or found: on a branch of its own where something follows already."""
@@ -207,8 +218,8 @@ class Attempt:
         row = await writer.loaders.rows.load((conversation.id, self._manuscript.address))
         if row is None or row.message.get("deleted_at"):
             raise NotFoundError("Message")
-        status = row.message.get("status")
-        if status is None:
+        status = row.message.get("status", MessageStatus.COMPLETE)
+        if status == MessageStatus.COMPLETE:
             return True
         if status != MessageStatus.STREAMING or row.message.get("content"):
             raise EndpointError(AnswerFailure.INTERRUPTED)

@@ -65,11 +65,21 @@ class ChatCompletions:
 
     async def answer(self, messages: Sequence[Said], report: Report) -> AsyncGenerator[str, None]:
         """See `Endpoint`."""
+        async with aclosing(self._texts(messages, report)) as texts:
+            async for text in texts:
+                report.said = True
+                yield text
+        if report.finish_reason is None:
+            raise EndpointError(AnswerFailure.INTERRUPTED if report.said else AnswerFailure.MALFORMED)
+        if not report.said:
+            filtered = report.finish_reason == "content_filter"
+            raise EndpointError(AnswerFailure.REFUSED if filtered else AnswerFailure.MALFORMED)
+
+    async def _texts(self, messages: Sequence[Said], report: Report) -> AsyncGenerator[str, None]:
         try:
             async with aclosing(self._chunks(messages, report.model)) as chunks:
                 async for chunk in chunks:
                     if text := _taken(chunk, report):
-                        report.said = True
                         yield text
         except EndpointError:
             raise
@@ -81,11 +91,6 @@ class ChatCompletions:
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             if report.finish_reason is None:
                 raise EndpointError(AnswerFailure.MALFORMED) from None
-        if report.finish_reason is None:
-            raise EndpointError(AnswerFailure.INTERRUPTED if report.said else AnswerFailure.MALFORMED)
-        if not report.said:
-            filtered = report.finish_reason == "content_filter"
-            raise EndpointError(AnswerFailure.REFUSED if filtered else AnswerFailure.MALFORMED)
 
     async def _chunks(self, messages: Sequence[Said], model: str) -> AsyncGenerator[Any, None]:
         sent: Any = list(messages)

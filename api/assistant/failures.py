@@ -1,8 +1,9 @@
 """What can go wrong with an answer, and what is told of it.
 
 AttemptError
-├── LostError     it is somebody else's by now, or nobody wants it any more
-└── StoppedError  the worker stops
+├── ForbiddenError who asked may not read it any more
+├── LostError      it is somebody else's by now, or nobody wants it any more
+└── StoppedError   the worker stops
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,10 @@ class AttemptError(Exception):
     """Base of them all."""
 
 
+class ForbiddenError(AttemptError):
+    """Nothing of it may be sent, or written."""
+
+
 class LostError(AttemptError):
     """Whoever has it now does the rest."""
 
@@ -34,6 +39,7 @@ class StoppedError(AttemptError):
 
 REASONS: Final[Mapping[type[Exception], AnswerFailure]] = {
     DeniedError: AnswerFailure.FORBIDDEN,
+    ForbiddenError: AnswerFailure.FORBIDDEN,
     UnauthenticatedError: AnswerFailure.FORBIDDEN,
     NotFoundError: AnswerFailure.GONE,
     MessageNotFoundError: AnswerFailure.GONE,

@@ -23,7 +23,7 @@ def test_pieces_say_the_same_and_each_fits(texts: list[str], size: int) -> None:
     assert all(0 < len(each.encode()) <= size for each in pieces)
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What an endpoint does."""
 
 
@@ -31,7 +31,7 @@ async def texts(*each: str, fails: bool = False) -> AsyncGenerator[str, None]:
     for text in each:
         yield text
     if fails:
-        raise Broken
+        raise BrokenError
 
 
 async def test_what_comes_together_goes_together() -> None:
@@ -44,5 +44,5 @@ async def test_what_comes_together_goes_together() -> None:
 async def test_what_came_before_an_error_is_said() -> None:
     pieces = paced(texts("a", "b", fails=True), 0)
     assert await anext(pieces) == "ab"
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         await anext(pieces)
