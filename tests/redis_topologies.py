@@ -104,10 +104,11 @@ def _field(port: int, section: tuple[str, ...], name: str) -> str:
 
 
 class OwnCluster(Servers):
-    """Three masters, and as many replicas, of the first ones."""
+    """Three masters, and as many replicas: the first one is of the master that has the slot of `key`."""
 
-    def __init__(self, replicas: int = 0) -> None:
+    def __init__(self, replicas: int = 0, key: str = "") -> None:
         super().__init__()
+        self._first: Final = key_slot(key.encode()) * 3 // SLOTS if key else 0
         ports = free_ports(2 * (3 + replicas))
         self.ports: Final = ports[: 3 + replicas]
         self._bus: Final = dict(zip(self.ports, ports[3 + replicas :], strict=True))
@@ -116,6 +117,17 @@ class OwnCluster(Servers):
     def url(self) -> str:
         """Of the cluster, by two of its servers."""
         return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports[1:3])
+
+    @property
+    def replicated(self) -> int:
+        """The master whose replica is the first one."""
+        return self.ports[self._first]
+
+    def fail_over(self) -> None:
+        """Kill it, and wait for its replica to take its place."""
+        assert ask(self.replicated, "WAIT", 1, 5000) == 1
+        self.kill(self.replicated)
+        self.until_master(self.ports[3])
 
     def start(self) -> None:
         for port in self.ports:
@@ -129,7 +141,7 @@ class OwnCluster(Servers):
             ask(port, "CLUSTER", "MEET", "127.0.0.1", self.ports[0], self._bus[self.ports[0]])
         until(lambda: all(self._knows(port) == len(self.ports) for port in self.ports))
         for number, port in enumerate(self.ports[3:]):
-            ask(port, "CLUSTER", "REPLICATE", ask(masters[number], "CLUSTER", "MYID"))
+            ask(port, "CLUSTER", "REPLICATE", ask(masters[(self._first + number) % 3], "CLUSTER", "MYID"))
             until(lambda port=port: _field(port, ("INFO", "replication"), "master_link_status") == "up")  # type: ignore[misc]
         until(lambda: all(_field(port, ("CLUSTER", "INFO"), "cluster_state") == "ok" for port in self.ports))
 
@@ -219,6 +231,14 @@ class OwnSentinels(Servers):
         """Where the sentinels say that the master is; None if that is where it was."""
         _, port = ask(self.sentinels[0], "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
         return None if int(port) == other_than else int(port)
+
+    def fail_over(self) -> None:
+        """Kill the master, and wait for the replica to take its place."""
+        died = self.master()
+        assert died
+        self.copied(died)
+        self.kill(died)
+        self.until_master(other_than=died)
 
     def until_master(self, *, other_than: int) -> None:
         """Return when there is another one, that takes writes."""
