@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test check format bench bench-data worlds histories drill-breach drill-live clean help
+.PHONY: serve test test-redis check format bench bench-data worlds histories drill-breach drill-live clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,12 +13,21 @@ PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install -c constraints.txt
 NAMES := awk '/^Collecting/ { sub(/[^A-Za-z0-9._-].*/, "", $$2); printf " %s", $$2; fflush() } END { print "" }'
 
+REDIS_TESTS := tests/resolvers/test_live.py tests/resolvers/test_live_failover.py tests/resolvers/chat/test_streaming.py \
+	tests/permissions/authn tests/resolvers/account
+
 serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.1:8000 (ARGS="--port 9000" adds options)
 	@exec $(BIN)/parley serve --demo $(ARGS)
 
 test: $(VENV)/development ## run every test (ARGS="-k tree" adds options)
 	@# One process more than cores: tests wait for servers that they start and kill.
 	@$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadscope $(ARGS)
+
+test-redis: $(VENV)/development ## run the tests of Redis' users over a cluster of three masters, and over sentinels (REDIS_SERVER=/usr/bin/redis-server)
+	@for kind in cluster sentinel; do \
+		echo "== over $$kind"; \
+		PARLEY_TEST_REDIS=$$kind $(BIN)/pytest -n 2 --dist loadscope $(or $(ARGS),$(REDIS_TESTS)) || exit 1; \
+	done
 
 check: $(VENV)/development ## format, lint, import contracts, types
 	@echo "== format"; $(BIN)/ruff format --check
