@@ -23,7 +23,8 @@ class ConversationListEvent:
 
 
 @strawberry.interface(
-    description="Something happened to permissions, accounts or sessions. Subscribe `after` its cursor to go on from it."
+    description="Something happened to permissions, accounts or sessions. Subscribe `after` its cursor to go on from "
+    "it."
 )
 class PermissionEvent:
     """Common to all."""

@@ -48,9 +48,9 @@ class Subscription:
 
     @strawberry.subscription(
         permission_classes=[may(Action.AUDIT_READ)],
-        description="What is done to roles, policies, assignments, attributes, accounts, sessions and keys from now on, "
-        "or since the event with the cursor `after`, which may be an entry of `auditEvents`; within a second, as far as "
-        "you may read it in the audit log.",
+        description="What is done to roles, policies, assignments, attributes, accounts, sessions and keys from now "
+        "on, or since the event with the cursor `after`, which may be an entry of `auditEvents`; within a second, as "
+        "far as you may read it in the audit log.",
     )
     async def permission_events(self, info: Info, after: str | None = None) -> AsyncGenerator[PermissionEvent, None]:
         context, log = info.context, _Log(info.context, None if after is None else _place(after))

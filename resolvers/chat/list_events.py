@@ -21,7 +21,7 @@ from resolvers.chat.patience import MISSED, made_good, patiently
 from resolvers.context import Context, Info
 from resolvers.events import ConversationListEvent, ResyncRequired
 from resolvers.ids import encode
-from resolvers.live import Event, Resync, Thinned
+from resolvers.live import Event, Resync
 
 MOST_ENDS: Final = 1_000
 """Shares whose end is waited for; of further ones the list tells when it is read."""
@@ -123,12 +123,14 @@ class _Teller:
             await patiently(self._context, self._context.renew)
             if isinstance(item, Resync):
                 yield ResyncRequired(cursor=feeds.cursor, reason=item.reason)
-            elif isinstance(item, Event) and not isinstance(item, Thinned) and not feeds.known(item.payload):
-                if event := await patiently(self._context, partial(self._told, item)):
-                    yield event
+            elif item and not feeds.known(item.payload) and (event := await self._patiently_told(item)):
+                yield event
             for id_ in list(self._over()):
                 if await patiently(self._context, partial(self._gone, id_)):
                     yield self._vanished(id_, LOST)
+
+    async def _patiently_told(self, item: Event) -> ConversationListEvent | None:
+        return await patiently(self._context, partial(self._told, item))
 
     async def _told(self, item: Event) -> ConversationListEvent | None:
         note = Note.of(item.payload)

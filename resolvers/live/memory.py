@@ -110,7 +110,7 @@ class MemoryBroker:
 
     async def close(self) -> None:
         """End all subscriptions."""
-        await self.pacer.close()
+        await self.pacer.flush()
         self._closed = True
         for channel in self._channels.values():
             for feed in channel.feeds:

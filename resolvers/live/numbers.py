@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 HOLE_MS: Final = 3_000
-"""Longest that an event may take from its write until it is out; the retry of one whose writer died comes in time, too."""
+"""Longest that an event may take from its write until it is out; the retry of one whose writer died comes in time."""
 
 NUMBERS: Final = """
 local function heard(number, out, hole, history, keep)
@@ -35,8 +35,8 @@ local function heard(number, out, hole, history, keep)
     return to >= high
 end
 """
-"""For a script: `to`, all up to which are out; `high`, the highest known; `since` when there is a hole; and those out of
-order. What was before the first that is known here is nobody's: he who subscribed then has read what was stored."""
+"""For a script: `to`, all up to which are out; `high`, the highest known; `since` when there is a hole; and those
+out of order. What was before the first that is known here is nobody's: who subscribed then has read what was stored."""
 
 CHECK: Final = (
     NUMBERS

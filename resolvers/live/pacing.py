@@ -28,11 +28,12 @@ class Pacer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def close(self) -> None:
+    async def flush(self) -> None:
         """Tell all that waits."""
         self._hurry.set()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._hurry.clear()
 
     async def _later(self, key: str) -> None:
         try:

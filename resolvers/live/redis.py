@@ -89,7 +89,7 @@ class RedisBroker:
 
     async def close(self) -> None:
         """End all subscriptions and connections."""
-        await self.pacer.close()
+        await self.pacer.flush()
         self._open = False
         await end(self._tasks)
         await self._listener.close()

@@ -23,7 +23,7 @@ DELETE = "mutation ($name: String!) { deleteRole(name: $name) { permissionsToken
 ASSIGN = """mutation ($id: ID!, $role: String!) { assignRole(input: {userId: $id, role: $role, reason: "a test"}) {
   assignment { id } } }"""
 END = "mutation ($id: ID!) { endRoleAssignment(input: {assignmentId: $id}) { assignment { id } } }"
-DISABLE = "mutation ($id: ID!) { disableUser(input: {userId: $id, reason: \"left\"}) { user { id } } }"
+DISABLE = 'mutation ($id: ID!) { disableUser(input: {userId: $id, reason: "left"}) { user { id } } }'
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def watching(served: Served, name: str, after: str | None = None) -> Async
         told = events()
         first = asyncio.ensure_future(anext(told))
         tail = served.services.audit.tail
-        while after is None and tail._looking is None:  # until it listens
+        while after is None and tail._looking is None:  # noqa: ASYNC110 (until it listens)
             await asyncio.sleep(0.01)
 
         async def onwards() -> AsyncIterator[dict[str, Any]]:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
-import pytest
-
 from api.schema import build_schema
 from models.clock import now
 from permissions.authn.cutoff import Cutoff
@@ -50,7 +48,7 @@ async def watching(served: Served, name: str, after: str | None = None) -> Async
         told = events()
         first = asyncio.ensure_future(anext(told))
         mine = {ALL, list_channel(f"user:{served.people[name].id}")}
-        while not mine & set(broker.listened()):
+        while not mine & set(broker.listened()):  # noqa: ASYNC110 (until it listens)
             await asyncio.sleep(0.01)
         if after is None:  # until it listens: what is no note is answered by a resync
             while not first.done():
