@@ -1,13 +1,16 @@
 """Exports or imports in a process of its own, which tells its peak memory.
 
-`python -m tests.models.transfer.parley.measured MONGODB DATABASE export|import|import-slowly FILE` prints
-seconds, seconds of CPU, messages, and by how many MiB it grew at most since it was connected.
+`python -m tests.models.transfer.parley.measured MONGODB DATABASE export|import|import-slowly FILE [CONVERSATION]`
+prints seconds, seconds of CPU, messages, and by how many MiB it grew at most since it was connected. An export is of
+all conversations, where none is named.
 """
 
 import asyncio
 import sys
 import time
 from pathlib import Path
+
+from beanie import PydanticObjectId
 
 from models.bucket import MessageRole, Metadata
 from models.clock import now
@@ -49,11 +52,18 @@ async def sown(database: Database, messages: int, every: int = 20) -> Conversati
     return made
 
 
+class _Named(Trees):
+    """Exports that conversation, whosever it is."""
+
+    async def listed(self, owner_id: PydanticObjectId | None) -> list[PydanticObjectId]:
+        return [PydanticObjectId(name) for name in sys.argv[5:]] or await super().listed(owner_id)
+
+
 async def _measure(uri: str, name: str, what: str, path: Path) -> None:
     async with await Database.connect(uri, name) as database:
         limits, before, started, cpu = TreeLimits(), peak(), time.perf_counter(), time.process_time()
         if what == "export":
-            trees, writing = Trees(database.db, limits, Turns()), ParleyWriting()
+            trees, writing = _Named(database.db, limits, Turns()), ParleyWriting()
             with ExportFile.open(path, None, "parley", writing) as out:
                 await export(trees, None, writing, View(True, nameless), out.put, out.tally, out.known)
                 out.finish()
