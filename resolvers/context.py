@@ -95,14 +95,24 @@ class Context:
     """Of conversations, made by this operation so far."""
     missed: bool = field(init=False, default=False)
     """Whether a store was away when the last event of a subscription was told."""
-    sights: Sights = field(init=False)
-    """What he sees of conversations of which only branches are shared with him."""
-    loaders: Loaders = field(init=False)
+    _sights: Sights | None = field(init=False, default=None)
+    _loaders: Loaders | None = field(init=False, default=None)
     _decided: Takings = field(init=False, default_factory=Takings)
     _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
-    def __post_init__(self) -> None:
-        self._load_anew()
+    @property
+    def sights(self) -> Sights:
+        """What he sees of conversations of which only branches are shared with him."""
+        if self._sights is None:
+            self._sights = Sights(self.tree, self._shared)
+        return self._sights
+
+    @property
+    def loaders(self) -> Loaders:
+        """What was loaded for him, each thing once."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.tree, self.sights)
+        return self._loaders
 
     @property
     def origin(self) -> Origin:
@@ -164,8 +174,7 @@ class Context:
         return shared_branches(self.access, conversation, action)
 
     def _load_anew(self) -> None:
-        self.sights = Sights(self.tree, self._shared)
-        self.loaders = Loaders(self.tree, self.sights)
+        self._sights = self._loaders = None
 
 
 Info = strawberry.Info[Context, None]

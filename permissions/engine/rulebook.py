@@ -54,6 +54,10 @@ class RuleIndex:
         for pattern, rule in rules:
             self._by_pattern[checked(pattern)].append(rule)
 
+    def __iter__(self) -> Iterator[Rule]:
+        """All of them; one that stands under several patterns comes as often."""
+        return (rule for rules in self._by_pattern.values() for rule in rules)
+
     def of(self, action: str, levels: Iterable[str] = ()) -> list[Rule]:
         """Every rule that speaks of `action`, or of one of the levels that contain it, each once."""
         found = (rule for pattern in patterns(action, levels) for rule in self._by_pattern.get(pattern, ()))

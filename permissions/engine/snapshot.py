@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
@@ -15,6 +16,7 @@ from permissions.engine.resource_type import ResourceType
 from permissions.engine.roles import RoleGraph
 from permissions.engine.rulebook import Policy, Role, RuleIndex, patterns, rules_of_policy, rules_of_role
 from permissions.engine.rules import Effect, Outcome, Possible, Rule
+from permissions.engine.times import looks_at_time
 
 PLANS: Final = 10_000
 """Plans kept; a snapshot is asked by far fewer combinations of roles than users."""
@@ -189,6 +191,18 @@ class Snapshot:
         """Whether those who hold these roles may be told something else of `actions` a second later, just by time."""
         return any(self.plan(held, action).moves for action in actions)
 
+    def moves_at_all(self, held: tuple[str, ...]) -> bool:
+        """The same of any action whatever: False is certain, and costs next to nothing."""
+        return self._moving_policies or not self._moving_roles.isdisjoint(self._closure(held))
+
+    @cached_property
+    def _moving_policies(self) -> bool:
+        return any(map(_moves, self._policies))
+
+    @cached_property
+    def _moving_roles(self) -> frozenset[str]:
+        return frozenset(name for name, rules in self.compiled.granted.items() if any(map(_moves, rules)))
+
     @property
     def roles(self) -> Mapping[str, Role]:
         """The roles as data, by name."""
@@ -259,6 +273,11 @@ class Snapshot:
             known = tuple(sorted({role for each in held for role in self.graph.closure(each)}))
             self._closures[held] = known
         return known
+
+
+def _moves(rule: Rule) -> bool:
+    """A text without `env` needs no closer look."""
+    return "env" in (rule.origin.text or "") and looks_at_time(rule.condition)
 
 
 def _compiled(policies: Iterable[Policy], known: Mapping[Policy, Pairs]) -> Mapping[Policy, Pairs]:

@@ -193,5 +193,6 @@ def _lasting(access: Access, conversation: Conversation | None) -> tuple[float |
     turn, held = next_turn(subject, message_resource(conversation).shares, at), subject.roles_at(at)
     left = None if turn is None else max(LEAST, (turn - at).total_seconds())
     soon = SECOND if left is None else min(left, SECOND)
-    moves = access.snapshot.moves
-    return soon if moves(held, FOLLOWING) else left, soon if moves(held, Action) else left
+    if not access.snapshot.moves_at_all(held):
+        return left, left
+    return soon if access.snapshot.moves(held, FOLLOWING) else left, soon

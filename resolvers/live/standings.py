@@ -84,7 +84,7 @@ class Standings:
         self._of_user: Final[dict[PydanticObjectId | None, set[Member]]] = defaultdict(set)
         self._of_conversation: Final[dict[PydanticObjectId, set[Member]]] = defaultdict(set)
         self._suspects: Final[dict[Member, None]] = {}
-        self._due: Final[list[tuple[float, int, Member]]] = []
+        self._due: list[tuple[float, int, Member]] = []
         self._noted: Final[dict[Member, float]] = {}
         self._numbers: Final = count()
         self._woken: Final = asyncio.Event()
@@ -141,6 +141,9 @@ class Standings:
             self._noted.pop(member, None)
         elif self._noted.get(member) != at:
             self._noted[member] = at
+            if len(self._due) > 2 * len(self._noted) + BATCH:  # most are of those who have left
+                self._due = [each for each in self._due if self._noted.get(each[2]) == each[0]]
+                heapq.heapify(self._due)
             heapq.heappush(self._due, (at, next(self._numbers), member))
             if self._due[0][2] is member:
                 self._woken.set()
@@ -154,7 +157,9 @@ class Standings:
                 try:
                     await self._turn()
                     waits = delays()
-                except UNJUDGED as error:
+                except Exception as error:
+                    if not isinstance(error, UNJUDGED):
+                        _log.exception("unexpected error while rights were judged", kind=type(error).__name__)
                     _log.warning("rights can't be judged", kind=type(error).__name__, followers=len(self._members))
                     self._woken.set()
                     await asyncio.sleep(next(waits))

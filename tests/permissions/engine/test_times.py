@@ -71,5 +71,7 @@ def test_who_is_concerned_by_time_hangs_on_roles_and_actions() -> None:
     snapshot = Snapshot([*roles, Role("heir", inherits=("timed",))])
     assert [snapshot.moves((role,), ["message:read"]) for role in ("plain", "timed", "heir")] == [False, True, True]
     assert not snapshot.moves(("heir",), ["conversation:read"])
+    assert [snapshot.moves_at_all((role,)) for role in ("plain", "timed", "heir")] == [False, True, True]
     policy = Policy("nights", Effect.DENY, ("*",), unless="env.session_age < 60")
     assert snapshot.changed(policies=[policy]).moves((), ["conversation:read"])
+    assert snapshot.changed(policies=[policy]).moves_at_all(())
