@@ -1,9 +1,54 @@
 """Beneath `graphql-transport-ws`: what is no WebSocket message is answered with its code, which arrives."""
 
-from typing import Any, Final
+import asyncio
+from collections import deque
+from typing import Any, Final, Literal
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+
+
+class Inbox(asyncio.Queue[Any]):
+    """A queue without bounds, for one reader, that weighs nothing while it is empty: there is one to each socket."""
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._reader: asyncio.Future[None] | None = None
+
+    def empty(self) -> bool:
+        """Whether nothing waits to be read."""
+        return not self._items
+
+    def put_nowait(self, item: Any) -> None:
+        """One more."""
+        self._items.append(item)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> Any:
+        """The first, as soon as there is one."""
+        while not self._items:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._items.pop(0)
+
+
+class Gate(asyncio.Event):
+    """An event for whom nothing is kept while nobody waits."""
+
+    def __init__(self) -> None:
+        self._value = False
+        self._waiters: Any = ()
+
+    async def wait(self) -> Literal[True]:
+        """Return when it is set."""
+        if not self._value and not self._waiters:
+            self._waiters = deque()
+        return await super().wait()
+
 
 FRAMES: Final = "parley.frames"
 """The extension of a scope with whose value texts are written past ASGI, by who has thousands of the same to write."""
@@ -11,6 +56,16 @@ FRAMES: Final = "parley.frames"
 
 class SocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's, which closes at once: what a client was still sending then resets the connection, and it sees 1006."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.queue = Inbox()
+        self.writable = Gate()
+        self.writable.set()
+
+    def forget_handshake(self) -> None:
+        """It is over, and its headers are as large as all the rest."""
+        del self.request, self.response
 
     async def run_asgi(self) -> None:
         """With a way to write that costs little, where messages are not compressed."""

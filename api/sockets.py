@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
+from json import JSONDecodeError
 from typing import Any, Final
 
 import orjson
@@ -13,7 +14,7 @@ from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     ConnectionInitMessage,
@@ -52,6 +53,19 @@ FINISH_SECONDS: Final = 3.0
 class SocketAdapter(ASGIWebSocketAdapter):
     """A socket that is closed once, with a reason that fits, and hears nothing after that."""
 
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        """Keeps nothing of a message while it waits for the next."""
+        try:
+            while self.ws.application_state is not WebSocketState.DISCONNECTED:
+                message = self._decoded(await self.ws.receive_text(), forgiving=ignore_parsing_errors)
+                yield message
+                if isinstance(message, dict):
+                    message.clear()
+        except KeyError as error:
+            raise NonTextMessageReceived from error
+        except WebSocketDisconnect:
+            pass
+
     async def send_json(self, message: Mapping[str, object]) -> None:
         if self._open:
             with suppress(WebSocketDisconnected):  # whoever reads hears of it, too, and ends it all
@@ -61,6 +75,14 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self._open:
             with suppress(WebSocketDisconnect):
                 await super().close(code, clipped(reason))
+
+    def _decoded(self, text: str, *, forgiving: bool) -> object:
+        try:
+            return self.view.decode_json(text)
+        except JSONDecodeError as error:
+            if forgiving:
+                return {}
+            raise NonJsonMessageReceived from error
 
     @property
     def _open(self) -> bool:
@@ -75,7 +97,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._connections: Final[Connections] = parts["view"].connections
         self.connection_init_wait_timeout = timedelta(seconds=self._connections.limits.init_seconds)
         self._cutoff: Final = self.context.cutoff or Cutoff()
-        self._held: Final = ExitStack()
+        self._counted: AbstractContextManager[None] | None = None
+        self._guarding: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._closing = False
         self._questions: Final[Questions] = parts["view"].questions
@@ -83,15 +106,19 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._members: Final[dict[str, Member]] = {}
         scope = getattr(getattr(self.websocket, "ws", None), "scope", {})
         self._frames: Final[SocketProtocol | None] = scope.get("extensions", {}).get(FRAMES)
+        if self._frames is not None:
+            self._frames.forget_handshake()
 
     async def handle(self) -> None:
-        guard = asyncio.create_task(self._guard(), name="socket cutoff")
+        self._cutoff.heard(self._cut_off)
         try:
-            with self._held, self._connections.held(self._leave):
+            with self._connections.held(self._leave):
                 await super().handle()
         finally:
             self._cutoff.release()
-            ending = [guard] if self._leaving is None else [guard, self._leaving]
+            if self._counted is not None:
+                self._counted.__exit__(None, None, None)
+            ending = [task for task in (self._guarding, self._leaving) if task is not None]
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
@@ -116,6 +143,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return outlet.used
         if self.operations.get(operation.id) is operation:
             self._members[operation.id] = member
+            operation.query, operation.variables = "", None  # they are known as the question
         else:
             member.leave()
         return True
@@ -163,6 +191,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return
         if self.connection_init_timeout_task:
             self.connection_init_timeout_task.cancel()
+            self.connection_init_timeout_task = None
         if self.connection_init_received:
             await self.websocket.close(TOO_MANY_INITIALISATIONS, "Too many initialisation requests")
             return
@@ -171,7 +200,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         try:
             await self.view.on_ws_connect(self.context)
             if self.context.principal is not None:
-                self._held.enter_context(self._connections.counted(self.context.principal.user_id))
+                counted = self._connections.counted(self.context.principal.user_id)
+                counted.__enter__()
+                self._counted = counted
         except ConnectionRejectionError:
             await self.websocket.close(FORBIDDEN, "Forbidden")
         except TooManyConnectionsError as error:
@@ -243,6 +274,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return
         if self._cutoff.cut is None or self._tells(message):
             await super().send_message(message)
+
+    def _cut_off(self) -> None:
+        self._guarding = asyncio.create_task(self._guard(), name="socket cutoff")
 
     async def _guard(self) -> None:
         cut = await self._cutoff.wait()

@@ -25,12 +25,14 @@ Follow = Callable[[Member], Coroutine[Any, Any, None]]
 class Group:
     """`position` is that of the last item that it was told; `follow` has a member read what he is behind by."""
 
-    def __init__(self, key: Hashable, deltas: Deltas, position: Position, renderer: Renderer, follow: Follow) -> None:
+    def __init__(
+        self, key: Hashable, deltas: Deltas, position: Position, log: AnswerLog, renderer: Renderer, follow: Follow
+    ) -> None:
         self.key: Hashable = key
         self.deltas = deltas
         self.position = position
         self.members: dict[Member, None] = {}
-        self.log = AnswerLog()
+        self.log = log
         self._renderer: Final = renderer
         self._follow: Final = follow
 

@@ -11,6 +11,7 @@ from beanie import PydanticObjectId
 from redis.exceptions import RedisError
 
 from api.fanout.groups import Group, passed, told
+from api.fanout.log import CAPACITY, AnswerLog
 from api.fanout.members import Member, Outlet
 from api.fanout.questions import Asked, Question
 from api.fanout.rendering import Renderer
@@ -45,21 +46,21 @@ GROUPS: Final = 20
 
 
 class Rooms:
-    """One a worker."""
+    """One a worker. `capacity` are the answers that may wait for a slow reader."""
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, capacity: int = CAPACITY) -> None:
         self.renderer: Final = renderer
+        self.capacity: Final = capacity
         self._rooms: Final[dict[PydanticObjectId, Room]] = {}
 
     async def enter(self, asked: Asked, context: Context, outlet: Outlet) -> Member:
         """Somebody follows from now on, until he `leave`s. Raises as the subscription's resolver does."""
         context.access.require_signed_in()
         conversation = await reached(context, asked.conversation_id, Action.MESSAGE_READ)
-        await context.broker.check(channel(asked.conversation_id), conversation.news)
         room = self._room(asked.conversation_id, context)
         member = room.let_in(asked, context, outlet)
         try:
-            await room.opened()
+            await room.opened(conversation.news)
             member.hold()
             await room.join(member)
         except BaseException:
@@ -97,12 +98,19 @@ class Room:
         """Messages of which more is to come."""
         self._position = Position(0, 0)
         self._turn: Final = asyncio.Lock()
+        self._checking: Final = asyncio.Lock()
+        self._out = -1
+        """The number of the news up to which all is known to be out."""
         self._open: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
         self._reading: Final = asyncio.create_task(self._read(), name="news of a conversation")
 
-    async def opened(self) -> None:
-        """Return when its news is heard. Raises what keeps it from being heard."""
+    async def opened(self, number: int) -> None:
+        """Return when its news is heard, and that up to `number` is out, or missed. Raises what keeps it from that."""
         await asyncio.shield(self._open)
+        if number > self._out:
+            async with self._checking:
+                if number > self._out and await self._broker.check(channel(self.conversation_id), number):
+                    self._out = number
 
     def let_in(self, asked: Asked, context: Context, outlet: Outlet) -> Member:
         """One more; he is told nothing before he has joined."""
@@ -285,7 +293,8 @@ class Room:
         kept = before.deltas if before is not None else deltas or self._texts_of(member)
         agrees = group is None or kept.agrees(group.deltas, self._growing)
         if group is None:
-            group = Group(member.key, kept.by(member.context), self._position, self._renderer, self.follow)
+            log = AnswerLog(self._rooms.capacity)
+            group = Group(member.key, kept.by(member.context), self._position, log, self._renderer, self.follow)
             self._groups[where] = group
         self._part(member)
         member.ended = lambda: self._lost(member)

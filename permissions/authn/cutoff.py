@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,28 +28,46 @@ class Cutoff:
         """Tasks that tell their client why; the socket waits for them."""
         self.doing: Final = set[asyncio.Task[object]]()
         """Tasks that change something: they come to their end, whatever becomes of the socket."""
-        self._event: Final = asyncio.Event()
-        self._held = ExitStack()
+        # Not an event and a stack, which are empty nearly always, and large: there is one of these to each socket.
+        self._waiting: Final[list[asyncio.Future[None]]] = []
+        self._heard: Callable[[], None] | None = None
+        self._listening: AbstractContextManager[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, token: AccessToken, mirror: Mirror) -> None:
         """Hear of the end of `token`, and no more of an earlier one's."""
         self.release()
-        self._held.enter_context(mirror.listeners.listening(token.judged, self._revoked))
+        self._listening = mirror.listeners.listening(token.judged, self._revoked)
+        self._listening.__enter__()
         left = max(0.0, token.expires_at - time.time())
-        timer = asyncio.get_running_loop().call_later(left, self.end, Cut(None))
-        self._held.callback(timer.cancel)
+        self._timer = asyncio.get_running_loop().call_later(left, self.end, Cut(None))
         # It may have been taken back between being judged and this.
         if (rule := mirror.find(token.judged)) is not None:
             self._revoked(rule)
 
     def release(self) -> None:
         """Hear of nothing any more."""
-        self._held.close()
+        listening, timer, self._listening, self._timer = self._listening, self._timer, None, None
+        if listening is not None:
+            listening.__exit__(None, None, None)
+        if timer is not None:
+            timer.cancel()
+
+    def heard(self, hear: Callable[[], None]) -> None:
+        """Call `hear` when it is over."""
+        self._heard = hear
+        if self.cut is not None:
+            hear()
 
     async def wait(self) -> Cut:
         """Return when it is over."""
         while self.cut is None:
-            await self._event.wait()
+            ended = asyncio.get_running_loop().create_future()
+            self._waiting.append(ended)
+            try:
+                await ended
+            finally:
+                self._waiting.remove(ended)
         return self.cut
 
     @contextmanager
@@ -75,7 +93,11 @@ class Cutoff:
         """It is over; the first reason counts."""
         if self.cut is None:
             self.cut = cut
-            self._event.set()
+            for ended in self._waiting:
+                if not ended.done():
+                    ended.set_result(None)
+            if self._heard is not None:
+                self._heard()
 
 
 @contextmanager

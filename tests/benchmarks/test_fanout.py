@@ -1,6 +1,7 @@
 """What it costs to tell thousands of subscribers the same, beside Strawberry's own handler on the same subscription.
 
-`make bench ARGS="-k fanout"`; `FANOUT_SOCKETS=10000` is the whole of it, `FANOUT_EVENTS` how often something happens.
+`make bench ARGS="-k fanout"`; `FANOUT_SOCKETS=10000` is the whole of it, `FANOUT_PLAIN` are those of Strawberry's (0 leaves
+it out), `FANOUT_EVENTS` is how often something happens.
 """
 
 import asyncio
@@ -40,6 +41,7 @@ pytestmark = [
 ]
 
 SOCKETS: Final = int(os.environ.get("FANOUT_SOCKETS", "1000"))
+PLAIN: Final = int(os.environ.get("FANOUT_PLAIN", min(SOCKETS, 1000)))
 EVENTS: Final = int(os.environ.get("FANOUT_EVENTS", "10"))
 A_USER: Final = 100
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -89,9 +91,11 @@ async def test_many_subscribers_of_one_conversation(served: Served, stores: Embe
     tokens = await _tokens(served, max(1, SOCKETS // A_USER))
     conversation = await start(alice, attributes={"region": "EMEA", "clearance_required": 2})
     rows = []
-    for name, module in MODULES.items():
+    for name, module, sockets in CONTENDERS:
+        if not sockets:
+            continue
         with serving(module, environment(_settings(served, stores)), tmp_path / f"{module}.log") as server:
-            figures = await _measured(server, alice, tokens, [conversation])
+            figures = await _measured(server, alice, tokens, [conversation], sockets)
             rows.append(figures.row(name))
     head = ["", "sockets", "last delivery, median", "worst", "CPU a delivery", "memory a socket"]
     note = (
@@ -101,28 +105,33 @@ async def test_many_subscribers_of_one_conversation(served: Served, stores: Embe
     publish("fanout", [Table("Many subscribers of one conversation", head, rows)], [note])
 
 
-MODULES: Final = {"Parley": "api.worker", "Strawberry's handler": "tests.benchmarks.plain_sockets"}
+CONTENDERS: Final = (
+    ("Parley", "api.worker", SOCKETS),
+    ("Strawberry's handler", "tests.benchmarks.plain_sockets", PLAIN),
+)
 
 
-async def _measured(server: Server, alice: Caller, tokens: Sequence[str], conversations: Sequence[str]) -> Figures:
+async def _measured(
+    server: Server, alice: Caller, tokens: Sequence[str], conversations: Sequence[str], sockets: int
+) -> Figures:
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=60) as http:
         asker = Caller(http, alice.user, alice.token)
         await asker.ask("{ me { id } }")
         async with _crowd(Job(server.port, 10, tokens[:1], conversations, FOLLOW)) as few:  # what is made once
             await _joined(few, asker, conversations, 10)
         before = _resident(server)
-        async with _crowd(Job(server.port, SOCKETS, tokens, conversations, FOLLOW)) as crowd:
-            await _joined(crowd, asker, conversations, SOCKETS)
-            memory = (_resident(server) - before) / SOCKETS
+        async with _crowd(Job(server.port, sockets, tokens, conversations, FOLLOW)) as crowd:
+            await _joined(crowd, asker, conversations, sockets)
+            memory = (_resident(server) - before) / sockets
             last, began = [], server.cpu_seconds()
             for number in range(EVENTS):
                 conversation = conversations[number % len(conversations)]
-                await crowd.ask(f"expect {SOCKETS // len(conversations)}")
+                await crowd.ask(f"expect {sockets // len(conversations)}")
                 sent = time.perf_counter()
                 await _append(asker, conversation)
                 last.append(float(await crowd.answer()) - sent)
-            deliveries = EVENTS * SOCKETS // len(conversations)
-            return Figures(SOCKETS, last, (server.cpu_seconds() - began) / deliveries, memory)
+            deliveries = EVENTS * sockets // len(conversations)
+            return Figures(sockets, last, (server.cpu_seconds() - began) / deliveries, memory)
 
 
 async def _append(asker: Caller, conversation: str) -> None:
