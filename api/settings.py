@@ -133,6 +133,9 @@ class Settings(BaseSettings):
         256 * 1024, ge=1024, le=4 * 1024 * 1024, description="longest answer, UTF-8; one that is longer is cut off"
     )
     assistant_seconds: float = Field(300, ge=1, le=3600, description="longest time that an answer may take")
+    assistant_lease_seconds: float = Field(
+        30, ge=1, le=600, description="after so long others take over from an assistant that died"
+    )
     assistant_answers: int = Field(4, ge=1, le=100, description="answers at a time, in each process that answers")
 
     audit_days: int = Field(365, ge=0, description="how long audit records are kept; 0 is for ever")

@@ -5,7 +5,7 @@ does no harm if a write is sent twice.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from beanie import PydanticObjectId
@@ -16,7 +16,7 @@ from models.answer import WAIT, AnswerFailure, AnswerRequest, AnswerState
 from models.clock import now
 from models.database import Record
 
-FOREVER: Final = datetime.max.replace(microsecond=0)
+FOREVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 RUNNING: Final = AnswerState.RUNNING.value
 
 

@@ -1,5 +1,6 @@
 """The account that answers are written by: it has one role, no attributes, and a secret that nobody knows."""
 
+from contextlib import suppress
 from typing import Final
 
 from beanie import PydanticObjectId
@@ -11,6 +12,7 @@ from permissions.administration import Administration
 from permissions.authn.errors import ServiceNameError
 from permissions.builtin import assistant
 from permissions.changes import SYSTEM
+from permissions.errors import ConflictingError
 
 NAME: Final = "assistant"
 
@@ -25,5 +27,6 @@ async def assistant_account(office: Administration) -> PydanticObjectId:
         except ServiceNameError:  # another worker was faster
             return await assistant_account(office)
     if await RoleAssignment.find_one({"user_id": account.id}) is None:
-        await office.changes.assign(RoleAssignment(user_id=account.id, role=NAME, granted_at=now()), SYSTEM)
+        with suppress(ConflictingError):  # another worker was faster
+            await office.changes.assign(RoleAssignment(user_id=account.id, role=NAME, granted_at=now()), SYSTEM)
     return account.id

@@ -38,11 +38,12 @@ def answer(messages: list[tuple[str, str]]) -> str:
     said = messages[-1][1]
     shown = said if len(said) <= SHOWN else f"{said[:SHOWN]} …"
     before = len(messages) - 1
+    sent = f"I was also sent the {before} message{'' if before == 1 else 's'} before it, as a model would have been. "
     quoted = "\n".join(f"> {line}" for line in shown.splitlines() or [""])
     return (
         "This is the demo's echo: there is no model behind it. "
         f"You said:\n\n{quoted}\n\n"
-        f"I was also sent the {before} message{'' if before == 1 else 's'} before it, as a model would have been. "
+        f"{sent if before else ''}"
         "Set `PARLEY_ASSISTANT_BASE_URL` to an endpoint that speaks OpenAI's chat completions for a real answer.\n"
     )
 

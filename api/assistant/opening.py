@@ -41,4 +41,5 @@ def rules(settings: Settings) -> Rules:
         context_tokens=settings.assistant_context_tokens,
         answer_bytes=settings.assistant_answer_bytes,
         seconds=settings.assistant_seconds,
+        lease_seconds=settings.assistant_lease_seconds,
     )

@@ -1,6 +1,6 @@
 """Every query that the code can send uses an index, whether there is little data or much."""
 
-from asyncio import gather
+from asyncio import gather, sleep
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +14,8 @@ from pymongo import monitoring
 from pymongo.asynchronous.database import AsyncDatabase
 
 from api.interrupting import Interrupter
+from models.answer import AnswerState
+from models.answers import Answers
 from models.attachments.collecting import Collector
 from models.attachments.files import Claim, Files
 from models.attachments.watcher import AttachmentWatcher
@@ -39,6 +41,7 @@ from permissions.changes import SYSTEM, PermissionChanges
 from permissions.erasure import Eraser
 from permissions.store import PermissionStore
 from resolvers.ids import encode, message_address, object_id
+from tests.api.assistant.conftest import CANCEL, REQUEST
 from tests.api.attachments.conftest import Sender
 from tests.models.commands import Commands
 from tests.models.shapes import Shape, by_shape, scans
@@ -455,6 +458,26 @@ async def streamed(world: World) -> None:
     assert await interrupter.run() == 1
 
 
+async def answered(world: World) -> None:
+    """Answers that are asked for, taken, put back, ended and cancelled; a worker that looks for some."""
+    queue = Answers(world.served.services.database.db)
+    question = await append(world.alice, await start(world.alice), "x")
+    ids = []
+    for anew in (False, True):
+        await world.ask(world.alice, REQUEST, id=question["id"], again=anew)
+        await sleep(0.002)  # the queue's clock has milliseconds
+        (id_,) = await queue.due(now(), 5)
+        ids.append(id_)
+        assert await queue.claim(id_, "w", now())
+        assert await queue.hold(id_, "w", begun=True)
+        await queue.put_back(id_, "w", now())
+        await world.ask(world.alice, CANCEL, id=question["id"])
+    request = await queue.find(ids[0])
+    assert request
+    await queue.withdraw(request)
+    await queue.end(ids[0], "w", AnswerState.DONE)
+
+
 Operation = Callable[[World], Awaitable[Any]]
 OPERATIONS: Final[dict[str, Operation]] = {
     "start": started,
@@ -502,6 +525,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "attachments": attached,
     "shared branches": seen,
     "streamed": streamed,
+    "answered": answered,
     "erased": erased,
 }
 """Everything that reads or writes. Who adds a query adds a line here."""
