@@ -136,7 +136,8 @@ class _Teller:
         note = Note.of(item.payload)
         if note is None:
             return ResyncRequired(cursor=self._feeds.cursor, reason=MANY)
-        was, is_ = self._standing.sees(note.was), self._standing.sees(note.is_)
+        is_ = self._standing.sees(note.is_)
+        was = is_ if note.was is note.is_ else self._standing.sees(note.was)
         if was and not is_:
             return self._vanished(note.id, DELETED if note.is_ is None else LOST)
         if not is_ or note.is_ is None:

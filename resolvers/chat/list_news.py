@@ -7,8 +7,8 @@ decides by himself, and nobody asks the database in order to decide.
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
-from typing import Any, Final, NamedTuple, Self
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple
 
 import structlog
 from beanie import PydanticObjectId
@@ -39,14 +39,9 @@ class Note(NamedTuple):
     moved: bool
 
     @classmethod
-    def of(cls, payload: bytes) -> Self | None:
+    def of(cls, payload: bytes) -> "Note | None":
         """The note that an event carries; None for another."""
-        try:
-            fields = decoded(payload.decode())
-            was, is_ = (_resource(fields["id"], fields[name]) for name in ("was", "is"))
-            return cls(PydanticObjectId(fields["id"]), was, is_, fields["moved"])
-        except (KeyError, TypeError, ValueError):
-            return None
+        return _note(payload)
 
 
 def list_channel(grantee: str) -> str:
@@ -85,6 +80,17 @@ async def _publish(broker: Broker, was: Conversation | None, is_: Conversation |
             _log.warning("list not told", conversation=str(there[-1].id))
         elif isinstance(result, BaseException):
             raise result
+
+
+@lru_cache(maxsize=256)
+def _note(payload: bytes) -> Note | None:
+    """Read once for all subscribers of a worker."""
+    try:
+        fields = decoded(payload.decode())
+        was, is_ = (_resource(fields["id"], fields[name]) for name in ("was", "is"))
+        return Note(PydanticObjectId(fields["id"]), is_ if fields["moved"] else was, is_, fields["moved"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _facts(conversation: Conversation | None) -> Mapping[str, Any] | None:
