@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Final
 
@@ -68,7 +69,13 @@ def kind(value: object) -> Kind | None:
         return None if math.isnan(value) else Kind.NUMBER
     if isinstance(value, datetime):
         return None if value.tzinfo is None else Kind.DATE
-    return next((derived for cls, derived in _DERIVED if isinstance(value, cls)), None)
+    return _derived(type(value))
+
+
+@lru_cache(1_000)
+def _derived(type_: type) -> Kind | None:
+    """Ids come as a class of their own, on each decision."""
+    return next((derived for cls, derived in _DERIVED if issubclass(type_, cls)), None)
 
 
 def same(left: object, right: object) -> bool:
