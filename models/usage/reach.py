@@ -10,7 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
 from models.database import Record
-from models.list_terms import EVERY, SAMPLE, at_level
+from models.list_terms import EVERY, SAMPLE, at_level, attribute_term
 from models.usage.errors import TooMuchUsageError
 from models.usage.question import UsageFilter
 
@@ -20,7 +20,8 @@ LOOKED_UP: Final = 1_000
 """Conversations to a call."""
 MOST_PARTLY_SEEN: Final = 500
 """Of them those of which the caller sees some branches only: each is asked for by itself."""
-INDEXED: Final = ("owner_id", "grantees", "attributes.region")
+REGION: Final = "attributes.region"
+INDEXED: Final = ("owner_id", "grantees", REGION)
 """Fields of conversations that have an index with `deleted` after them."""
 _FIELDS: Final = {"owner_id": 1, "tags": 1, "removed.at": 1, "shares.branch": 1}
 
@@ -136,15 +137,17 @@ def _looked_up(recent: Recent, where: Sequence[Record]) -> Iterator[tuple[Record
 
 
 async def _require_few(db: AsyncDatabase[Record], indexable: Record) -> None:
-    """Raise `TooMuchUsageError` where all conversations are to be listed, and far more than may be counted.
+    """Raise `TooMuchUsageError` where far more conversations are to be listed than may be counted.
 
     One in 1,024 stands on level 2 of lists' terms: so many are looked at, and not all.
     """
-    if indexable.keys() <= {"deleted"}:
-        sample: Record = {"terms": at_level(2, EVERY), "deleted": False}
-        most = 2 * MOST_CONVERSATIONS // SAMPLE**2
-        if len(await db.conversations.find(sample, {"_id": 1}, batch_size=most + 1).limit(most + 1).to_list()) > most:
-            raise TooMuchUsageError("conversations", MOST_CONVERSATIONS)
+    term = EVERY if indexable.keys() <= {"deleted"} else attribute_term("region", indexable.get(REGION))
+    if term is None:
+        return  # of one owner, or what is shared with somebody
+    most = 2 * MOST_CONVERSATIONS // SAMPLE**2
+    sample = db.conversations.find({"terms": at_level(2, term), "deleted": False}, {"_id": 1}, batch_size=most + 1)
+    if len(await sample.limit(most + 1).to_list()) > most:
+        raise TooMuchUsageError("conversations", MOST_CONVERSATIONS)
 
 
 async def _found(

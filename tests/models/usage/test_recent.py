@@ -143,11 +143,15 @@ async def test_everything_is_listed_where_much_was_written_and_refused_where_tha
     monkeypatch.setattr(reach_module, "MOST_CONVERSATIONS", 2)
     assert await counted(database, everything()) == 8
     high = next(id_ for number in range(100_000) if highest_level(id_ := PydanticObjectId(f"{number:024x}")) == 2)
-    made = unborn().model_copy(update={"id": high, "owner_id": OTHER})
+    made = unborn().model_copy(update={"id": high, "owner_id": OTHER, "attributes": {"region": "EMEA"}})
     await tree.start(made)
-    with database_calls(own=True) as calls, pytest.raises(TooMuchUsageError):
-        await counted(database, everything())
-    assert ("aggregate", "conversations") not in calls  # what would take long isn't begun
+    region = {"attributes.region": "EMEA"}
+    for much in (everything(), UsageReach([region], [region], [{}], [{}])):
+        with database_calls(own=True) as calls, pytest.raises(TooMuchUsageError):
+            await counted(database, much)
+        assert ("aggregate", "conversations") not in calls  # what would take long isn't begun
+    other = {"attributes.region": "APAC"}
+    assert await counted(database, UsageReach([other], [other], [{}], [{}])) == 0
     assert await counted(database) == 4
 
 
