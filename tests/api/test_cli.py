@@ -54,6 +54,17 @@ def test_settings_also_come_from_a_file(tmp_path: Path) -> None:
     assert "PARLEY_PORT\t4321\t" in Parley(tmp_path)("settings").out
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://:hidden/x@h:1", "redis+sentinel://:hidden@one:1", "redis+cluster://:hidden@h/3"]
+)
+def test_a_wrong_address_of_redis_is_one_line_without_its_password(tmp_path: Path, url: str) -> None:
+    outcome = Here(tmp_path, {"MONGODB_URI": "mongodb://h", "REDIS_URL": url})("settings")
+    assert outcome.status == 1
+    assert outcome.err.startswith("parley: PARLEY_REDIS_URL: ")
+    assert outcome.err.count("\n") == 1
+    assert "hidden" not in outcome.err + outcome.out
+
+
 def test_a_wrong_setting_is_one_line_that_names_it_and_not_its_value(tmp_path: Path) -> None:
     outcome = Parley(tmp_path, {"SECRET_KEY": "too short", "PORT": "high"})("settings")
     assert outcome.status == 1
