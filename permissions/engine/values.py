@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Final
 
@@ -60,6 +59,17 @@ _DERIVED: Final[tuple[tuple[type, Kind], ...]] = (
 )
 
 
+class _Kinds(dict[type, Kind | None]):
+    """By class, as soon as it was asked for: ids come as a class of their own, on each decision."""
+
+    def __missing__(self, type_: type) -> Kind | None:
+        self[type_] = next((derived for cls, derived in _DERIVED if issubclass(type_, cls)), None)
+        return self[type_]
+
+
+_OF_CLASS: Final = _Kinds()
+
+
 def kind(value: object) -> Kind | None:
     """The kind of a scalar; None for what can't be compared: lists, maps, NaN, a time without a zone, the rest."""
     exact = _EXACT.get(type(value))
@@ -69,13 +79,7 @@ def kind(value: object) -> Kind | None:
         return None if math.isnan(value) else Kind.NUMBER
     if isinstance(value, datetime):
         return None if value.tzinfo is None else Kind.DATE
-    return _derived(type(value))
-
-
-@lru_cache(1_000)
-def _derived(type_: type) -> Kind | None:
-    """Ids come as a class of their own, on each decision."""
-    return next((derived for cls, derived in _DERIVED if issubclass(type_, cls)), None)
+    return _OF_CLASS[type(value)]
 
 
 def same(left: object, right: object) -> bool:
