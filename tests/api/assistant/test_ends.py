@@ -4,6 +4,7 @@ import asyncio
 import copy
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 from beanie import PydanticObjectId
@@ -257,3 +258,18 @@ async def answers_in(world: World, conversation_id: PydanticObjectId) -> int:
     """Messages that the assistant wrote there."""
     buckets = world.served.services.database.db.buckets.find({"conversation_id": conversation_id})
     return sum(each["role"] == "assistant" for bucket in await buckets.to_list() for each in bucket["messages"])
+
+
+async def test_what_was_asked_for_goes_with_its_conversation_and_with_its_asker(world: World) -> None:
+    chat, other = await world.chat(answers=True), await world.chat("bob", answers=True)
+    for each in (chat, other, await world.chat(answers=True)):
+        await each.say("Hello?")
+    await world.answered()
+    db, tree = world.served.services.database.db, world.served.services.tree
+    delete = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
+    await chat.caller.ask(delete, id=chat.id)
+    assert await db.answers.count_documents({}) == 3
+    await tree.purge(now() + timedelta(days=1))
+    assert await db.answers.count_documents({}) == 2
+    await world.desk.answers.forget_asker(world.served.people["alice"].id)
+    assert [each["asker_id"] for each in await db.answers.find({}).to_list()] == [world.served.people["bob"].id]
