@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.demo_world import PEOPLE, Person
+from api.schema import Schema, build_schema
 from api.services import Services
 from api.settings import Settings
 from models.clock import now
@@ -22,7 +24,7 @@ from models.search.indexer import Indexer
 from models.user import User, email_key
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
-from permissions.builtin import ensure_demo_roles, ensure_policies
+from tests.seeds import Seeds, demo_rules
 
 SECRET = "a secret of the tests, nobody else's"
 
@@ -93,7 +95,7 @@ class Served:
 
 
 @pytest.fixture
-async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> AsyncIterator[Served]:
+async def served(database: Database, redis: Redis, stores: EmbeddedStores, seeds: Seeds) -> AsyncIterator[Served]:
     """A server on the test's own stores."""
     settings = Settings(
         mongodb_uri=SecretStr(stores.mongodb_uri),
@@ -107,10 +109,10 @@ async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> As
         news_seconds=0,
         decision_log="off",  # what is written beside a request would be counted among its calls
     )
-    await ensure_policies()
-    await ensure_demo_roles()
-    people = {person.name: await _settled(person) for person in PEOPLE}
-    app = create_app(settings)
+    await seeds.sow(database, demo)
+    users = {user.email: user for user in await User.find_all().to_list()}
+    people = {person.name: users[person.email] for person in PEOPLE}
+    app = create_app(settings, schema())
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -119,7 +121,20 @@ async def served(database: Database, redis: Redis, stores: EmbeddedStores) -> As
         yield Served(http, app.state.services, people, app=app)
 
 
-async def _settled(person: Person) -> User:
+@cache
+def schema() -> Schema:
+    """What all of them serve."""
+    return build_schema()
+
+
+async def demo() -> None:
+    """The demo's roles and people."""
+    await demo_rules()
+    for person in PEOPLE:
+        await _settle(person)
+
+
+async def _settle(person: Person) -> None:
     """An account that nobody can log in to: hashing passwords takes most of a test's time."""
     user = User(
         email=person.email,
@@ -133,4 +148,3 @@ async def _settled(person: Person) -> User:
     await user.insert()
     for role in person.roles:
         await RoleAssignment(user_id=user.id, role=role, granted_at=now()).insert()
-    return user

@@ -1,13 +1,13 @@
 """Fixtures: the real stores, started once a session, and clean ones for each test."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from pymongo import timeout
-from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
 
 from models.database import Database, Record
@@ -27,23 +27,23 @@ class Spare:
     """A migrated database that the last test has left, emptied: making the indexes would take most of a small test."""
 
     name: str | None = None
-    collections: set[str] = field(default_factory=set)
-    """Those that a migrated database has."""
+    collections: dict[str, Any] = field(default_factory=dict)
+    """Those that a migrated database has, and their options."""
 
     async def keep(self, database: Database) -> None:
-        """Empty it for the next test; or drop it, if that takes longer, or it has what no migration makes.
+        """Empty it for the next test, and drop what no migration makes; or drop all of it, if that takes longer.
 
         A test that changes an index of it drops it by itself.
         """
         db = database.db
-        names = set(await db.list_collection_names())
-        if names == self.collections:
-            emptied = [await _empty(db[name]) for name in names - LEFT]  # at once, each would open a connection
-            if all(emptied):
-                self.name = db.name
-                return
         with timeout(DROP_SECONDS):
-            await database.client.drop_database(db.name)
+            found = await options(db)
+            if found.items() >= self.collections.items() and await _emptied(db, found):
+                for name in found.keys() - self.collections.keys():
+                    await db.drop_collection(name)
+                self.name = db.name
+            else:
+                await database.client.drop_database(db.name)
 
     def take(self) -> str:
         """The name of the one that is there, or of a new one."""
@@ -51,12 +51,27 @@ class Spare:
         return name
 
 
-async def _empty(collection: AsyncCollection[Record]) -> bool:
-    """Whether that was little to do."""
-    held = await collection.find({}, {"_id": 1}).limit(FEW).to_list()
-    if 0 < len(held) < FEW:
-        await collection.delete_many({})
-    return len(held) < FEW
+async def options(db: AsyncDatabase[Record]) -> dict[str, Any]:
+    """The collections, and how they were made."""
+    return {each["name"]: each["options"] async for each in await db.list_collections()}
+
+
+async def _emptied(db: AsyncDatabase[Record], names: Iterable[str]) -> bool:
+    """Empty all but those that are left, and say so; or let it be, where that is much to do."""
+    first, *others = ((name, _marked(name)) for name in sorted(names))
+    united = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in others]
+    held = await db[first[0]].aggregate([*first[1], *united, {"$sortByCount": "$in"}])  # a find in each: 20 ms
+    sizes = {each["_id"]: each["count"] async for each in held}
+    if max(sizes.values(), default=0) >= FEW:
+        return False
+    for name in sizes.keys() - LEFT:
+        await db[name].delete_many({})
+    return True
+
+
+def _marked(name: str) -> list[Record]:
+    """Of what is there, no more than matters, each as the name of where it is."""
+    return [{"$limit": FEW}, {"$project": {"_id": 0, "in": {"$literal": name}}}]
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +92,7 @@ async def database(stores: EmbeddedStores, spare: Spare) -> AsyncIterator[Databa
     """An empty, migrated database of a test's own."""
     async with await Database.connect(stores.mongodb_uri, spare.take()) as fresh:
         await migrate(fresh.db)
-        spare.collections = spare.collections or set(await fresh.db.list_collection_names())
+        spare.collections = spare.collections or await options(fresh.db)
         yield fresh
         await spare.keep(fresh)
 

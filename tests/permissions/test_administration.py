@@ -30,13 +30,13 @@ from permissions.authn.keys import KeyRing
 from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client
 from permissions.authn.services import ServiceAccounts
-from permissions.builtin import ensure_demo_roles, ensure_policies
 from permissions.changes import SYSTEM, Changer, PermissionChanges
 from permissions.errors import EscalationError, InvalidChangeError, LastSuperAdminError, OutlastedError, UnknownError
 from permissions.store import PermissionStore
 from tests.permissions.audit.checked import stored
 from tests.permissions.authn.conftest import CHEAP, PASSWORD, SECRET, new_worker
 from tests.permissions.people import by, give, given, person, role
+from tests.seeds import Seeds, demo_rules
 
 HOME = Client("192.0.2.7", "Firefox")
 ANOTHER = "another password, long enough"
@@ -57,10 +57,8 @@ class Office:
 
 
 @pytest.fixture
-async def office(database: Database, redis: Redis, audit: AuditLog) -> AsyncIterator[Office]:
-
-    await ensure_policies()
-    await ensure_demo_roles()
+async def office(database: Database, redis: Redis, seeds: Seeds, audit: AuditLog) -> AsyncIterator[Office]:
+    await seeds.sow(database, demo_rules)
     keys, passwords = KeyRing(SECRET), Passwords(2, CHEAP)
     await keys.ensure()
     accounts = new_worker(redis, keys, passwords)

@@ -12,13 +12,13 @@ from models.policy import Policy, PolicyMode
 from models.resource_type import ResourceType
 from models.role import Grant, Role, RoleAssignment
 from models.user import User
-from permissions.builtin import ensure_demo_roles, ensure_policies
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.errors import EscalationError, OutlastingError
 from permissions.escalation import Clause, constant, expanded, includes, overlap, reads, uncovered
 from permissions.resources import TYPES
 from permissions.store import PermissionStore
 from tests.permissions.people import ALLOW, DENY, by, give, given, person, role
+from tests.seeds import Seeds, demo_rules
 
 OWN, NEAR = "resource.owner_id == user.id", "user.region == resource.region"
 
@@ -99,10 +99,14 @@ def test_what_a_condition_reads() -> None:
 
 
 @pytest.fixture
-async def changes(database: Database) -> PermissionChanges:
+async def changes(database: Database, seeds: Seeds) -> PermissionChanges:
     """The demo's roles, a super admin, and a type that other services use."""
-    await ensure_policies()
-    await ensure_demo_roles()
+    await seeds.sow(database, escalating)
+    return PermissionChanges(PermissionStore())
+
+
+async def escalating() -> None:
+    await demo_rules()
     changes = PermissionChanges(PermissionStore())
     await changes.put_resource_type(ResourceType(id="vault", actions=["open"]), SYSTEM)
     await changes.put_policy(Policy(id="closed", effect=DENY, actions=["vault:open"], mode=PolicyMode.ENFORCE), SYSTEM)
@@ -110,7 +114,6 @@ async def changes(database: Database) -> PermissionChanges:
     writer.grants.append(Grant(action="conversation:read", condition=_nearby(await Role.find_all().to_list())))
     await changes.put([writer, role("nothing")], SYSTEM)
     await give(changes, await person("root"), "super_admin")
-    return changes
 
 
 def _nearby(roles: list[Role]) -> Any:

@@ -26,7 +26,6 @@ from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.registration import NewUser
 from permissions.authn.revocation.revocations import Revocations
-from permissions.builtin import ensure_demo_roles, ensure_policies
 from permissions.changes import PermissionChanges
 from permissions.key_rotation import KeyRotation
 from permissions.store import PermissionStore
@@ -38,6 +37,7 @@ from resolvers.context import Context
 from resolvers.live import MemoryBroker, Standings, Texts
 from resolvers.sealing import CursorSeal
 from tests.permissions.authn.conftest import CHEAP, LIVES, PASSWORD, SECRET, new_worker
+from tests.seeds import Seeds, demo_rules
 
 PEOPLE = {"alice": "analyst", "bob": "analyst", "sara": "senior_analyst", "admin": "admin", "guest": "guest"}
 
@@ -101,10 +101,11 @@ class World:
 
 
 @pytest.fixture
-async def world(database: Database, redis: Redis, stores: EmbeddedStores, audit: AuditLog) -> AsyncIterator[World]:
+async def world(
+    database: Database, redis: Redis, stores: EmbeddedStores, seeds: Seeds, audit: AuditLog
+) -> AsyncIterator[World]:
     """The demo's roles and a few of its people."""
-    await ensure_policies()
-    await ensure_demo_roles()
+    await seeds.sow(database, demo_rules)
     keys, passwords = KeyRing(SECRET), Passwords(2, CHEAP)
     await keys.ensure()
     accounts = new_worker(redis, keys, passwords)
