@@ -25,8 +25,10 @@ from models.redis import ClusterClient, open_redis
 from tests.processes import until
 
 SLOTS: Final = 16_384
-NODE_TIMEOUT_MS: Final = 600
-DOWN_AFTER_MS: Final = 500
+QUIET_MS: Final = 500
+"""After so long without a word a server counts as dead, once one was killed; """
+PATIENT_MS: Final = 30_000
+"""before that, nobody is taken for dead on a busy machine."""
 SERVICE: Final = "parley"
 
 
@@ -126,8 +128,14 @@ class OwnCluster(Servers):
     def fail_over(self) -> None:
         """Kill it, and wait for its replica to take its place."""
         assert ask(self.replicated, "WAIT", 1, 5000) == 1
-        self.kill(self.replicated)
+        self.kill_master(self.replicated)
         self.until_master(self.ports[3])
+
+    def kill_master(self, port: int) -> None:
+        """As a crash would; the others notice soon."""
+        self.kill(port)
+        for each in self._processes:
+            ask(each, "CONFIG", "SET", "cluster-node-timeout", QUIET_MS)
 
     def start(self) -> None:
         for port in self.ports:
@@ -150,7 +158,7 @@ class OwnCluster(Servers):
         self.run(
             port,
             *("--cluster-enabled", "yes", "--cluster-port", str(self._bus[port]), "--appendonly", "yes"),
-            *("--cluster-node-timeout", str(NODE_TIMEOUT_MS), "--repl-diskless-sync-delay", "0"),
+            *("--cluster-node-timeout", str(PATIENT_MS), "--repl-diskless-sync-delay", "0"),
         )
 
     def owner(self, key: bytes | str) -> int:
@@ -221,7 +229,7 @@ class OwnSentinels(Servers):
                 f"sentinel monitor {SERVICE} 127.0.0.1 {master} 2\n"
                 f"sentinel known-replica {SERVICE} 127.0.0.1 {replica}\n"
                 + "".join(f"sentinel known-sentinel {SERVICE} {each}\n" for each in others)
-                + f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n"
+                + f"sentinel down-after-milliseconds {SERVICE} {PATIENT_MS}\n"
                 f"sentinel failover-timeout {SERVICE} 5000\n"
             )
             self.run(port, str(file), "--sentinel")
@@ -237,8 +245,14 @@ class OwnSentinels(Servers):
         died = self.master()
         assert died
         self.copied(died)
-        self.kill(died)
+        self.kill_master(died)
         self.until_master(other_than=died)
+
+    def kill_master(self, port: int) -> None:
+        """As a crash would; the sentinels notice soon."""
+        self.kill(port)
+        for each in self.sentinels:
+            ask(each, "SENTINEL", "SET", SERVICE, "down-after-milliseconds", QUIET_MS)
 
     def until_master(self, *, other_than: int) -> None:
         """Return when there is another one, that takes writes."""

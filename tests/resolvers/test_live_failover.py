@@ -143,7 +143,7 @@ async def test_a_master_of_a_cluster_dies(cluster: OwnCluster) -> None:
     assert hit
 
     def die() -> None:
-        cluster.kill(died)
+        cluster.kill_master(died)
         cluster.until_master(replica)
 
     readers, confirmed = await followed(cluster.url, 60, die)
@@ -158,7 +158,7 @@ async def test_sentinels_make_the_replica_the_master(sentinels: OwnSentinels) ->
     assert died
 
     def die() -> None:
-        sentinels.kill(died)
+        sentinels.kill_master(died)
         sentinels.until_master(other_than=died)
 
     readers, confirmed = await followed(sentinels.url, 60, die)
@@ -181,7 +181,7 @@ async def test_what_was_confirmed_and_is_lost_with_the_master_is_told_to_all_who
             with sentinels.frozen(replica):
                 sentinels.cut_off_replicas(died)
                 await broker.publish("a", b"lost")
-                sentinels.kill(died)
+                sentinels.kill_master(died)
             sentinels.until_master(other_than=died)
             await insisted(broker, "b", b"elsewhere")
             async with asyncio.timeout(10):

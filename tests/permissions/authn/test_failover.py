@@ -19,6 +19,7 @@ from permissions.authn.principal import Client
 from permissions.authn.records import index_of
 from permissions.authn.registration import NewUser
 from permissions.authn.revocation.criteria import Criteria
+from permissions.authn.revocation.ledger import Ledger
 from tests.permissions.authn.conftest import CHEAP, PASSWORD, SECRET, new_worker, serving
 from tests.permissions.authn.revocation.workers import eventually
 from tests.redis_topologies import OwnCluster, OwnSentinels
@@ -64,6 +65,9 @@ async def test_sessions_and_revocations_outlive_the_server_that_had_them(
         one, other = [
             await stack.enter_async_context(serving(new_worker(client, keys, passwords))) for client in clients
         ]
+        async with Ledger(clients[1]).told() as news:
+            await one.revoker.revoke(Criteria(session_id="none"), "told")
+            await asyncio.wait_for(anext(news), 10)
         user = await someone(one, own)
         kept = await one.login(user.email, PASSWORD, HOME)
         out = await one.login(user.email, PASSWORD, HOME)
