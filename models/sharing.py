@@ -1,6 +1,7 @@
 """Giving and taking away shares: each in one write, whoever writes beside it."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from beanie import PydanticObjectId
@@ -68,6 +69,21 @@ async def extend(
     extended = {"$map": {"input": STORED, "as": "share", "in": {"$cond": [new, longer, "$$share"]}}}
     counts = {"$map": {"input": STORED, "as": "share", "in": {"$size": FORKS}}}
     return await _write(db, conversation_id, {"$cond": [{"$gte": [{"$sum": counts}, MOST_FORKS]}, STORED, extended]})
+
+
+async def ends(
+    db: AsyncDatabase[Record], grantees: Collection[str], most: int
+) -> list[tuple[PydanticObjectId, datetime]]:
+    """When what was given to `grantees` ends, by conversation; of `most` conversations for each, one call each."""
+    queries = [{"grantees": grantee, "deleted": False} for grantee in grantees]
+    found = [await db.conversations.find(query, {"shares": 1}).limit(most).to_list() for query in queries]
+    return [
+        (record["_id"], share["until"])
+        for records in found
+        for record in records
+        for share in record["shares"]
+        if share["grantee"] in grantees
+    ]
 
 
 async def forget(db: AsyncDatabase[Record], grantee: str) -> int:

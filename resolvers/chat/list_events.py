@@ -9,7 +9,7 @@ from typing import Final
 import strawberry
 from beanie import PydanticObjectId
 
-from models.conversation import Conversation as StoredConversation
+from models.sharing import ends
 from permissions.authn.errors import UnauthenticatedError
 from permissions.guards import SignedIn
 from permissions.resources import conversation_resource
@@ -105,15 +105,8 @@ class _Teller:
 
     async def begin(self) -> None:
         """Find out which shares will end."""
-        grantees = self._standing.grantees
-        if grantees and len(self._standing.channels) and self._context.principal:
-            found = StoredConversation.get_pymongo_collection().find(
-                {"grantees": {"$in": grantees}, "deleted": False}, {"shares": 1}
-            )
-            async for record in found.limit(MOST_ENDS):
-                for share in record.get("shares", ()):
-                    if share["grantee"] in grantees:
-                        self._note_end(record["_id"], share["until"].timestamp())
+        for id_, until in await ends(self._context.db.db, self._standing.grantees, MOST_ENDS):
+            self._note_end(id_, until.timestamp())
 
     async def events(self) -> AsyncGenerator[ConversationListEvent, None]:
         """Until he may see other conversations, or the broker closes."""

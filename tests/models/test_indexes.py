@@ -26,6 +26,8 @@ from models.database import Database, Record
 from models.search.indexer import Indexer
 from models.search.manifest import Lease
 from models.search.removals import IndexWatcher
+from models.share import user_grantee
+from models.sharing import ends
 from models.transfer.exporting import Trees
 from models.transfer.importing import conversation_id
 from models.tree import MAIN, Address, Draft, History, MessageTree, TreeLimits, Window
@@ -40,6 +42,8 @@ from permissions.audit.retention import cut
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.erasure import Eraser
 from permissions.store import PermissionStore
+from resolvers.chat.counting import NewsCheck
+from resolvers.chat.events import channel
 from resolvers.ids import encode, message_address, object_id
 from tests.api.assistant.conftest import CANCEL, REQUEST
 from tests.api.attachments.conftest import Sender
@@ -441,6 +445,14 @@ async def seen(world: World) -> None:
     await history.branches(None, 5)
 
 
+async def followed(world: World) -> None:
+    """What workers ask for whoever follows conversations, and lists of them."""
+    db, broker = world.served.services.database.db, world.served.services.broker
+    async with broker.subscribe(channel(world.stored.id)):
+        await NewsCheck(db, broker).run()
+    await ends(db, ["role:analyst", user_grantee(world.stored.owner_id)], 1_000)
+
+
 async def streamed(world: World) -> None:
     """Answers that are finished, fall silent, and are deleted in the middle."""
     services = world.served.services
@@ -525,6 +537,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "attachments": attached,
     "shared branches": seen,
     "streamed": streamed,
+    "followed": followed,
     "answered": answered,
     "erased": erased,
 }
