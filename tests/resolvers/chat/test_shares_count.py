@@ -149,7 +149,7 @@ async def test_nobody_gives_more_than_he_has_nor_for_longer_nor_elsewhere(served
         return beyond
 
     await share(alice, conversation, userId=user_id(bob), until=until.isoformat())
-    assert await refused(access="WRITE", until=until.isoformat()) == ["message:append", "message:edit"]
+    assert await refused(access="WRITE", until=until.isoformat()) == ["message:append", "message:ask", "message:edit"]
     assert "message:read" in await refused()
     assert "message:read" in await refused(until=(until + timedelta(milliseconds=1)).isoformat())
     assert await refused(until=until.isoformat()) == []
