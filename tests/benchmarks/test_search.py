@@ -145,8 +145,8 @@ async def test_search_over_a_million_messages(kept: Kept) -> None:
         ],
         [
             *verdicts,
-            "own CPU: of the process that asks. store: commands were under way, and this process idle, or waiting for a "
-            "processor where the machine is busy. store's CPU: of the server's process, a mean of all rounds.",
+            "own CPU: of the process that asks. store: commands were under way, and this process idle, or waiting for "
+            "a processor where the machine is busy. store's CPU: of the server's process, a mean of all rounds.",
             f"{len((await read_manifest(kept.db)).parts)} segments; embedded MongoDB, on the same two cores.",
         ],
     )
