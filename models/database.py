@@ -37,7 +37,11 @@ class Database:
             uri, timeoutMS=TIMEOUT_MS, serverMonitoringMode="poll", tz_aware=True, appname="parley"
         )
         database = cls(client, name)
-        await init_beanie(database=database.db, document_models=DOCUMENTS, skip_indexes=True)
+        try:
+            await init_beanie(database=database.db, document_models=DOCUMENTS, skip_indexes=True)
+        except BaseException:
+            await client.close()
+            raise
         return database
 
     async def ping(self) -> None:
