@@ -13,6 +13,10 @@ QUIET_SECONDS: Final = 10.0
 """After so long without a word the server is asked whether it is there; after twice that it counts as gone."""
 
 
+BATCH: Final = 200
+"""Commands that are sent together: in a cluster each names one channel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """The words of pub/sub; `names` that a command may have."""
@@ -87,10 +91,12 @@ class Line:
     async def _write(self, connection: AbstractConnection, commands: asyncio.Queue[tuple[bytes, ...]]) -> None:
         # Not `while True`: `asyncio.wait_for`, inside of sending, may swallow a cancellation (Python 3.11).
         while self._commands is commands:
-            command = await commands.get()
+            batch = [await commands.get()]
+            while len(batch) < BATCH and not commands.empty():
+                batch.append(commands.get_nowait())
             if not connection.is_connected:  # sending would connect again, behind the reader's back
                 return
-            await connection.send_command(*command, check_health=False)
+            await connection.send_packed_command(connection.pack_commands(batch), check_health=False)
 
     async def _read(self, connection: AbstractConnection) -> None:
         asked = False

@@ -39,16 +39,18 @@ class ShardedListener(Listener):
 
     async def run(self) -> None:
         """Be connected to whom it takes, for ever."""
-        try:
-            while True:
-                self._wake.clear()
-                await self._look()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._wake.wait()
-                        await asyncio.sleep(next(self._waits))
-        finally:
-            await end(self._tasks.values())
+        while True:
+            self._wake.clear()
+            await self._look()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wake.wait()
+                    await asyncio.sleep(next(self._waits))
+
+    async def close(self) -> None:
+        """See `Listener`."""
+        await end(self._tasks.values())
+        await super().close()
 
     async def _look(self) -> None:
         ask, self._ask = self._ask, None
