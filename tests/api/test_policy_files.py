@@ -1,4 +1,4 @@
-"""`parley policy check` and `parley policy apply`, as processes."""
+"""`parley policy check` and `parley policy apply`."""
 
 import asyncio
 import secrets
@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from api.propagation import CHANNEL
 from models.embedded import EmbeddedStores
 from resolvers.live import Event, RedisBroker
-from tests.api.commands import SECRET, Parley
+from tests.api.commands import SECRET, Here, Parley
 
 SALES = (Path(__file__).parents[1] / "permissions/policy_files/sales.yaml").read_text()
 FAILING = SALES.replace("    effect: allow\n    decided_by", "    effect: deny\n    decided_by")
@@ -19,14 +19,14 @@ COUNTED = "sales.yaml: 1 resource type, 2 roles, 2 policies; 4 tests pass"
 
 
 @pytest.fixture
-def parley(tmp_path: Path, stores: EmbeddedStores) -> Parley:
+def parley(tmp_path: Path, stores: EmbeddedStores) -> Here:
     """The command line on an empty database, beside a policy file."""
     (tmp_path / "sales.yaml").write_text(SALES)
     name = f"cli-{secrets.token_hex(8)}"
-    return Parley(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
+    return Here(tmp_path, {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": name})
 
 
-def stored(parley: Parley, collection: str) -> dict[Any, dict[str, Any]]:
+def stored(parley: Here, collection: str) -> dict[Any, dict[str, Any]]:
     with MongoClient[dict[str, Any]](parley.variables["MONGODB_URI"]) as client:
         return {each["_id"]: each for each in client[parley.variables["DATABASE"]][collection].find()}
 
@@ -48,7 +48,7 @@ def test_a_store_that_does_not_answer_is_done_without(tmp_path: Path) -> None:
 
 def test_a_failing_test_is_one_line_with_its_place_and_status_1(tmp_path: Path) -> None:
     (tmp_path / "sales.yaml").write_text(FAILING)
-    outcome = Parley(tmp_path)("policy", "check", "--offline", "sales.yaml")
+    outcome = Here(tmp_path)("policy", "check", "--offline", "sales.yaml")
     assert (outcome.status, outcome.out, outcome.err.count("\n")) == (1, "", 1)
     line = FAILING[: FAILING.index("- name: a forecaster writes")].count("\n") + 1
     assert outcome.err.startswith(f"sales.yaml:{line}:5: test `a forecaster writes in his region`: wanted deny, but")
@@ -56,18 +56,18 @@ def test_a_failing_test_is_one_line_with_its_place_and_status_1(tmp_path: Path) 
 
 def test_what_is_wrong_is_told_a_line_each(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("roles: [{name: 1a}, {name: b, grants: [{action: moon:walk}]}]")
-    outcome = Parley(tmp_path)("policy", "check", "--offline", "bad.yaml")
+    outcome = Here(tmp_path)("policy", "check", "--offline", "bad.yaml")
     assert (outcome.status, outcome.err.count("\n")) == (1, 2)
     assert "bad.yaml:1:49: action: unknown type of resource: `moon`\n" in outcome.err
 
 
 def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
-    assert Parley(tmp_path)("policy", "check", "nothing.yaml").status == 2
-    assert Parley(tmp_path)("policy", "check").status == 2
-    assert Parley(tmp_path)("policy", "erase").status == 2
+    assert Here(tmp_path)("policy", "check", "nothing.yaml").status == 2
+    assert Here(tmp_path)("policy", "check").status == 2
+    assert Here(tmp_path)("policy", "erase").status == 2
 
 
-def test_applying_shows_the_difference_stores_all_of_it_and_does_it_once(parley: Parley) -> None:
+def test_applying_shows_the_difference_stores_all_of_it_and_does_it_once(parley: Here) -> None:
     first = parley("policy", "apply", "sales.yaml", "--yes")
     assert (first.status, first.err) == (0, "")
     assert "+ role forecaster\n" in first.out
@@ -80,7 +80,7 @@ def test_applying_shows_the_difference_stores_all_of_it_and_does_it_once(parley:
     assert parley("policy", "check", "sales.yaml").out == f"{COUNTED}\nnothing would change\n"
 
 
-def test_check_shows_each_field_that_would_change(parley: Parley) -> None:
+def test_check_shows_each_field_that_would_change(parley: Here) -> None:
     parley("policy", "apply", "sales.yaml", "--yes")
     changed = (
         SALES.replace("mode: shadow", "mode: enforce")
@@ -105,14 +105,14 @@ def test_check_shows_each_field_that_would_change(parley: Parley) -> None:
     assert stored(parley, "policies")["publish_with_mfa"]["mode"] == "shadow", "nothing was changed"
 
 
-def test_a_refused_file_leaves_nothing_behind(parley: Parley) -> None:
+def test_a_refused_file_leaves_nothing_behind(parley: Here) -> None:
     (parley.directory / "sales.yaml").write_text(FAILING)
     assert parley("policy", "apply", "sales.yaml", "--yes").status == 1
     for collection in ("roles", "policies", "resource_types", "permission_changes"):
         assert stored(parley, collection) == {}
 
 
-def test_nothing_is_applied_without_a_yes(parley: Parley) -> None:
+def test_nothing_is_applied_without_a_yes(parley: Here) -> None:
     outcome = parley("policy", "apply", "sales.yaml", typed="n\n")
     assert outcome.status == 1
     assert "Apply?" in outcome.out
@@ -121,7 +121,7 @@ def test_nothing_is_applied_without_a_yes(parley: Parley) -> None:
     assert set(stored(parley, "roles")) == {"chief_forecaster", "forecaster"}
 
 
-def test_nobody_applies_more_than_he_may_do_himself(parley: Parley) -> None:
+def test_nobody_applies_more_than_he_may_do_himself(parley: Here) -> None:
     parley("user", "create", "--email", "ann@example.org", typed="correct horse battery staple")
     outcome = parley("policy", "apply", "sales.yaml", "--yes", "--by", "ann@example.org")
     assert (outcome.status, outcome.err.count("\n")) == (1, 1)
@@ -130,22 +130,23 @@ def test_nobody_applies_more_than_he_may_do_himself(parley: Parley) -> None:
     assert "no account has the address" in parley("policy", "apply", "sales.yaml", "--yes", "--by", "bob@x.org").err
 
 
-def test_what_is_applied_stands_in_the_audit_log_where_its_key_is_known(parley: Parley) -> None:
-    keyed = Parley(parley.directory, {**parley.variables, "SECRET_KEY": SECRET})
+def test_what_is_applied_stands_in_the_audit_log_where_its_key_is_known(parley: Here) -> None:
+    keyed = Here(parley.directory, {**parley.variables, "SECRET_KEY": SECRET})
     assert keyed("policy", "apply", "sales.yaml", "--yes").status == 0
     assert "5 records in 1 blocks: nothing is wrong" in keyed("audit", "verify").out
 
 
-async def test_the_workers_are_told_at_once(parley: Parley, stores: EmbeddedStores) -> None:
+async def test_the_workers_are_told_at_once(parley: Here, stores: EmbeddedStores) -> None:
+    process = Parley(parley.directory, parley.variables)
     async with RedisBroker(stores.redis_url) as broker, broker.subscribe(CHANNEL) as news, asyncio.timeout(60):
-        outcome = await asyncio.to_thread(parley, "policy", "apply", "sales.yaml", "--yes")
+        outcome = await asyncio.to_thread(process, "policy", "apply", "sales.yaml", "--yes")
 
         told = await anext(news)
         assert isinstance(told, Event)
         assert outcome.out.endswith(f"applied, revision {told.payload.decode()}\n")
 
 
-def test_a_file_may_stand_on_roles_that_are_stored(parley: Parley) -> None:
+def test_a_file_may_stand_on_roles_that_are_stored(parley: Here) -> None:
     (parley.directory / "more.yaml").write_text("roles: [{name: deputy, inherits: [chief_forecaster]}]")
     assert "unknown role `chief_forecaster`" in parley("policy", "apply", "more.yaml", "--yes").err
     parley("policy", "apply", "sales.yaml", "--yes")
