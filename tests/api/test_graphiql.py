@@ -173,8 +173,8 @@ async def test_the_demo_accounts_appear_in_demo_mode_only(client: httpx.AsyncCli
 
 def test_every_example_fits_the_schema() -> None:
     schema = build_schema()._schema
-    assert len(graphiql.examples()) == 12
-    assert [validate(schema, parse(example)) for example in graphiql.examples()] == [[]] * 12
+    assert len(graphiql.examples()) == 13
+    assert [validate(schema, parse(example)) for example in graphiql.examples()] == [[]] * 13
 
 
 def test_every_third_party_file_is_accounted_for() -> None:
