@@ -1,5 +1,6 @@
 """What a subscription to a conversation asks: equal questions are one, whoever asks, with variables in any order."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,10 +16,8 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     VariableNode,
-    Visitor,
     parse,
     validate,
-    visit,
 )
 from graphql.execution.values import get_argument_values, get_variable_values
 from graphql.language import OperationType
@@ -74,7 +73,7 @@ class Questions:
         try:
             arguments = get_argument_values(self._schema.subscription_type.fields[FIELD], field, coerced)
             conversation_id = object_id(str(arguments["conversationId"]), "Conversation")
-            question = self._question(query, document, operation, operation_name, given, _place_only(document, field))
+            question = self._question(query, document, operation, operation_name, given, _place_only(query, field))
         except (GraphQLError, BadInputError, TypeError, KeyError):
             return None
         return Asked(question, conversation_id, arguments.get("after"))
@@ -127,21 +126,11 @@ def _field(operation: OperationDefinitionNode) -> FieldNode | None:
     return first if plain and isinstance(first, FieldNode) and first.name.value == FIELD else None
 
 
-def _place_only(document: DocumentNode, field: FieldNode) -> str | None:
+def _place_only(query: str, field: FieldNode) -> str | None:
     """The variable that says after which event, if it is used for nothing else."""
     values = [each.value for each in field.arguments or () if each.name.value == "after"]
     if not values or not isinstance(values[0], VariableNode):
         return None
-    name, uses = values[0].name.value, _Uses()
-    visit(document, uses)
-    # Once where it is defined, and once where it is used.
-    return name if uses.names.count(name) == 2 else None
-
-
-class _Uses(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        self.names.append(node.name.value)
+    name = values[0].name.value
+    # Once where it is defined, and once where it is used; what is only a comment, or a text, counts as a use.
+    return name if len(re.findall(rf"\$\s*{name}\b", query)) == 2 else None

@@ -17,7 +17,6 @@ from api.fanout.questions import Asked, Question
 from api.fanout.rendering import Renderer
 from models.bucket import MessageStatus
 from models.tree import Address
-from permissions.actions import Action
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import (
     AccessRevoked,
@@ -28,9 +27,9 @@ from resolvers.chat.events import (
     channel,
 )
 from resolvers.chat.patience import MISSED, made_good
-from resolvers.chat.reach import reached
 from resolvers.chat.subscriptions import _changes, _revoked
 from resolvers.context import Context
+from resolvers.errors import NotFoundError
 from resolvers.live import Delta, Event, Resync, Thinned
 from resolvers.live.broker import Position
 from resolvers.live.standings import UNJUDGED
@@ -54,13 +53,12 @@ class Rooms:
         self._rooms: Final[dict[PydanticObjectId, Room]] = {}
 
     async def enter(self, asked: Asked, context: Context, outlet: Outlet) -> Member:
-        """Somebody follows from now on, until he `leave`s. Raises as the subscription's resolver does."""
+        """Somebody follows from now on, until he `leave`s. Raises `NotFoundError` where he may not."""
         context.access.require_signed_in()
-        conversation = await reached(context, asked.conversation_id, Action.MESSAGE_READ)
         room = self._room(asked.conversation_id, context)
         member = room.let_in(asked, context, outlet)
         try:
-            await room.opened(conversation.news)
+            await room.opened()
             member.hold()
             await room.join(member)
         except BaseException:
@@ -104,9 +102,12 @@ class Room:
         self._open: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
         self._reading: Final = asyncio.create_task(self._read(), name="news of a conversation")
 
-    async def opened(self, number: int) -> None:
-        """Return when its news is heard, and that up to `number` is out, or missed. Raises what keeps it from that."""
+    async def opened(self) -> None:
+        """Return when its news is heard. Raises what keeps it from being heard."""
         await asyncio.shield(self._open)
+
+    async def _all_out(self, number: int) -> None:
+        """Return when the news up to `number` is out, or told as missed."""
         if number > self._out:
             async with self._checking:
                 if number > self._out and await self._broker.check(channel(self.conversation_id), number):
@@ -119,7 +120,9 @@ class Room:
 
     async def join(self, member: Member) -> None:
         """Tell him what happens, and first what he has missed. Return when he needs no task of his own any more."""
-        await member.settle()
+        if not await member.settle() or member.standing.conversation is None:
+            raise NotFoundError("Conversation")
+        await self._all_out(member.standing.conversation.news)
         after = member.asked.after
         deltas = self._texts_of(member)
         if after is None or after == str(self._position):
