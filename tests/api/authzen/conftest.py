@@ -14,6 +14,7 @@ from models.user import User
 from permissions.authn.passwords import Passwords
 from permissions.authn.services import register_service
 from resolvers.ids import encode
+from tests.permissions.authn.conftest import CHEAP
 from tests.served import Served
 
 NAME: Final = "billing"
@@ -59,7 +60,7 @@ def question(subject: str, action: str, type_: str, id_: str, **properties: Any)
 
 async def service(served: Served, name: str, *roles: str) -> Pdp:
     """A service with these roles, signed in."""
-    passwords = Passwords(hashers=1)
+    passwords = Passwords(1, CHEAP)
     user, secret = await register_service(passwords, name)
     passwords.close()
     for role in roles:
