@@ -29,6 +29,7 @@ READ = f"""query ($id: ID!) {{ node(id: $id) {{ ... on Message {{ {MESSAGE}
   metadata {{ llmModel tokensUsed latencyMs }} }} }} }}"""
 PATH = """query ($id: ID!) { conversation(id: $id) { chosenBranch { id }
   messages(last: 50) { edges { node { id role content status } } } } }"""
+SHARE = "mutation ($input: ShareConversationInput!) { shareConversation(input: $input) { conversation { id } } }"
 KEY = "sk-nobody-may-see-it"
 
 

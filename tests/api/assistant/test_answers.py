@@ -6,8 +6,11 @@ import pytest
 
 from api.assistant import prompt
 from resolvers.chat import answering
-from tests.api.assistant.conftest import KEY, REQUEST, World
+from resolvers.ids import encode
+from tests.api.assistant.conftest import KEY, REQUEST, SHARE, Chat, World
 from tests.api.assistant.stub import says
+
+BRANCH = "query ($id: ID!) { node(id: $id) { ... on Message { branch { id } } } }"
 
 
 async def test_a_message_is_answered_where_the_conversation_wants_that(world: World) -> None:
@@ -132,3 +135,27 @@ async def test_one_may_ask_so_much_at_a_time_and_so_much_a_minute(
     assert last.codes == ["RATE_LIMITED"]
     assert last.body["errors"][0]["extensions"]["retryAfter"] == 60
     assert len(world.stub.asked) == a_minute
+
+
+async def test_with_whom_a_branch_is_shared_asks_on_it_and_sees_the_answers(world: World) -> None:
+    chat = await world.chat()
+    await chat.say("root")
+    shown = await chat.say("an answer", role="ASSISTANT")
+    await chat.say("what Bob may not see")
+    asked = await chat.say("What may Bob see?", parentId=shown["id"])
+    branch = (await chat.caller.ask(BRANCH, id=asked["id"])).data["node"]["branch"]["id"]
+    bob = Chat(await world.served.as_("bob"), chat.id, world.assistant)
+    grantee = encode("User", world.served.people["bob"].id)
+    share = {"conversationId": chat.id, "userId": grantee, "branchId": branch, "access": "WRITE"}
+    assert (await chat.caller.ask(SHARE, input=share)).data
+    world.stub.will(says("one"), says("two"))
+    for said, siblings in (("one", 1), ("two", 2)):
+        await bob.request(asked, again=True)
+        answer = await bob.settled(asked)
+        assert (answer["state"], answer["message"]["content"], answer["message"]["siblingCount"]) == (
+            "DONE",
+            said,
+            siblings,
+        )
+        assert [text for _, text in world.stub.sent] == ["root", "an answer", "What may Bob see?"]
+        assert (await bob.path())[-1] == ("ASSISTANT", said)

@@ -17,12 +17,11 @@ from models.tree import MessageTree
 from models.user import User
 from permissions.changes import SYSTEM
 from resolvers.ids import encode, object_id
-from tests.api.assistant.conftest import CANCEL, READ, REQUEST, Chat, World
+from tests.api.assistant.conftest import CANCEL, READ, REQUEST, SHARE, Chat, World
 from tests.api.assistant.stub import HEAD, Held, chunk, says
 from tests.models.tree.faults import Crash, Mortal
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-SHARE = "mutation ($input: ShareConversationInput!) { shareConversation(input: $input) { conversation { id } } }"
 DELETE = "mutation ($id: ID!) { deleteMessage(input: {messageId: $id}) { messageId } }"
 
 
