@@ -24,16 +24,21 @@ class RecordDecisions(SchemaExtension):
 
     async def on_stream_result(self, result: Any) -> AsyncIterator[None]:
         """Over a socket: each answer, and each event of a subscription, which waits until that can be done."""
-        waits = delays() if self.execution_context.operation_type is OperationType.SUBSCRIPTION else iter(())
+        waits = delays()
         while True:
             try:
                 await self._settle(result)
                 break
             except PyMongoError:
-                if (wait := next(waits, None)) is None:
+                if not self._subscribing:
                     raise
-            await asyncio.sleep(wait)
+            await asyncio.sleep(next(waits))
         yield
+
+    @property
+    def _subscribing(self) -> bool:
+        asked = self.execution_context
+        return asked.graphql_document is not None and asked.operation_type is OperationType.SUBSCRIPTION
 
     async def _settle(self, result: Any) -> None:
         context = self.execution_context.context
