@@ -3,6 +3,7 @@
 Neither what is sent nor what comes back, nor the key, is in any error or log line.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -17,6 +18,8 @@ Said = Mapping[str, str]
 """A message as the endpoint takes it: `role`, `content`."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds that an endpoint may have us wait before the next try; also those it may be silent for."""
+AFTERWARDS: Final = 2.0
+"""Seconds after the end of an answer in which it may tell what that took."""
 
 
 @dataclass
@@ -77,7 +80,7 @@ class ChatCompletions:
 
     async def _texts(self, messages: Sequence[Said], report: Report) -> AsyncGenerator[str, None]:
         try:
-            async with aclosing(self._chunks(messages, report.model)) as chunks:
+            async with aclosing(self._chunks(messages, report)) as chunks:
                 async for chunk in chunks:
                     if text := _taken(chunk, report):
                         yield text
@@ -92,20 +95,26 @@ class ChatCompletions:
             if report.finish_reason is None:
                 raise EndpointError(AnswerFailure.MALFORMED) from None
 
-    async def _chunks(self, messages: Sequence[Said], model: str) -> AsyncGenerator[Any, None]:
+    async def _chunks(self, messages: Sequence[Said], report: Report) -> AsyncGenerator[Any, None]:
         sent: Any = list(messages)
         usage: Any = {"include_usage": True}
         stream = await self._client.chat.completions.create(
-            model=model, messages=sent, stream=True, stream_options=usage
+            model=report.model, messages=sent, stream=True, stream_options=usage
         )
         async with stream:
             kind = stream.response.headers.get("content-type", "")
             if kind.partition(";")[0].strip().lower() != "text/event-stream":
                 raise EndpointError(AnswerFailure.MALFORMED)
-            async for chunk in stream:
-                yield chunk
-                if _counted(chunk):
+            chunks, chunk = aiter(stream), None
+            while not _counted(chunk):
+                try:
+                    async with asyncio.timeout(None if report.finish_reason is None else AFTERWARDS):
+                        chunk = await anext(chunks, None)
+                except TimeoutError:  # it is whole; what it took isn't told
                     return
+                if chunk is None:
+                    return
+                yield chunk
 
     @property
     def _http_error(self) -> type[Exception]:

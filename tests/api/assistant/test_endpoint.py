@@ -1,10 +1,12 @@
 """Endpoints that misbehave: what becomes of an answer then, and that nothing of it is told to anybody."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 
+from api.assistant import endpoint
 from api.assistant.endpoint import ChatCompletions, EndpointError, Report, _pause
 from tests.api.assistant.conftest import KEY, World
 from tests.api.assistant.stub import DONE, HEAD, USAGE, Behaviour, Held, Stub, chunk, event, raw, says, status, stub
@@ -76,15 +78,25 @@ class Line:
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    async with stub() as endpoint:
-        completions = ChatCompletions(endpoint.url, KEY, LIMIT)
-        yield Line(endpoint, completions)
+    async with stub() as there:
+        completions = ChatCompletions(there.url, KEY, LIMIT)
+        yield Line(there, completions)
         await completions.aclose()
 
 
 async def test_what_is_whole_is_taken(line: Line) -> None:
     for name, (does, said) in WHOLE.items():
         assert await line.hear(does) == (said, None), name
+
+
+async def test_one_that_stays_on_the_line_after_its_answer_is_not_waited_for(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "AFTERWARDS", 0.05)
+    held = Held(HEAD + chunk("a") + FINE)
+    async with asyncio.timeout(30):
+        assert await line.hear(held) == ("a", None)
+        await held.gone.wait()
 
 
 async def test_what_may_go_well_another_time_is_told_from_what_will_not(line: Line) -> None:
