@@ -118,9 +118,7 @@ class Deleter:
         await self._forget(DeletionKind.SUBTREE, removal.deleted_at, address)
         return True
 
-    async def close(
-        self, by: PydanticObjectId | None, due_at: datetime | None = None, mark: str | None = None
-    ) -> bool:
+    async def close(self, by: PydanticObjectId | None, due_at: datetime | None = None, mark: str | None = None) -> bool:
         """Take the whole conversation out of everybody's sight; False where it is."""
         moment = now()
         await self._note(DeletionKind.CONVERSATION, moment, by, due_at=due_at)
