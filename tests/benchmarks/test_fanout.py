@@ -20,6 +20,7 @@ import httpx
 import orjson
 import pytest
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from api.cli.serve import environment
 from api.settings import Settings
@@ -103,6 +104,33 @@ async def test_many_subscribers_of_one_conversation(served: Served, stores: Embe
         "whom read by one role; times from sending the request that appends."
     )
     publish("fanout", [Table("Many subscribers of one conversation", head, rows)], [note])
+
+
+async def test_as_many_conversations_as_subscribers(
+    served: Served, stores: EmbeddedStores, redis: Redis, tmp_path: Path
+) -> None:
+    alice = await served.as_("alice")
+    tokens = await _tokens(served, max(1, SOCKETS // A_USER))
+    about = {"region": "EMEA", "clearance_required": 2}
+    conversations = [await start(alice, attributes=about) for _ in range(SOCKETS)]
+    with serving("api.worker", environment(_settings(served, stores)), tmp_path / "worker.log") as server:
+        async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=60) as http:
+            asker = Caller(http, alice.user, alice.token)
+            async with _crowd(Job(server.port, 10, tokens[:1], conversations[:10], FOLLOW)) as few:
+                await _joined(few, asker, conversations[:10], 10)
+            before, connections = _resident(server), len(await redis.client_list())
+            async with _crowd(Job(server.port, SOCKETS, tokens, conversations, FOLLOW)) as crowd:
+                await _joined(crowd, asker, conversations, SOCKETS)
+                joined, more = _resident(server), len(await redis.client_list()) - connections
+                for conversation in conversations:
+                    await _append(asker, conversation)
+                after = _resident(server)
+    figures = [
+        ["memory a socket", f"{(joined - before) / SOCKETS / 1024:.0f} KiB"],
+        ["more of it after another event to each", f"{(after - joined) / SOCKETS / 1024:.1f} KiB"],
+        ["Redis connections that were opened meanwhile", str(more)],
+    ]
+    publish("fanout-apart", [Table(f"{SOCKETS:,} subscribers of {SOCKETS:,} conversations", ["", "figure"], figures)])
 
 
 CONTENDERS: Final = (
