@@ -1,5 +1,6 @@
 // Puts GraphiQL on the page, and connects it with the login bar and the server.
 
+import { createGrowth } from "./growing.js";
 import { createSession, post } from "./session.js";
 
 const { accounts, password, examples } = JSON.parse(document.body.dataset.config);
@@ -97,8 +98,12 @@ async function request(params, headers) {
 /** No generator: its `return` would wait for the next event before it ended the subscription. */
 function subscribe(params) {
   const events = live.iterate(params);
+  const withGrowth = createGrowth();
   return {
-    next: () => events.next().catch((error) => { throw readable(error); }),
+    next: async () => {
+      const { done, value } = await events.next().catch((error) => { throw readable(error); });
+      return { done, value: done ? value : withGrowth(value) };
+    },
     return: () => events.return(),
     [Symbol.asyncIterator]() { return this; },
   };

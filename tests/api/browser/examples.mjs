@@ -1,32 +1,47 @@
-// The example queries, the documentation and a live message, for test_examples.py to judge.
+// The example queries, the documentation and a live conversation, for test_examples.py to judge.
 
-import { asked, editorText, executed, loggedInWithOneClick, loggedOut, until, walk } from "./page.mjs";
+import { anotherTab, editorText, executed, loggedInWithOneClick, loggedOut, until, walk } from "./page.mjs";
+import { allShown, appended, followed, roleEnded, sharedWithAnalysts, showed } from "./live.mjs";
 
 await walk(async (page, report) => {
   report.accounts = await page.locator("#demo button").allTextContents();
   await loggedInWithOneClick(page, "alice");
-  await answerOf(page, "Branches");
-  await loggedOut(page);
-  report.tokens = await loggedInWithOneClick(page, "admin");
-  report.who = await page.locator("#who").innerText();
+  const conversation = await sharedWithAnalysts();
+  await followed(page, conversation);
+
+  const other = await anotherTab(page);
+  await loggedInWithOneClick(other, "alice");
+  await answerOf(other, "Branches");
+  report.appended = await appended(other, conversation.conversationId);
+  await until(() => showed(page, '"DONE"'));
+  await loggedOut(other);
+  report.tokens = await loggedInWithOneClick(other, "admin");
+  const { answer, again } = await roleEnded(other, report.tokens[0]);
+  report.ended = answer;
+  await until(() => showed(page, "AccessRevoked"));
+  await page.getByRole("button", { name: /Execute query/ }).waitFor(); // in place of "Stop query"
+  report.live = await allShown(page);
+  await again();
+
+  report.who = await other.locator("#who").innerText();
   report.answers = {};
   for (const tab of ["Me", "Conversations", "Branches", "Start", "Append"]) {
-    report.answers[tab] = await answerOf(page, tab);
+    report.answers[tab] = await answerOf(other, tab);
   }
-  report.docs = await readDocs(page);
-  report.live = await liveMessage(page, report);
-  report.stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
-  await loggedOut(page);
+  report.docs = await readDocs(other);
+  await stopped(other, report);
+  report.stored = await other.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+  await loggedOut(other);
 });
 
 async function answerOf(page, tab) {
-  await page.locator(".graphiql-tab-button").getByText(tab, { exact: true }).click();
-  await filled(page);
+  await opened(page, tab);
   return executed(page);
 }
 
 /** The page looks for a conversation after the login, and puts its id into the variables. */
-async function filled(page) {
+async function opened(page, tab) {
+  await page.locator(".graphiql-tab-button").getByText(tab, { exact: true }).click();
   await until(async () => !(await editorText(page, ".graphiql-editor-tool")).includes('""'));
 }
 
@@ -38,25 +53,13 @@ async function readDocs(page) {
   return docs.innerText();
 }
 
-/** Appends over HTTP until the first of it arrives in the tab: nothing tells when the server has subscribed. */
-async function liveMessage(page, { tokens, frames }) {
-  await page.locator(".graphiql-tab-button").getByText("Live", { exact: true }).click();
-  await filled(page);
-  const { conversationId } = JSON.parse(await editorText(page, ".graphiql-editor-tool"));
+/** A subscription ends for the server, too, though nothing happens any more that it could tell. */
+async function stopped(page, { frames }) {
+  const sent = (sought) => frames.filter(({ type }) => type === sought).length;
+  const before = { subscribe: sent("subscribe"), complete: sent("complete") };
+  await opened(page, "Live");
   await page.getByRole("button", { name: /Execute query/ }).click();
-  await until(() => frames.some(({ type }) => type === "subscribe"));
-  const shown = await until(async () => {
-    await append(tokens[0], conversationId, "said elsewhere");
-    const text = await editorText(page, ".graphiql-response");
-    return text.includes("said elsewhere") && text;
-  });
+  await until(() => sent("subscribe") > before.subscribe);
   await page.getByRole("button", { name: /Stop query/ }).click();
-  await until(() => frames.some(({ type }) => type === "complete"));
-  return JSON.parse(shown);
-}
-
-async function append(token, conversationId, content) {
-  const query = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { message { id } } }";
-  const { errors } = await asked(token, query, { input: { conversationId, content } });
-  if (errors) throw new Error(`append: ${errors[0].message}`);
+  await until(() => sent("complete") > before.complete);
 }

@@ -21,9 +21,7 @@ export async function walk(steps) {
   });
   context.setDefaultTimeout(15_000);
   try {
-    const page = await watched(context);
-    await page.goto(`${origin}/graphql`);
-    await steps(page, report);
+    await steps(await opened(context), report);
   } catch (error) {
     report.problems.push(`the script failed: ${error.stack}`);
   } finally {
@@ -32,19 +30,25 @@ export async function walk(steps) {
   console.log(JSON.stringify(report));
 }
 
-async function watched(context) {
-  await context.addInitScript(() => {
+/** Another tab of the browser, in which nobody is logged in yet. */
+export function anotherTab(page) {
+  return opened(page.context());
+}
+
+async function opened(context) {
+  const page = await context.newPage();
+  await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) =>
       console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
   });
-  context.on("request", (request) => report.requests.push(request.url()));
-  const page = await context.newPage();
+  page.on("request", (request) => report.requests.push(request.url()));
   page.on("console", (message) => message.type() === "error" && report.problems.push(message.text()));
   page.on("pageerror", (error) => report.problems.push(error.stack));
   page.on("websocket", (socket) => {
     report.sockets.push(socket.url());
     socket.on("framesent", ({ payload }) => report.frames.push(JSON.parse(payload)));
   });
+  await page.goto(`${origin}/graphql`);
   return page;
 }
 
@@ -71,13 +75,18 @@ export async function executed(page) {
 /** Puts a document of one's own in place of the one that is there, and executes it. */
 export async function answerTo(page, document) {
   const answered = page.waitForResponse((response) => response.request().postDataJSON()?.query === document);
-  await page.locator(".graphiql-query-editor .CodeMirror").click();
-  await page.keyboard.press("ControlOrMeta+A");
-  await page.keyboard.insertText(document);
+  await typed(page, ".graphiql-query-editor", document);
   await page.getByRole("button", { name: /Execute query/ }).click();
   const answer = await (await answered).json();
   await until(async () => sameJson(await editorText(page, ".graphiql-response"), answer));
   return answer;
+}
+
+/** Puts a text in place of what is in an editor. */
+export async function typed(page, place, text) {
+  await page.locator(`${place} .CodeMirror`).first().click();
+  await page.keyboard.press("ControlOrMeta+A");
+  await page.keyboard.insertText(text);
 }
 
 function sameJson(text, answer) {

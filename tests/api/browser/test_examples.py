@@ -1,5 +1,8 @@
 """GraphiQL's page in a real browser: `examples.mjs` clicks, the tests judge what it saw."""
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -42,11 +45,43 @@ def test_the_docs_open(seen: dict[str, Any]) -> None:
     assert "conversations(" in seen["docs"]
 
 
-def test_a_message_that_is_appended_elsewhere_arrives(seen: dict[str, Any]) -> None:
-    event = seen["live"]["data"]["conversationEvents"]
-    assert event["__typename"] == "MessageAdded"
-    assert event["message"]["content"] == "said elsewhere"
+def events(seen: dict[str, Any], *kinds: str) -> list[dict[str, Any]]:
+    """Those of Alice's subscription that the pane of results showed; each took the place of the one before."""
+    shown = [each["data"]["conversationEvents"] for each in seen["live"]]
+    return [event for event in shown if event["__typename"] in kinds]
+
+
+def test_a_message_that_is_appended_in_another_tab_arrives(seen: dict[str, Any]) -> None:
+    message = events(seen, "MessageAdded")[0]["message"]
+    assert message["id"] == seen["appended"]["data"]["appendMessage"]["message"]["id"]
+    assert (message["role"], message["author"], message["content"]) == ("USER", {"displayName": "Alice"}, "Which bird?")
     assert [frame["type"] for frame in seen["frames"]][:2] == ["connection_init", "subscribe"]
+
+
+def test_an_answer_grows_before_the_eyes_until_it_is_whole(seen: dict[str, Any]) -> None:
+    growing = [each for each in seen["live"] if each["data"]["conversationEvents"]["__typename"] == "MessageDelta"]
+    texts = [each["extensions"]["textSoFar"] for each in growing]
+    assert len(texts) > 2
+    assert all(text.startswith(before) and text > before for before, text in pairwise(texts))
+    assert all(each["extensions"]["textSoFar"].endswith(each["data"]["conversationEvents"]["text"]) for each in growing)
+    *_, whole = (
+        event["message"] for event in events(seen, "MessageChanged") if event["message"]["role"] == "ASSISTANT"
+    )
+    assert (whole["status"], whole["content"]) == ("COMPLETE", texts[-1])
+
+
+def test_whoever_loses_the_role_by_which_he_reads_is_told_at_once(
+    seen: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    ended = seen["ended"]["data"]["endRoleAssignment"]["assignment"]
+    last = seen["live"][-1]
+    assert ended["role"] == {"name": "analyst"}
+    assert last["data"]["conversationEvents"]["__typename"] == "AccessRevoked"
+    assert last["data"]["conversationEvents"]["reason"] == "you may not read the conversation any more"
+    assert last["data"]["conversationEvents"]["decisionId"]
+    assert "extensions" not in last
+    told = datetime.fromisoformat(last["at"]) - datetime.fromisoformat(ended["endedAt"])
+    record_property("milliseconds", told / timedelta(milliseconds=1))
 
 
 def test_no_token_is_stored_in_the_browser(seen: dict[str, Any]) -> None:
