@@ -12,7 +12,7 @@ from api.fanout.rights import rights
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired
 from resolvers.chat.patience import MISSED, made_good
-from resolvers.chat.subscriptions import _told
+from resolvers.chat.subscriptions import told as event_told
 from resolvers.context import Info
 from resolvers.live.broker import Event, Position, Resync
 
@@ -130,4 +130,4 @@ def passed(member: Member, position: Position) -> bool:
 async def told(member: Member, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
     """What he is told of it, as if he were alone."""
     asking = cast(Info, SimpleNamespace(context=member.context))
-    return await _told(asking, member.standing, item, deltas)
+    return await event_told(asking, member.standing, item, deltas)

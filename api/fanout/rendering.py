@@ -2,7 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+import secrets
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -12,11 +14,13 @@ from pymongo.errors import PyMongoError
 
 from api.errors import Code
 from api.fanout.questions import Question
-from resolvers.chat.events import ConversationEvent
+from resolvers.chat.events import AccessRevoked, ConversationEvent
 from resolvers.context import Context
 from resolvers.live.backoff import delays
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
+BLANK: Final = secrets.token_hex(16).encode()
+"""Stands where the name of a decision will: nobody can have it in what he asks."""
 
 
 class Renderer:
@@ -24,12 +28,31 @@ class Renderer:
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._schema: Final = schema
+        self._farewell: tuple[Hashable, bytes] | None = None
 
     async def render(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         """The answer's payload. It waits until what was decided can be written down.
 
         Where a store was away, `context.missed` says so afterwards.
         """
+        body = await self._executed(context, question, event)
+        await _settled(context)
+        return body
+
+    async def farewell(self, context: Context, question: Question, event: AccessRevoked) -> bytes:
+        """As `render`, executed once for all who lose a right to the same at the same place.
+
+        INVARIANT: of what the event tells, nothing hangs on who asks but the decision's name, which is put in.
+        """
+        told = (question, event.cursor, event.reason, event.decision_id is None)
+        if self._farewell is None or self._farewell[0] != told:
+            blank = replace(event, decision_id=event.decision_id and strawberry.ID(BLANK.decode()))
+            self._farewell = told, await self._executed(context, question, blank)
+        body = self._farewell[1]
+        await _settled(context)
+        return body if event.decision_id is None else body.replace(BLANK, event.decision_id.encode())
+
+    async def _executed(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         found = execute(
             self._schema._schema,
             question.document,
@@ -43,7 +66,6 @@ class Renderer:
         if result.errors:
             payload |= self._errors(result.errors)
             context.missed |= any(_away(error) for error in result.errors)
-        await _settled(context)
         return orjson.dumps(payload, option=JSON_OPTIONS)
 
     def failed(self, error: Exception) -> bytes:

@@ -27,7 +27,7 @@ from resolvers.chat.events import (
     channel,
 )
 from resolvers.chat.patience import MISSED, made_good
-from resolvers.chat.subscriptions import _changes, _revoked
+from resolvers.chat.subscriptions import changes, revoked
 from resolvers.context import Context
 from resolvers.errors import NotFoundError
 from resolvers.live import Delta, Event, Resync, Thinned
@@ -215,7 +215,7 @@ class Room:
         note = orjson.loads(item.payload) if isinstance(item, Event) and delta is None else {}
         if delta is not None:
             self._growing.add(delta.address)
-        elif _changes(item):
+        elif changes(item):
             self._standings.conversation_changed(self.conversation_id, position)
         await self._settle()
         while waiting := [each for each in self._groups.values() if each.position < position][:GROUPS]:
@@ -348,12 +348,14 @@ class Room:
 
     async def _take_leave(self, member: Member) -> None:
         """Tell him why he is told nothing more."""
-        async with self._turn:
-            try:
-                event = _revoked(await member.standing.judged(), str(self._position))
-                body = await self._renderer.render(member.context, member.question, event)
-            except Exception as error:
-                body = self._renderer.failed(error)
+        if self._turn.locked():
+            async with self._turn:  # what is being told now may have come to him
+                pass
+        try:
+            event = revoked(await member.standing.judged(), str(self._position))
+            body = await self._renderer.farewell(member.context, member.question, event)
+        except Exception as error:
+            body = self._renderer.failed(error)
         await self._finish(member, body)
 
     async def _say(self, member: Member, event: ConversationEvent) -> None:

@@ -51,7 +51,7 @@ class Subscription:
             with standing.held(news.close):
                 await standing.judged()
                 async for item in news:
-                    event = await _told(info, standing, item, deltas)
+                    event = await told(info, standing, item, deltas)
                     if event is None:
                         continue
                     yield event
@@ -61,16 +61,16 @@ class Subscription:
                         deltas.lost()
                         yield ResyncRequired(cursor=item.cursor, reason=MISSED)
                 if standing.over:
-                    yield _revoked(await standing.judged(), news.cursor)
+                    yield revoked(await standing.judged(), news.cursor)
 
 
-async def _told(info: Info, standing: Standing, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
+async def told(info: Info, standing: Standing, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
     """What the caller is told of `item`, as his rights are now; None for what he doesn't see.
 
     INVARIANT: he still had the right when all was loaded that it shows, and the same sight of the conversation.
     """
     delta = Delta.parse(item.payload) if isinstance(item, Event) else None
-    if delta is None and _changes(item):
+    if delta is None and changes(item):
         standing.changed(item.cursor)
     if isinstance(item, Resync | Thinned):
         deltas.lost()
@@ -85,15 +85,16 @@ async def _told(info: Info, standing: Standing, item: Event | Resync, deltas: De
         right = await standing.judged()
         if right and (delta is not None or (access is info.context.access and right.conversation is conversation)):
             return event
-    return _revoked(right, item.cursor)
+    return revoked(right, item.cursor)
 
 
-def _revoked(right: Right, cursor: str) -> AccessRevoked:
+def revoked(right: Right, cursor: str) -> AccessRevoked:
+    """What is told last, and why."""
     decision_id = None if right.decision_id is None else strawberry.ID(right.decision_id)
     return AccessRevoked(cursor=cursor, reason=right.reason, decision_id=decision_id)
 
 
-def _changes(item: Event | Resync) -> bool:
+def changes(item: Event | Resync) -> bool:
     """Whether more may be another than before than what is written in buckets.
 
     The first message's alternatives are counted on the conversation, and what was removed is noted there.
