@@ -3,6 +3,7 @@
 The log is the only source: what stands in it is told, in its order, whoever wrote it, and a cursor is a place in it.
 """
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import Final
@@ -29,6 +30,9 @@ TYPES: Final = (*(str(kind) for kind in ChangeKind), "session", "sessions", "tok
 MOST_BLOCKS: Final = 10_000
 """Read for one who comes back; he who was away longer reads the list."""
 
+RENEW_SECONDS: Final = 0.5
+"""How long a right is good, while records are told."""
+
 
 @strawberry.type(description="Somebody changed a role, a policy, an assignment, an account …, or ended sessions.")
 class PermissionChanged(PermissionEvent):
@@ -54,21 +58,47 @@ class Subscription:
     )
     async def permission_events(self, info: Info, after: str | None = None) -> AsyncGenerator[PermissionEvent, None]:
         context, log = info.context, _Log(info.context, None if after is None else _place(after))
+        right = _Right(context)
         await patiently(context, log.begin)
         while True:
             if log.lost:
                 yield ResyncRequired(cursor=log.cursor, reason=log.lost)
                 log.lost = None
             end = await patiently(context, context.audit.tail.later)
-            await patiently(context, context.renew)
-            if (refusal := _refusal(context)) is not None:
-                yield _revoked(refusal, log.cursor)
+            told = log.cursor
+            if (refusal := await right.refusal()) is not None:
+                yield _revoked(refusal, told)
                 return
             async for found in log.new(end):
+                if (refusal := await right.refusal()) is not None:
+                    yield _revoked(refusal, told)
+                    return
+                told = log.cursor
                 if context.access.consider(Action.AUDIT_READ, audit_resource(found.record)):
-                    yield PermissionChanged(cursor=log.cursor, event=AuditEvent.of(found))
+                    yield PermissionChanged(cursor=told, event=AuditEvent.of(found))
                     if await made_good(context):
-                        yield ResyncRequired(cursor=log.cursor, reason=MISSED)
+                        yield ResyncRequired(cursor=told, reason=MISSED)
+
+
+class _Right:
+    """To read the log at all: judged anew while there is much to be told, or a reader is slow."""
+
+    def __init__(self, context: Context) -> None:
+        self._context: Final = context
+        self._judged_at = float("-inf")
+
+    async def refusal(self) -> Decision | None:
+        """The decision by which the caller may read nothing of it any more; it is noted then."""
+        context, moment = self._context, time.monotonic()
+        if moment - self._judged_at >= RENEW_SECONDS:
+            await patiently(context, context.renew)
+            self._judged_at = moment
+        access = context.access
+        if access.subject is None:
+            raise UnauthenticatedError
+        if access.snapshot.foresee(access.subject, Action.AUDIT_READ, AUDIT, access.env):
+            return None
+        return access.foresee(Action.AUDIT_READ)
 
 
 class _Log:
@@ -134,16 +164,6 @@ def _place(cursor: str) -> RecordPlace:
 
 
 _NOWHERE: Final = RecordPlace(-1, 0)
-
-
-def _refusal(context: Context) -> Decision | None:
-    """The decision by which the caller may read nothing of the log any more; it is noted then."""
-    access = context.access
-    if access.subject is None:
-        raise UnauthenticatedError
-    if access.snapshot.foresee(access.subject, Action.AUDIT_READ, AUDIT, access.env):
-        return None
-    return access.foresee(Action.AUDIT_READ)
 
 
 def _revoked(decision: Decision, cursor: str) -> AccessRevoked:

@@ -1,6 +1,7 @@
 """What a subscriber to his list may see: where its news comes from, and when that changes."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 from beanie import PydanticObjectId
 
+from models.clock import now
 from permissions.access import Access
 from permissions.actions import Action
 from permissions.engine.facts import Resource
@@ -32,6 +34,7 @@ class ListStanding:
         self._error: Exception | None = None
         self._access = context.access
         self._scopes = _scopes(self._access)
+        self._deadline = _deadline(self._access)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -73,15 +76,8 @@ class ListStanding:
 
     @property
     def deadline(self) -> float | None:
-        """When it has to be judged again though nothing has changed, in seconds of the epoch."""
-        access = self._access
-        if access.subject is None:
-            return None
-        at = access.env.time
-        turn = next_turn(access.subject, (), at)
-        if access.snapshot.moves(access.subject.roles_at(at), (READ,)):
-            turn = at + SECOND if turn is None else min(turn, at + SECOND)
-        return None if turn is None else turn.timestamp()
+        """When it has to be judged again though nothing has changed, by the monotonic clock."""
+        return self._deadline
 
     def suspect(self) -> None:
         """Nothing is delivered by it: each note is judged by itself."""
@@ -89,6 +85,7 @@ class ListStanding:
     async def judge(self) -> None:
         """See whether it is another list now."""
         self._access = await self._context.judged()
+        self._deadline = _deadline(self._access)
         if (scopes := _scopes(self._access)) != self._scopes:
             self._scopes = scopes
             self.changed.set()
@@ -98,6 +95,17 @@ class ListStanding:
         """It can't be judged."""
         self._error = error
         self.changed.set()
+
+
+def _deadline(access: Access) -> float | None:
+    """When time alone may have made another list of it, by the monotonic clock."""
+    if access.subject is None:
+        return None
+    at = access.env.time
+    turn = next_turn(access.subject, (), at)
+    if access.snapshot.moves(access.subject.roles_at(at), (READ,)):
+        turn = at + SECOND if turn is None else min(turn, at + SECOND)
+    return None if turn is None else time.monotonic() + (turn - now()).total_seconds()
 
 
 def _scopes(access: Access) -> list[Any]:

@@ -117,3 +117,23 @@ async def test_who_may_not_read_the_log_is_told_nothing_and_who_may_no_more_is_t
         assert last["decisionId"]
         with pytest.raises(StopAsyncIteration):
             await anext(events)
+
+
+async def test_who_reads_slowly_what_he_missed_is_told_no_more_once_his_right_is_over(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He comes back to more than he reads at once: all that waits was there while he still had the right."""
+    monkeypatch.setattr("resolvers.admin.permission_events.RENEW_SECONDS", 0.0)
+    root, guest = await served.as_("root"), await user_of(served, "guest")
+    held = await assigned(root, guest, "admin")
+    async with watching(served, "guest") as events:
+        await root.ask(CREATE, name="one")
+        left = (await anext(events))["cursor"]
+    for number in range(4):
+        await root.ask(CREATE, name=f"missed{number}")
+    async with watching(served, "guest", left) as events:
+        told = await anext(events)
+        assert told["event"]["kind"] == "role.created"
+        await root.ask(END, id=held)
+        last = await anext(events)
+        assert (last["__typename"], last["cursor"]) == ("AccessRevoked", told["cursor"])

@@ -11,8 +11,10 @@ from api.schema import build_schema
 from models.clock import now
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
+from permissions.changes import SYSTEM
 from resolvers.chat.list_news import ALL, list_channel
 from resolvers.ids import encode
+from tests.permissions.people import given
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, chat, start
 from tests.served import Caller, Served
@@ -155,6 +157,14 @@ async def test_a_role_gained_or_lost_is_another_list(served: Served) -> None:
         await start(bob)
         two = await start(await served.as_("guest"))
         assert short(await anext(events)) == ("Appeared", two)
+
+
+async def test_a_role_that_ends_in_time_is_another_list_though_nobody_does_anything(served: Served) -> None:
+    async with watching(served, "guest") as events, asyncio.timeout(10):
+        brief = given(served.people["guest"], "admin", valid_until=now() + timedelta(seconds=2))
+        await served.services.changes.assign(brief, SYSTEM)
+        for _ in ("gained", "over"):
+            assert (await anext(events))["reason"] == "what you may see has changed"
 
 
 async def test_who_comes_back_is_told_what_he_missed_and_a_strange_cursor_is_said_to_be_one(served: Served) -> None:
