@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import httpx
@@ -22,8 +22,10 @@ from models.embedded import EmbeddedStores
 from models.role import RoleAssignment
 from models.search.indexer import Indexer
 from models.user import User, email_key
+from permissions.authn.passwords import Passwords
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
+from tests.permissions.authn.conftest import CHEAP
 from tests.seeds import Seeds, demo_rules
 
 SECRET = "a secret of the tests, nobody else's"
@@ -95,8 +97,10 @@ class Served:
 
 
 @pytest.fixture
-async def served(database: Database, redis: Redis, stores: EmbeddedStores, seeds: Seeds) -> AsyncIterator[Served]:
-    """A server on the test's own stores."""
+async def served(
+    database: Database, redis: Redis, stores: EmbeddedStores, seeds: Seeds, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Served]:
+    """A server on the test's own stores, whose password hashes are cheap."""
     settings = Settings(
         mongodb_uri=SecretStr(stores.mongodb_uri),
         redis_url=SecretStr(stores.redis_url),
@@ -109,6 +113,7 @@ async def served(database: Database, redis: Redis, stores: EmbeddedStores, seeds
         news_seconds=0,
         decision_log="off",  # what is written beside a request would be counted among its calls
     )
+    monkeypatch.setattr("api.authentication.Passwords", partial(Passwords, hasher=CHEAP))
     await seeds.sow(database, demo)
     users = {user.email: user for user in await User.find_all().to_list()}
     people = {person.name: users[person.email] for person in PEOPLE}
