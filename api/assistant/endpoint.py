@@ -19,7 +19,7 @@ Said = Mapping[str, str]
 LONGEST_PAUSE: Final = 60.0
 """Seconds that an endpoint may have us wait before the next try; also those it may be silent for."""
 AFTERWARDS: Final = 2.0
-"""Seconds after the end of an answer in which it may tell what that took."""
+"""Seconds after the end of an answer in which it may tell what that took, whatever else it sends."""
 
 
 @dataclass
@@ -105,15 +105,18 @@ class ChatCompletions:
             kind = stream.response.headers.get("content-type", "")
             if kind.partition(";")[0].strip().lower() != "text/event-stream":
                 raise EndpointError(AnswerFailure.MALFORMED)
-            chunks, chunk = aiter(stream), None
-            while not _counted(chunk):
+            chunks, whole_by, counted = aiter(stream), None, False
+            while report.finish_reason is None or not counted:  # some count with each word
+                if report.finish_reason is not None and whole_by is None:
+                    whole_by = asyncio.get_running_loop().time() + AFTERWARDS
                 try:
-                    async with asyncio.timeout(None if report.finish_reason is None else AFTERWARDS):
+                    async with asyncio.timeout_at(whole_by):
                         chunk = await anext(chunks, None)
                 except TimeoutError:  # it is whole; what it took isn't told
                     return
                 if chunk is None:
                     return
+                counted = _counted(chunk)
                 yield chunk
 
     @property
@@ -130,19 +133,24 @@ class ChatCompletions:
 def _taken(chunk: Any, report: Report) -> str | None:
     """What of the answer is in it. The library doesn't check what it reads: anything may be anything."""
     if isinstance(chunk.model, str) and chunk.model:
-        report.model = chunk.model[:200]
+        report.model = _name(chunk.model, 200)
     if _counted(chunk):
         report.tokens_in = _count(chunk.usage.prompt_tokens)
         report.tokens_out = _count(chunk.usage.completion_tokens)
-    if not chunk.choices:
+    if not chunk.choices or report.finish_reason is not None:  # what follows the end is no part of it
         return None
     choice = chunk.choices[0]
     if choice.finish_reason is not None:
-        report.finish_reason = str(choice.finish_reason)[:100]
+        report.finish_reason = _name(str(choice.finish_reason), 100)
     text = choice.delta.content if choice.delta is not None else None
     if text is not None and not isinstance(text, str):
         raise TypeError
     return text
+
+
+def _name(text: str, most: int) -> str:
+    """That much of it, as it can be stored: JSON may hold halves of surrogate pairs."""
+    return text[:most].encode(errors="replace").decode()
 
 
 def _counted(chunk: Any) -> bool:

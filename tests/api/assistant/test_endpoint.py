@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -24,6 +25,12 @@ WHOLE: dict[str, tuple[Behaviour, str]] = {
     "cut off after the end": (raw(CUT, chunk("a"), FINE), "a"),
     "odd figures": (raw(HEAD, chunk("a"), FINE, chunk(choices=[], usage={"prompt_tokens": "x"})), "a"),
     "other events": (raw(HEAD, b": hello\n\n", b"event: ping\ndata: {}\n\n", chunk("a"), FINE), "a"),
+    "figures all along": (
+        raw(HEAD, chunk("a", usage={"prompt_tokens": 1}), chunk("b", usage={"prompt_tokens": 1}), FINE, USAGE),
+        "ab",
+    ),
+    "words after the end": (raw(HEAD, chunk("a"), FINE, chunk("b"), DONE, chunk("c")), "a"),
+    "a model of no name": (raw(HEAD, event({"model": None, "choices": [{"delta": {"content": "a"}}]}), FINE), "a"),
     "CR LF": (raw(HEAD, chunk("a").replace(b"\n", b"\r\n"), FINE), "a"),
 }
 AGAIN: dict[str, Behaviour] = {
@@ -97,6 +104,35 @@ async def test_one_that_stays_on_the_line_after_its_answer_is_not_waited_for(
     async with asyncio.timeout(30):
         assert await line.hear(held) == ("a", None)
         await held.gone.wait()
+
+
+async def test_one_that_goes_on_after_its_answer_is_not_listened_to(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "AFTERWARDS", 0.1)
+    gone = asyncio.Event()
+
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + chunk("a") + FINE)
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(chunk("b"))
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        gone.set()
+
+    async with asyncio.timeout(10):
+        assert await line.hear(drip) == ("a", None)
+        await gone.wait()
+
+
+async def test_names_that_cannot_be_stored_do_not_spoil_an_answer(world: World) -> None:
+    chat = await world.chat(answers=True)
+    odd = b'data: {"model": "m\\ud800", "choices": [{"delta": {"content": "a"}, "finish_reason": "\\udfff"}]}\n\n'
+    world.stub.will(raw(HEAD, odd, DONE))
+    answer = await chat.settled(await chat.say("Hello?"))
+    assert (answer["state"], answer["message"]["content"]) == ("DONE", "a")
+    assert answer["message"]["metadata"]["llmModel"] == "m?"
 
 
 async def test_what_may_go_well_another_time_is_told_from_what_will_not(line: Line) -> None:
