@@ -5,9 +5,10 @@ from asyncio import gather
 import pytest
 
 from api.assistant import prompt
+from models.tree import Address
 from resolvers.chat import answering
-from resolvers.ids import encode
-from tests.api.assistant.conftest import KEY, REQUEST, SHARE, Chat, World
+from resolvers.ids import encode, message_address, message_id
+from tests.api.assistant.conftest import CANCEL, KEY, REQUEST, SHARE, Chat, World
 from tests.api.assistant.stub import says
 
 BRANCH = "query ($id: ID!) { node(id: $id) { ... on Message { branch { id } } } }"
@@ -159,3 +160,29 @@ async def test_with_whom_a_branch_is_shared_asks_on_it_and_sees_the_answers(worl
         )
         assert [text for _, text in world.stub.sent] == ["root", "an answer", "What may Bob see?"]
         assert (await bob.path())[-1] == ("ASSISTANT", said)
+
+
+async def test_a_branch_that_is_not_shared_is_as_if_it_were_not_there(world: World) -> None:
+    chat = await world.chat()
+    root = await chat.say("root")
+    shown = await chat.say("What may Bob see?", parentId=root["id"])
+    hidden = await chat.say("What may Bob not see?", parentId=root["id"])
+    for message in (shown, hidden):
+        await chat.request(message)
+    await world.answered()
+    secret = (await chat.answer(hidden))["messageId"]
+    await chat.request(shown, again=True)
+    await world.answered()
+    sibling = (await chat.answer(shown))["messageId"]
+    branch = (await chat.caller.ask(BRANCH, id=shown["id"])).data["node"]["branch"]["id"]
+    bob, grantee = await world.served.as_("bob"), encode("User", world.served.people["bob"].id)
+    for access in ("READ", "WRITE"):
+        share = {"conversationId": chat.id, "userId": grantee, "branchId": branch, "access": access}
+        assert (await chat.caller.ask(SHARE, input=share)).data
+    home, _ = message_address(hidden["id"])
+    nowhere = message_id(home, Address("main", 700))
+    for id_ in (hidden["id"], secret, sibling, nowhere):
+        for document in (CANCEL, REQUEST):
+            assert (await bob.ask(document, id=id_, again=True)).codes == ["NOT_FOUND"], (document, id_)
+    assert (await bob.ask(CANCEL, id=shown["id"])).codes == ["FORBIDDEN"]
+    assert len(world.stub.asked) == 3
