@@ -1,7 +1,7 @@
 // What streamed answers say so far: an event has one piece only, and GraphiQL shows it in place of the one before.
 
 const REMEMBERED = 64; // messages
-const SHOWN = 2000; // characters: the newest stay in sight
+const SHOWN = 1000; // characters: the newest stay in sight
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

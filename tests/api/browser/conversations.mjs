@@ -16,7 +16,7 @@ await walk(async (page, report) => {
   report.restored = await withIds(page, "Restore", [middle]);
   report.after = await answerTo(page, path);
   report.compared = await withIds(page, "Compare", branches);
-  report.usage = await exampleOf(page, "UsageByModel");
+  report.usage = await exampleOf(page, "Usage");
   report.shared = await exampleOf(page, "Share");
 });
 
