@@ -154,6 +154,7 @@ def _publish(writers: Writers, subscribers: Sequence[Subscriber], verdict: Verdi
         ["events that they saw", f"{came:,}"],
         ["connections that they lost", f"{sum(each.connections - 1 for each in subscribers):,}"],
         ["missing", str(verdict.missing)],
+        ["told of by a `ResyncRequired` that came after the next message", str(verdict.late)],
         ["double", str(verdict.double)],
         ["out of order", str(verdict.disordered)],
         *(

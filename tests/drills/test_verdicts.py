@@ -14,27 +14,30 @@ def seen(*items: int | str) -> list[Seen]:
 
 
 @pytest.mark.parametrize(
-    ("items", "missing", "double", "disordered"),
+    ("items", "missing", "late", "double", "disordered"),
     [
-        ((0, 1, 2, 3), 0, 0, 0),
-        ((0, 2, 3), 1, 0, 0),
-        ((0, 1, 2), 1, 0, 0),
-        ((), 4, 0, 0),
-        ((0, 1, 1, 2, 3), 0, 1, 0),
-        ((0, 2, 1, 3), 1, 0, 1),
-        ((0, "r2", 3), 0, 0, 0),
-        ((0, "r2", 1, 2, 3), 0, 0, 0),
-        ((0, "r2", 2, 2, 3), 0, 1, 0),
-        ((0, "r1", 3), 1, 0, 0),
-        (("r3",), 0, 0, 0),
-        ((0, 1, 3, "r3"), 1, 0, 0),
+        ((0, 1, 2, 3), 0, 0, 0, 0),
+        ((0, 2, 3), 1, 0, 0, 0),
+        ((0, 1, 2), 1, 0, 0, 0),
+        ((), 4, 0, 0, 0),
+        ((0, 1, 1, 2, 3), 0, 0, 1, 0),
+        ((0, 2, 1, 3), 1, 0, 0, 1),
+        ((0, "r2", 3), 0, 0, 0, 0),
+        ((0, "r2", 1, 2, 3), 0, 0, 0, 0),
+        ((0, "r2", 2, 2, 3), 0, 0, 1, 0),
+        ((0, "r1", 3), 1, 0, 0, 0),
+        (("r3",), 0, 0, 0, 0),
+        ((0, 1, 3, "r3"), 0, 1, 0, 0),
+        ((0, 2, "r2", 2), 1, 1, 1, 0),
+        ((0, 2, "r3"), 0, 1, 0, 0),
     ],
 )
 def test_what_is_missing_double_or_out_of_order_is_counted(
-    items: tuple[int | str, ...], missing: int, double: int, disordered: int
+    items: tuple[int | str, ...], missing: int, late: int, double: int, disordered: int
 ) -> None:
     verdict = Verdict.of(seen(*items), newest=3)
-    assert (verdict.missing, verdict.double, verdict.disordered) == (missing, double, disordered)
+    found = (verdict.missing, verdict.late, verdict.double, verdict.disordered)
+    assert found == (missing, late, double, disordered)
     assert len(verdict.reasons) == sum(isinstance(item, str) for item in items)
 
 

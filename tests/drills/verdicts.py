@@ -24,6 +24,8 @@ class Verdict:
     """Messages that were promised and did not come, came twice, or came before an earlier one."""
 
     missing: int = 0
+    late: int = 0
+    """Those whose `ResyncRequired` came after the message that follows them, and not before."""
     double: int = 0
     disordered: int = 0
     reasons: list[str] = field(default_factory=list)
@@ -33,10 +35,10 @@ class Verdict:
     def of(cls, seen: Iterable[Seen], newest: int) -> Self:
         """Where messages 0 to `newest` were written.
 
-        Missing is what neither came nor was read at a `ResyncRequired` in its place: silence is never right. What was
-        read may still come as an event; an event may not come again.
+        Missing is what neither came nor was read at a `ResyncRequired`: silence is never right. What was read may
+        still come as an event; an event may not come again.
         """
-        verdict, came, known, highest = cls(), set[int](), -1, -1
+        verdict, came, known, highest, holes = cls(), set[int](), -1, -1, 0
         before = (0, 0)
         for each in seen:
             verdict.disordered += each.cursor <= before
@@ -44,14 +46,16 @@ class Verdict:
             if each.number is None:
                 verdict.reasons.append(each.reason)
                 known = max(known, each.read)
+                verdict.late += holes  # it has read what is there by now, and so what was left out
+                holes = 0
                 continue
             verdict.double += each.number in came
             verdict.disordered += each.number < highest
-            verdict.missing += max(0, each.number - known - 1)
+            holes += max(0, each.number - known - 1)
             came.add(each.number)
             highest = max(highest, each.number)
             known = max(known, each.number)
-        verdict.missing += newest - known
+        verdict.missing = holes + newest - known
         return verdict
 
     @classmethod
@@ -59,6 +63,7 @@ class Verdict:
         """Of all."""
         return cls(
             sum(each.missing for each in verdicts),
+            sum(each.late for each in verdicts),
             sum(each.double for each in verdicts),
             sum(each.disordered for each in verdicts),
             [reason for each in verdicts for reason in each.reasons],
