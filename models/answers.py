@@ -36,13 +36,15 @@ class Answers:
         return request, True
 
     async def withdraw(self, request: AnswerRequest) -> None:
-        """It was never asked for; nothing happens where somebody has taken it."""
+        """It was never asked for; where somebody has taken it already, it is cancelled."""
         await self._requests.update_one(
             {"_id": request.id}, _changes(_is("state", AnswerState.QUEUED.value), state="withdrawn", due_at=None)
         )
         found = await self._requests.find_one({"_id": request.id})
         if found is not None and found["state"] == "withdrawn":
             await self._requests.delete_one({"_id": request.id})
+        elif found is not None:
+            await self.cancel(request.id)
 
     async def find(self, id: str) -> AnswerRequest | None:
         """By its id."""
@@ -71,10 +73,13 @@ class Answers:
         query = {"asker_id": asker_id, "asked_at": {"$gt": since}}
         return len(await self._requests.find(query, {"_id": 1}).limit(most).to_list())
 
-    async def due(self, at: datetime, most: int) -> list[str]:
-        """The ids of some that are to be taken: they wait, or their worker has fallen silent."""
-        found = self._requests.find({"due_at": {"$lt": at}}, {"_id": 1}).limit(most)
-        return [each["_id"] async for each in found]
+    async def due(self, at: datetime, most: int) -> dict[str, PydanticObjectId]:
+        """Those that are to be taken, by whom they were asked for: they wait, or their worker has fallen silent.
+
+        As many as `most`, who has waited longest first.
+        """
+        found = self._requests.find({"due_at": {"$lt": at}}, {"asker_id": 1}).sort("due_at").limit(most)
+        return {each["_id"]: each["asker_id"] async for each in found}
 
     async def claim(self, id: str, worker: str, until: datetime) -> AnswerRequest | None:
         """Take it, if nobody else has; its state is then what it was before."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from api.assistant.account import assistant_account
-from api.assistant.attempt import Desk, Rules
+from api.assistant.desk import Desk, Rules
 from api.assistant.endpoint import ChatCompletions
 from api.assistant.worker import Assistant
 from api.services import Services

@@ -3,6 +3,7 @@ the next look."""
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,17 +12,22 @@ from secrets import token_hex
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
-from api.assistant.attempt import Attempt, Desk
+from api.assistant.attempt import Attempt
+from api.assistant.desk import Desk
+from api.assistant.turns import next_turn, share
 from api.background import ended, running
 from models.clock import now
-from resolvers.chat.answering import CHANNEL
+from resolvers.chat.answering import CHANNEL, OF_USER
 from resolvers.live import BrokerUnavailableError, Event
 
 _log: Final = structlog.get_logger(__name__)
 
 AGAIN_SECONDS: Final = 1.0
+LOOKED_AT: Final = 2 * OF_USER
+"""Requests for each place: however much two ask for, somebody else's are among them."""
 STOP_SECONDS: Final = 4.0
 """How long answers may take to end in order when the worker stops; after that their leases run out."""
 
@@ -68,22 +74,31 @@ class Assistant:
             await asyncio.wait([task for _, task in self._attempts.values()])
 
     async def _take(self) -> int:
-        """As many as there is room for; how many that were."""
-        room, taken = self.most - len(self._attempts), 0
-        # More than there is room for: others may be faster.
-        for id_ in await self.desk.answers.due(now(), 4 * self.most) if room > 0 else []:
-            if taken < room and id_ not in self._attempts:
-                taken += await self._claim(id_)
-        return taken
+        """As many as there is room for, of each asker in turn; how many that were."""
+        if len(self._attempts) >= self.most:
+            return 0
+        due = await self.desk.answers.due(now(), LOOKED_AT * self.most)
+        waiting = {id_: asker for id_, asker in due.items() if id_ not in self._attempts}
+        before = len(self._attempts)
+        while len(self._attempts) < self.most:
+            served = Counter(attempt.request.asker_id for attempt, _ in self._attempts.values())
+            if (id_ := next_turn(waiting, served, share(self.most))) is None:
+                break
+            del waiting[id_]
+            await self._claim(id_)
+        return len(self._attempts) - before
 
-    async def _claim(self, id_: str) -> bool:
+    async def _claim(self, id_: str) -> None:
         until = now() + timedelta(seconds=self.desk.rules.lease_seconds)
-        request = await self.desk.answers.claim(id_, token_hex(8), until)
+        try:
+            request = await self.desk.answers.claim(id_, token_hex(8), until)
+        except ValidationError:  # a newer version's: that one answers it
+            _log.warning("request not understood", request=id_)
+            return
         if request is None:
-            return False
+            return
         attempt = Attempt(self.desk, request, stopping=self._stopping)
         self._attempts[id_] = attempt, asyncio.create_task(self._attempt(attempt))
-        return True
 
     async def _attempt(self, attempt: Attempt) -> None:
         pause: float | None = None

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from beanie import PydanticObjectId
 
-from models.answer import AnswerRequest, request_id
+from models.answer import OVER, AnswerRequest, request_id
 from models.answers import Answers
 from models.bucket import MessageRole, MessageStatus
 from models.clock import now
@@ -74,7 +74,7 @@ async def ask(context: Context, conversation: Conversation, address: Address, *,
         raise NotFoundError("User")
     answers, asker = Answers(context.db.db), context.principal.user_id
     last = (await answers.latest(conversation.id, [str(address)])).get(str(address))
-    if last is not None and not (again and last.over):
+    if last is not None and not (again and last.as_of(now())[0] in OVER):
         return last
     number = last.number + 1 if last else 0
     if number >= OF_MESSAGE:
@@ -115,6 +115,8 @@ async def follow(context: Context, conversation: Conversation, appended: Appende
 
 async def cancel(context: Context, request: AnswerRequest) -> AnswerRequest:
     """Nobody wants it any more; what is over stays as it is."""
+    if request.over:
+        return request
     cancelled = await Answers(context.db.db).cancel(request.id) or request
     await announce_answer(context.broker, request.conversation_id, Address.parse(request.message))
     await tell_workers(context.broker, request.id)

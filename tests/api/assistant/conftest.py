@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.assistant.account import NAME, assistant_account
-from api.assistant.attempt import Desk, Rules
+from api.assistant.desk import Desk, Rules
 from api.assistant.endpoint import ChatCompletions
 from api.assistant.worker import Assistant
 from models.clock import now

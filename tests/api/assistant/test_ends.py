@@ -17,37 +17,13 @@ from models.tree import MessageTree
 from models.user import User
 from permissions.changes import SYSTEM
 from resolvers.ids import encode, object_id
-from tests.api.assistant.conftest import CANCEL, READ, REQUEST, SHARE, Chat, World
-from tests.api.assistant.stub import HEAD, Held, chunk, says
+from tests.api.assistant.conftest import CANCEL, READ, REQUEST, SHARE, World
+from tests.api.assistant.stub import Held, says
+from tests.api.assistant.waits import begun, half, over
 from tests.models.tree.faults import Crash, Mortal
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 DELETE = "mutation ($id: ID!) { deleteMessage(input: {messageId: $id}) { messageId } }"
-
-
-def half() -> Held:
-    """Says a half, and waits."""
-    return Held(HEAD + chunk("half"), chunk(" and half") + chunk(finish="stop"))
-
-
-async def begun(chat: Chat, asked: dict[str, Any]) -> None:
-    """Wait until something of the answer is there."""
-    async with asyncio.timeout(20):
-        while not ((answer := await chat.answer(asked))["message"] or {}).get("content"):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        assert answer["state"] == "RUNNING"
-
-
-def goes_on(answer: dict[str, Any]) -> bool:
-    written = answer["message"] and answer["message"]["status"] == "STREAMING"
-    return bool(written or answer["state"] in {"QUEUED", "RUNNING"})
-
-
-async def over(chat: Chat, asked: dict[str, Any]) -> dict[str, Any]:
-    async with asyncio.timeout(20):
-        while goes_on(answer := await chat.answer(asked)):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        return answer
 
 
 async def test_it_is_cancelled_in_the_middle(world: World) -> None:
