@@ -10,5 +10,7 @@ def now() -> datetime:
 
 def stored(moment: datetime) -> datetime:
     """`moment` as MongoDB gives it back: UTC and whole milliseconds."""
+    if moment.tzinfo is UTC and not moment.microsecond % 1000:
+        return moment
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -113,9 +113,9 @@ class PermissionStore:
         at_least: int | None = None,
     ) -> Access:
         """What the caller may do as of now; `circumstances` are read as `env.…`. Who has no live account is nobody."""
-        world = await self.world(at_least=at_least)
+        snapshot, _ = await self._present(await self._at_least(at_least or 0))
         subject = None if principal is None else await self.subject(principal.user_id)
-        return Access(world.snapshot, subject, Env(now(), circumstances), refusal)
+        return Access(snapshot, subject, Env(now(), circumstances), refusal)
 
     async def snapshot(self, at_least: int | None = None) -> Snapshot:
         """All rules as of now; raises `RulesError` if they are unusable, rather than go on with older ones."""
@@ -186,6 +186,8 @@ class PermissionStore:
         return ground
 
     async def _fresh(self) -> Ground:
+        if self._ground is not None and self._clock() < self._fresh_until:
+            return self._ground
         async with self._reading:
             if self._ground is None or self._fresh_until <= self._clock():
                 return await self._read()

@@ -13,11 +13,12 @@ from models.conversation import Conversation
 from permissions.access import Access
 from permissions.actions import Action
 from permissions.engine.decision import Decision
+from permissions.engine.shares import grantees
 from permissions.engine.times import next_turn
-from permissions.resources import conversation_resource, message_resource
 from resolvers.context import Context
 from resolvers.live.backoff import delays
 from resolvers.live.broker import Position
+from resolvers.live.known import Followed
 from resolvers.live.standings import UNJUDGED
 
 FOLLOWING: Final = (Action.CONVERSATION_READ, Action.MESSAGE_READ)
@@ -157,42 +158,43 @@ class Standing:
     async def judge(self) -> None:
         """Judge it anew, if that is needed. Raises what `UNJUDGED` names, and `RulesError`."""
         store = self._standings.store
-        await store.freshen()
+        if not store.fresh:
+            await store.freshen()
         if self.over or self.holds:
             return
         self._suspected, revision, begun = False, store.revision, time.monotonic()
         try:
-            conversation = await self._standings.conversations.get(self.conversation_id)
+            followed = await self._standings.conversations.get(self.conversation_id)
             access = await self._context.judged()
         except BaseException:
             self._suspected = True
             raise
         if self.over:
             return
-        self._right, self._access, self._revision = _right(access, conversation), access, revision
-        self._deadline, self._until = (
-            None if left is None else begun + left for left in _lasting(access, conversation)
-        )
+        self._right, self._access, self._revision = _right(access, followed), access, revision
+        self._deadline, self._until = (None if left is None else begun + left for left in _lasting(access, followed))
         self._standings.judged(self)
         if not self._right:
             self._ended()
 
 
-def _right(access: Access, conversation: Conversation | None) -> Right:
-    if conversation is None or conversation.deleted:
+def _right(access: Access, followed: Followed | None) -> Right:
+    if followed is None or followed.conversation.deleted:
         return Right(None, None)
-    read = access.decide(Action.CONVERSATION_READ, conversation_resource(conversation))
-    return Right(conversation, access.decide(Action.MESSAGE_READ, message_resource(conversation)) if read else read)
+    read = access.decide(Action.CONVERSATION_READ, followed.about)
+    return Right(followed.conversation, access.decide(Action.MESSAGE_READ, followed.messages) if read else read)
 
 
-def _lasting(access: Access, conversation: Conversation | None) -> tuple[float | None, float | None]:
+def _lasting(access: Access, followed: Followed | None) -> tuple[float | None, float | None]:
     """Seconds until the right may change by itself, and until anything may that is shown; None is for good."""
     subject, at = access.subject, access.env.time
-    if subject is None or conversation is None:
+    if subject is None or followed is None:
         return None, None
-    turn, held = next_turn(subject, message_resource(conversation).shares, at), subject.roles_at(at)
+    held = subject.roles_at(at)
+    own = grantees(subject, access.snapshot.plan(held, Action.MESSAGE_READ).roles) if followed.shares else ()
+    turn = next_turn(subject, followed.shares_for(own), at)
     left = None if turn is None else max(LEAST, (turn - at).total_seconds())
-    soon = SECOND if left is None else min(left, SECOND)
     if not access.snapshot.moves_at_all(held):
         return left, left
+    soon = SECOND if left is None else min(left, SECOND)
     return soon if access.snapshot.moves(held, FOLLOWING) else left, soon

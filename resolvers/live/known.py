@@ -1,12 +1,16 @@
 """Conversations that somebody follows, as they are: read once for all who follow them, and again when they change."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 from beanie import PydanticObjectId
 
 from models.conversation import Conversation
+from permissions.engine.facts import Resource, Share
+from permissions.resources import conversation_resource, message_resource
 from resolvers.live.broker import Position
 
 BATCH: Final = 500
@@ -15,14 +19,37 @@ FACTS: Final = ("owner_id", "attributes", "shares", "deleted", "removed")
 """What rights hang on, and what is out of everybody's sight."""
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A conversation as it was read, and as what it is judged: made once, for all who follow it."""
+
+    conversation: Conversation
+    about: Resource
+    messages: Resource
+    shares: Mapping[str, Sequence[Share]]
+    """By whom they are for."""
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> Self:
+        """That one."""
+        messages, shares = message_resource(conversation), defaultdict(list)
+        for share in messages.shares:
+            shares[share.grantee].append(share)
+        return cls(conversation, conversation_resource(conversation), messages, shares)
+
+    def shares_for(self, grantees: Iterable[str]) -> Sequence[Share]:
+        """Those that are for one of them."""
+        return [share for grantee in grantees for share in self.shares.get(grantee, ())] if self.shares else ()
+
+
 class _Entry:
-    """`wanted` counts what was told of changes, `read` how much of that is in `conversation`."""
+    """`wanted` counts what was told of changes, `read` how much of that is in `followed`."""
 
     def __init__(self) -> None:
         self.followers = 0
         self.wanted, self.read = 1, 0
         self.told: Position | None = None
-        self.conversation: Conversation | None = None
+        self.followed: Followed | None = None
         self.facts: Mapping[str, Any] | None = None
 
     @property
@@ -62,14 +89,14 @@ class KnownConversations:
         for entry in self._entries.values():
             entry.wanted += 1
 
-    async def get(self, id_: PydanticObjectId) -> Conversation | None:
-        """A followed conversation as it is now; None where there is none."""
+    async def get(self, id_: PydanticObjectId) -> Followed | None:
+        """It as it is now; None where there is none."""
         entry = self._entries.get(id_)
         while entry is not None and entry.old and self._entries.get(id_) is entry:
             async with self._reading:
                 if entry.old:
                     await self._read([id_])
-        return None if entry is None else entry.conversation
+        return None if entry is None else entry.followed
 
     async def refresh(self, ids: Iterable[PydanticObjectId]) -> None:
         """Have those at hand, as they are now."""
@@ -94,7 +121,7 @@ class KnownConversations:
             for id_, entry in entries.items():
                 record = found.get(id_)
                 entry.read = wanted[id_]
-                entry.conversation = None if record is None else Conversation.model_validate(record)
+                entry.followed = None if record is None else Followed.of(Conversation.model_validate(record))
                 entry.facts = record and {name: record[name] for name in ("_id", *FACTS) if name in record}
 
 
