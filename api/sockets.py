@@ -25,7 +25,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import REFUSED, ServedContext
-from api.errors import AWAY, Code
+from api.errors import AWAY, Code, code_of
 from api.fanout import Member, Questions, Rooms
 from api.frames import flaw
 from api.socket_protocol import FRAMES, SocketProtocol
@@ -129,7 +129,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().run_operation(operation)
 
     async def _follows(self, operation: Operation[Context, None]) -> bool:
-        """Whether it is the fan-out's, which has it go on, then. Where it is refused it is run to be told why."""
+        """Whether it is the fan-out's, which has it go on, then.
+
+        Where it can't be begun it is run by itself, to be told why in the words that are Strawberry's for it; but not
+        once something of it was sent: it would be sent twice.
+        """
         if self._frames is None:
             return False
         asked = self._questions.asked(operation.query, operation.operation_name, operation.variables)
@@ -139,7 +143,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         try:
             context = await self.context.for_operation()
             member = await self._rooms.enter(asked, context, outlet)
-        except Exception:
+        except Exception as error:
+            if outlet.used:
+                await self._rooms.fail(outlet, error)
+            elif code_of(error) is Code.INTERNAL_SERVER_ERROR:
+                _log.exception("a conversation can't be followed with others", kind=type(error).__name__)
             return outlet.used
         if self.operations.get(operation.id) is operation:
             self._members[operation.id] = member

@@ -66,6 +66,10 @@ class Rooms:
             raise
         return member
 
+    async def fail(self, outlet: Outlet, error: Exception) -> None:
+        """Tell somebody that `error` has ended what he was told."""
+        await _finish(outlet, self.renderer.failed(error))
+
     def _room(self, id_: PydanticObjectId, context: Context) -> "Room":
         room = self._rooms.get(id_)
         if room is None or room.closed:
@@ -145,7 +149,7 @@ class Room:
             await self._follow(member)
         except Exception as error:
             self._part(member)
-            await self._finish(member, self._renderer.failed(error))
+            await _finish(member.outlet, self._renderer.failed(error))
 
     async def _follow(self, member: Member) -> None:
         while (group := member.group) is not None:
@@ -156,7 +160,7 @@ class Room:
                 if group is None:
                     return
                 if body is not None:
-                    await _give(member, body)
+                    await _give(member.outlet, body)
                 continue
             if member.number == group.log.last:
                 member.task = None
@@ -165,7 +169,7 @@ class Room:
             if answer is None:
                 async with self._turn:
                     body = await group.resync(member, BEHIND)
-                await _give(member, body)
+                await _give(member.outlet, body)
             elif not passed(member, answer.position):
                 member.number = answer.number
             else:
@@ -204,7 +208,7 @@ class Room:
         for group in list(self._groups.values()):
             for member in list(group.members):
                 self._part(member)
-                member.work(self._finish(member))
+                member.work(_finish(member.outlet))
 
     async def _take(self, item: Event | Resync) -> None:
         if isinstance(item, Thinned):
@@ -254,7 +258,7 @@ class Room:
         group.position = Position(2**64, 0)
         for member in list(group.members):
             self._part(member)
-            member.work(self._finish(member, body))
+            member.work(_finish(member.outlet, body))
 
     def _grows(self, event: ConversationEvent | None) -> None:
         if isinstance(event, MessageAdded | MessageChanged) and event.message.status is MessageStatus.STREAMING:
@@ -339,7 +343,7 @@ class Room:
         if member.standing.over:
             await self._take_leave(member)
         else:
-            await self._finish(member)
+            await _finish(member.outlet)
 
     def _lost(self, member: Member) -> None:
         """He may follow no more."""
@@ -356,19 +360,20 @@ class Room:
             body = await self._renderer.farewell(member.context, member.question, event)
         except Exception as error:
             body = self._renderer.failed(error)
-        await self._finish(member, body)
+        await _finish(member.outlet, body)
 
     async def _say(self, member: Member, event: ConversationEvent) -> None:
-        await _give(member, await self._renderer.render(member.context, member.question, event))
-
-    async def _finish(self, member: Member, body: bytes | None = None) -> None:
-        if body is not None:
-            await _give(member, body)
-        await member.outlet.complete()
+        await _give(member.outlet, await self._renderer.render(member.context, member.question, event))
 
 
-async def _give(member: Member, body: bytes) -> None:
-    """As soon as he can take it."""
-    await member.outlet.ready()
-    while not member.outlet.write(body):
-        await member.outlet.ready()
+async def _give(outlet: Outlet, body: bytes) -> None:
+    """As soon as it can take it."""
+    await outlet.ready()
+    while not outlet.write(body):
+        await outlet.ready()
+
+
+async def _finish(outlet: Outlet, body: bytes | None = None) -> None:
+    if body is not None:
+        await _give(outlet, body)
+    await outlet.complete()
