@@ -37,7 +37,8 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
     """
     configure_logs(settings)
     limits = ConnectionLimits(settings.socket_init_seconds, settings.socket_operations, settings.sockets_per_user)
-    endpoint = Endpoint(schema or build_schema(), demo=settings.demo, public_url=settings.public_url, limits=limits)
+    schema = schema or build_schema(settings.document_limits)
+    endpoint = Endpoint(schema, demo=settings.demo, public_url=settings.public_url, limits=limits)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -73,6 +73,7 @@ CODES: Final[Mapping[type[Exception], Code]] = {
     tree.TooLargeError: Code.PAYLOAD_TOO_LARGE,
     tree.InvalidContentError: Code.BAD_USER_INPUT,
     tree.KeyReusedError: Code.CONFLICT,
+    tree.AnswerTooLargeError: Code.QUERY_TOO_COMPLEX,
     tree.PurgedError: Code.CONFLICT,
     tree.TooManyRemovalsError: Code.CONFLICT,
     tree.ContentionError: Code.CONFLICT,
@@ -120,6 +121,7 @@ _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
     resolvers.TooFastError: lambda error: {"retryAfter": error.retry_after},
     tree.TooLargeError: lambda error: {"field": error.field, "limit": error.limit, "size": error.size},
     tree.InvalidContentError: lambda error: {"field": error.field},
+    tree.AnswerTooLargeError: lambda error: {"limit": "answer_bytes", "maximum": error.limit},
 }
 
 

@@ -20,6 +20,8 @@ from api import graphiql
 from api.connections import ConnectionLimits, Connections
 from api.contexts import REFUSED, ServedContext, proven, wanted_revision
 from api.cookies import RefreshCookie
+from api.documents.judging import overlong
+from api.documents.limits import DocumentLimits
 from api.errors import AWAY, UNAVAILABLE, Code, extensions_of
 from api.event_streams import (
     MEDIA_TYPE,
@@ -31,7 +33,7 @@ from api.event_streams import (
     wants_events,
 )
 from api.fanout import Questions, Renderer, Rooms
-from api.schema import MAX_TOKENS, Schema
+from api.schema import Schema
 from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketAdapter, SocketHandler
 from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
@@ -64,9 +66,10 @@ class Endpoint(GraphQL[Context, None]):
             multipart_uploads_enabled=False,
         )
         self.connections = Connections(limits)
-        self.questions = Questions(schema, schema.documents, MAX_TOKENS)
+        self.questions = Questions(schema, schema.documents, schema.limits)
         self.rooms = Rooms(Renderer(schema))
         self._demo = demo
+        self._limits = schema.limits
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +136,7 @@ class Endpoint(GraphQL[Context, None]):
     ) -> ExecutionResult | list[ExecutionResult] | SubscriptionExecutionResult:
         """What has one answer is executed as ever, to its end: who goes away can't break a mutation off."""
         ask = super().execute_operation
-        if _streams_one_answer(request_data):
+        if _streams_one_answer(request_data, self._limits):
             sub_response.media_type = MEDIA_TYPE
             request_data = replace(request_data, protocol="http")
         return await ask(request, request_adapter, request_data, context, root_value, sub_response)
@@ -182,11 +185,14 @@ class Endpoint(GraphQL[Context, None]):
         return orjson.dumps(data, option=JSON_OPTIONS).decode()
 
 
-def _streams_one_answer(asked: GraphQLRequestData | list[GraphQLRequestData]) -> TypeGuard[GraphQLRequestData]:
+def _streams_one_answer(
+    asked: GraphQLRequestData | list[GraphQLRequestData], limits: DocumentLimits
+) -> TypeGuard[GraphQLRequestData]:
     return (
         isinstance(asked, GraphQLRequestData)
         and asked.protocol == "sse"
-        and not subscribes(asked.query, asked.operation_name, MAX_TOKENS)
+        and overlong(asked.query, limits) is None
+        and not subscribes(asked.query, asked.operation_name, limits.tokens)
     )
 
 

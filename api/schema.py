@@ -4,13 +4,20 @@ from typing import Any, Final
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import MaxTokensLimiter
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
+from strawberry.types.execution import PreExecutionError
 
 from api.decisions import RecordDecisions
-from api.documents import Documents, RememberDocuments
+from api.documents import Documents
+from api.documents.answering import CountingExecution
+from api.documents.executing import LimitExecution
+from api.documents.judging import JudgeDocuments, overlong
+from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
+from api.documents.schema_access import may_introspect, without_suggestion
+from api.documents.variables import problem
 from api.errors import Code, publish
 from api.operations import OwnContext
 from permissions.guards import describe
@@ -38,8 +45,6 @@ from resolvers.chat import usage as chat_usage
 from resolvers.context import Context
 
 AWAY: Final = Code.UNAVAILABLE.value
-MAX_TOKENS: Final = 2_000
-"""Longest document, in tokens."""
 
 
 class Schema(strawberry.Schema):
@@ -47,16 +52,30 @@ class Schema(strawberry.Schema):
 
     documents: Documents
     """Those that were found sound."""
+    limits: DocumentLimits = DEFAULT_LIMITS
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        """What is too large is not even parsed. An extension can't refuse it: a stream would break off."""
+        error = overlong(context.query, self.limits) or problem(context.variables, self.limits)
+        if error is None:
+            return await super()._prepare_operation_async(context, extensions_runner)
+        context.pre_execution_errors = [error]
+        return PreExecutionError(data=None, errors=[error])
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        for error in errors:
-            publish(error)
         context = execution_context and execution_context.context
+        suggest = isinstance(context, Context) and may_introspect(context, self.limits.introspection)
+        for error in errors:
+            if error.original_error is None and not suggest:
+                without_suggestion(error)
+            publish(error)
         if isinstance(context, Context) and any((each.extensions or {}).get("code") == AWAY for each in errors):
             context.missed = True
 
 
-def build_schema() -> Schema:
+def build_schema(limits: DocumentLimits = DEFAULT_LIMITS) -> Schema:
     """The schema that is served."""
     documents = Documents()
     schema = Schema(
@@ -108,14 +127,15 @@ def build_schema() -> Schema:
             *permission_events.PERMISSION_EVENTS,
         ],
         config=StrawberryConfig(auto_camel_case=True),
+        execution_context_class=CountingExecution,
         extensions=[
             OwnContext,
-            lambda: MaxTokensLimiter(MAX_TOKENS),
-            lambda: RememberDocuments(documents),
+            lambda: JudgeDocuments(documents, limits),
+            lambda: LimitExecution(limits),
             RecordDecisions,
         ],
     )
-    schema.documents = documents
+    schema.documents, schema.limits = documents, limits
     describe(schema)
     return schema
 

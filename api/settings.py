@@ -6,6 +6,7 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.documents.limits import DocumentLimits
 from api.proxies import ProxyHeader, TrustedProxies
 from models.attachments.media_types import ALL_TYPES
 from models.redis import RedisAddress
@@ -157,8 +158,56 @@ class Settings(BaseSettings):
     sockets_per_user: int = Field(
         100, ge=1, le=100_000, description="WebSockets and event streams of one user, on each worker"
     )
+    document_characters: int = Field(64 * 1024, ge=256, le=1024 * 1024, description="longest document")
+    document_tokens: int = Field(2_000, ge=100, le=50_000, description="of one document")
+    document_depth: int = Field(18, ge=4, le=100, description="fields within fields")
+    document_aliases: int = Field(100, ge=1, le=10_000, description="of one operation, with its fragments'")
+    document_directives: int = Field(50, ge=0, le=10_000, description="the same of directives")
+    document_fields: int = Field(5_000, ge=100, le=1_000_000, description="the same of fields")
+    document_root_fields: int = Field(50, ge=1, le=10_000, description="of one operation")
+    document_operations: int = Field(50, ge=1, le=1_000, description="of one document, one of which is executed")
+    document_overlaps: int = Field(
+        5_000,
+        ge=500,
+        le=500_000,
+        description="steps of comparing fields of the same name, to validate a document",
+    )
+    variables: int = Field(100, ge=1, le=10_000, description="variables that are sent with an operation")
+    variable_bytes: int = Field(5 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="all variables together")
+    variable_values: int = Field(10_000, ge=100, le=1_000_000, description="values in them, of lists and objects too")
+    variable_depth: int = Field(32, ge=4, le=100, description="lists and objects within each other, in variables")
+    answer_bytes: int = Field(
+        32 * 1024 * 1024, ge=64 * 1024, le=1024 * 1024 * 1024, description="largest answer, and messages read for one"
+    )
+    query_seconds: float = Field(30, ge=0.1, le=600, description="longest time that a query may take")
+    introspection: Literal["permitted", "signed_in", "everyone"] = Field(
+        "permitted",
+        description="who reads the schema: who may `schema:introspect`, all accounts, or anybody",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
     log_format: Literal["console", "json"] = Field("json", description="form of a log line")
+
+    @property
+    def document_limits(self) -> DocumentLimits:
+        """What a document, its variables and its answer may have."""
+        return DocumentLimits(
+            characters=self.document_characters,
+            tokens=self.document_tokens,
+            depth=self.document_depth,
+            aliases=self.document_aliases,
+            directives=self.document_directives,
+            fields=self.document_fields,
+            root_fields=self.document_root_fields,
+            operations=self.document_operations,
+            overlaps=self.document_overlaps,
+            variables=self.variables,
+            variable_bytes=self.variable_bytes,
+            variable_values=self.variable_values,
+            variable_depth=self.variable_depth,
+            answer_bytes=self.answer_bytes,
+            seconds=self.query_seconds,
+            introspection="everyone" if self.demo else self.introspection,
+        )
 
     @field_validator("redis_url")
     @classmethod

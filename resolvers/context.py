@@ -13,6 +13,7 @@ from models.conversation import Conversation
 from models.database import Database
 from models.search.search import MessageSearch
 from models.tree import History, MessageTree
+from models.tree.meter import Meter
 from models.usage.usage import Usage
 from permissions.access import Access, Takings
 from permissions.actions import Action
@@ -93,6 +94,10 @@ class Context:
     """The same of questions about usage."""
     copies: int = field(init=False, default=0)
     """Of conversations, made by this operation so far."""
+    reading: Meter = field(init=False, default_factory=Meter)
+    """The bytes of messages that are read for the answer."""
+    answering: Meter = field(init=False, default_factory=Meter)
+    """The bytes of the answer."""
     missed: bool = field(init=False, default=False)
     """Whether a store was away when the last event of a subscription was told."""
     _sights: Sights | None = field(init=False, default=None)
@@ -111,7 +116,7 @@ class Context:
     def loaders(self) -> Loaders:
         """What was loaded for him, each thing once."""
         if self._loaders is None:
-            self._loaders = Loaders(self.tree, self.sights)
+            self._loaders = Loaders(self.tree, self.sights, self.reading)
         return self._loaders
 
     @property
@@ -168,13 +173,18 @@ class Context:
 
     async def history(self, conversation: Conversation) -> History:
         """Reads a conversation as far as the caller sees it, who may read its messages or its branches."""
-        return self.tree.history(conversation, await self.sights.of(conversation))
+        return self.tree.history(conversation, await self.sights.of(conversation), self.reading)
 
     def _shared(self, conversation: Conversation, action: Action) -> frozenset[str] | None:
         return shared_branches(self.access, conversation, action)
 
     def _load_anew(self) -> None:
         self._sights = self._loaders = None
+
+    def measure_anew(self, most: int | None = None) -> None:
+        """What was read and answered so far doesn't count: this is another answer, of `most` bytes."""
+        self.reading, self.answering = Meter(most or self.reading.most), Meter(most or self.answering.most)
+        self._loaders = None
 
 
 Info = strawberry.Info[Context, None]

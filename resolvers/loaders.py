@@ -15,6 +15,7 @@ from models.answers import Answers
 from models.conversation import Conversation
 from models.role import Role, RoleAssignment
 from models.tree import Address, BranchEnd, History, MessageTree, Row
+from models.tree.meter import Meter
 from models.user import User
 from resolvers.sights import Sights
 
@@ -40,8 +41,10 @@ Read = Callable[[History, Sequence[K]], Awaitable[Mapping[K, V]]]
 class Loaders:
     """One request's."""
 
-    def __init__(self, tree: MessageTree, sights: Sights) -> None:
+    def __init__(self, tree: MessageTree, sights: Sights, reading: Meter | None = None) -> None:
+        """`reading` counts what messages say."""
         self._tree = tree
+        self._reading = reading
         self._sights = sights
         self.users: DataLoader[PydanticObjectId, User | None] = DataLoader(_users)
         self.roles: DataLoader[str, Role | None] = DataLoader(_roles)
@@ -91,7 +94,7 @@ class Loaders:
         return await self._each(keys, lambda history, some: history.created(some))
 
     async def _history(self, conversation: Conversation) -> History:
-        return self._tree.history(conversation, await self._sights.of(conversation))
+        return self._tree.history(conversation, await self._sights.of(conversation), self._reading)
 
     async def _each(self, keys: Sequence[InConversation[K]], read: "Read[K, V]") -> list[V | None]:
         """What `read` finds for `keys`, one call a conversation."""

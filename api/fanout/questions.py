@@ -16,13 +16,13 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     VariableNode,
-    parse,
-    validate,
 )
 from graphql.execution.values import get_argument_values, get_variable_values
 from graphql.language import OperationType
 
 from api.documents import Documents
+from api.documents.judging import sound
+from api.documents.limits import DocumentLimits
 from api.fanout.selection import needs
 from permissions.actions import Action
 from resolvers.errors import BadInputError
@@ -51,12 +51,12 @@ class Asked:
 
 
 class Questions:
-    """Those that are being asked. `max_tokens` as for any document."""
+    """Those that are being asked. `limits` as for any document."""
 
-    def __init__(self, schema: strawberry.Schema, documents: Documents, max_tokens: int) -> None:
+    def __init__(self, schema: strawberry.Schema, documents: Documents, limits: DocumentLimits) -> None:
         self._schema: Final[GraphQLSchema] = schema._schema
         self._documents = documents
-        self._max_tokens = max_tokens
+        self._limits = limits
         self._known: WeakValueDictionary[bytes, Question] = WeakValueDictionary()
 
     def asked(self, query: str, operation_name: str | None, variables: Mapping[str, Any] | None) -> Asked | None:
@@ -99,17 +99,10 @@ class Questions:
 
     def _sound(self, query: str) -> DocumentNode | None:
         """INVARIANT: judged by the same rules and limits as any other document."""
-        known = self._documents.find(query)
-        if known is not None:
-            return known
         try:
-            document = parse(query, max_tokens=self._max_tokens)
-            if validate(self._schema, document):
-                return None
+            return sound(self._schema, query, self._documents, self._limits)
         except (GraphQLError, RecursionError):
             return None
-        self._documents.remember(query, document)
-        return document
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:

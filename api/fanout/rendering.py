@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import orjson
 import strawberry
-from graphql import GraphQLError, execute
+from graphql import ExecutionResult, GraphQLError, execute
 from pymongo.errors import PyMongoError
 
+from api.documents.answering import CountingExecution, refusal
 from api.errors import Code
 from api.fanout.questions import Question
 from resolvers.chat.events import AccessRevoked, ConversationEvent
@@ -53,6 +54,7 @@ class Renderer:
         return body if event.decision_id is None else body.replace(BLANK, event.decision_id.encode())
 
     async def _executed(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
+        context.measure_anew()
         found = execute(
             self._schema._schema,
             question.document,
@@ -60,8 +62,11 @@ class Renderer:
             context_value=context,
             variable_values=dict(question.variables),
             operation_name=question.operation_name,
+            executor_class=CountingExecution,
         )
         result = await found if inspect.isawaitable(found) else found
+        if (error := refusal(context)) is not None:
+            result = ExecutionResult(None, [error])
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload |= self._errors(result.errors)

@@ -16,6 +16,7 @@ from models.tree.address import MAIN, Address, slot
 from models.tree.draft import TreeLimits, bson_size
 from models.tree.growing import GROWING, grows, having
 from models.tree.lineage import UNNUMBERED, Chunk, Lineage
+from models.tree.meter import Meter
 from models.tree.tallies import FRESH, MARK, marked
 
 
@@ -62,12 +63,14 @@ class Buckets:
         width: int,
         limits: TreeLimits,
         owner_id: PydanticObjectId | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._db = db
         self.conversation_id = conversation_id
         self._owner_id = owner_id
         self.width = width
         self._limits = limits
+        self._meter = meter
 
     @cached_property
     def _collection(self) -> AsyncCollection[Record]:
@@ -111,11 +114,13 @@ class Buckets:
             ],
             batchSize=BATCH,
         )
-        return {
-            Address(bucket["branch"], message["depth"]): message
-            async for bucket in cursor
-            for message in bucket["messages"]
-        }
+        found: dict[Address, Record] = {}
+        async for bucket in cursor:
+            for message in bucket["messages"]:
+                if self._meter is not None:
+                    self._meter.message(message)
+                found[Address(bucket["branch"], message["depth"])] = message
+        return found
 
     async def lineages(self, chunks: Sequence[Chunk]) -> dict[str, Lineage]:
         """The lineages that the chunks' holders keep in their first buckets, by holder."""

@@ -9,6 +9,7 @@ TreeError
 ├── PurgedError            it was deleted too long ago to be restored
 ├── TooManyRemovalsError   too many removed subtrees wait in the conversation
 ├── UnsoundTreeError       what is to be planted is no tree
+├── AnswerTooLargeError    one request reads too much
 └── ContentionError        writers kept overtaking this one; try again
     └── UnderWayError      another text is being stored as the same conversation
 """
@@ -92,6 +93,18 @@ class UnsoundTreeError(TreeError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+@dataclass
+class AnswerTooLargeError(TreeError):
+    """One request reads, or is answered, more than `limit` bytes."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return (
+            f"the answer, or the messages read for it, would exceed {self.limit:,} bytes: ask for less at once"
+        )
 
 
 class ContentionError(TreeError):

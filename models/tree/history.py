@@ -1,6 +1,7 @@
 """Reading: pages of a branch's path, messages by address, siblings, branches. Three database calls at most a page."""
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from models.tree.growing import grows
 from models.tree.growth import STORED, Texts
 from models.tree.lineage import ENDLESS, Lineage, resolve
 from models.tree.listing import Listed, list_branches, list_named
+from models.tree.meter import Meter
 from models.tree.page import BranchEnd, CursorError, Page, Path, Row, Window
 from models.tree.removals import Removals
 from models.tree.sight import Sight
@@ -41,13 +43,15 @@ class History:
         turns: Turns,
         sight: Sight | None = None,
         texts: Texts = STORED,
+        meter: Meter | None = None,
     ) -> None:
         self._conversation = conversation
         self._texts = texts
         self._sight = sight
-        self._turns = turns
+        self._meter = meter or Meter(None)
+        self._turns: Final[AbstractAsyncContextManager[Any]] = self._meter.within(turns)
         self._db = db
-        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits)
+        self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits, meter=self._meter)
         self._removals = Removals(conversation, self._buckets)
 
     @in_turn
@@ -131,6 +135,7 @@ class History:
         growing = [address for address, message in found.items() if grows(message)]
         if growing:
             for address, text in (await self._texts.texts(self._conversation.id, growing)).items():
+                self._meter.add(len(text))
                 found[address] = {**found[address], "content": text}
 
     def _alone(self, address: Address, begun: Lineage | None, found: Mapping[Address, Record]) -> Row:

@@ -25,6 +25,7 @@ from models.tree.figures import counting
 from models.tree.growth import STORED, Growing, Growth, Texts, silent
 from models.tree.history import History
 from models.tree.locks import PlaceLocks
+from models.tree.meter import Meter
 from models.tree.orphans import Swept
 from models.tree.page import Row
 from models.tree.plant import Sprout, plant
@@ -196,9 +197,12 @@ class MessageTree:
         """How many messages of his there are."""
         return await count_author(self._db, conversation_id, author_id)
 
-    def history(self, conversation: Conversation, sight: Sight | None = None) -> History:
-        """Reads `conversation`; for whom only branches of it are shared with, as far as his `sight` goes."""
-        return History(self._db, conversation, self.limits, self._turns, sight, self._texts)
+    def history(self, conversation: Conversation, sight: Sight | None = None, meter: Meter | None = None) -> History:
+        """Reads `conversation`; for whom only branches of it are shared with, as far as his `sight` goes.
+
+        `meter` counts what is read, and may stop it.
+        """
+        return History(self._db, conversation, self.limits, self._turns, sight, self._texts, meter)
 
     async def rows(
         self, wanted: Sequence[tuple[Conversation, Sight | None, Collection[Address]]]

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import wraps
-from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,7 +24,9 @@ class Turns(asyncio.Semaphore):
 class TakesTurns(Protocol):
     """Has turns to take."""
 
-    _turns: Turns
+    @property
+    def _turns(self) -> AbstractAsyncContextManager[Any]:
+        """A new turn each time, or what keeps none."""
 
 
 S = TypeVar("S", bound=TakesTurns)

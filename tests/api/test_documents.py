@@ -48,7 +48,7 @@ async def test_an_invalid_document_is_told_so_each_time(served: Served, parsed: 
 async def test_a_document_with_too_many_tokens_is_refused_each_time(served: Served) -> None:
     alice = await served.as_("alice")
     for _ in range(2):
-        assert (await alice.ask("{" + "me { id } " * 1000 + "}")).codes == ["BAD_USER_INPUT"]
+        assert (await alice.ask("{" + "me { id } " * 1000 + "}")).codes == ["QUERY_TOO_COMPLEX"]
 
 
 def test_what_was_not_asked_for_the_longest_time_goes_first_and_huge_documents_are_never_kept() -> None:

@@ -9,7 +9,8 @@ from typing import Any, Final, cast
 import orjson
 
 from api.fanout import Member, Question, Questions, Renderer, Rooms
-from api.schema import MAX_TOKENS, build_schema
+from api.documents.limits import DEFAULT_LIMITS
+from api.schema import build_schema
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
 from resolvers.chat.events import ConversationEvent, channel
@@ -74,7 +75,7 @@ class Crowd:
         self.schema = build_schema()
         self.renderer = Counted(self.schema)
         self.rooms = Rooms(self.renderer, capacity)
-        self.questions = Questions(self.schema, self.schema.documents, MAX_TOKENS)
+        self.questions = Questions(self.schema, self.schema.documents, DEFAULT_LIMITS)
         self._alone = AsyncExitStack()
         self._members: list[Member] = []
 

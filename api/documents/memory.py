@@ -1,11 +1,9 @@
 """Documents that clients send again and again are parsed and validated once."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Final
 
 from graphql import DocumentNode
-from strawberry.extensions import SchemaExtension
 
 REMEMBERED_CHARACTERS: Final = 128 * 1024
 """Of all remembered documents together; a character takes 70 bytes of memory parsed, 280 at worst."""
@@ -38,31 +36,3 @@ class Documents:
         self._used += len(text)
         while self._used > self._characters:
             self._used -= len(self._documents.popitem(last=False)[0])
-
-
-class RememberDocuments(SchemaExtension):
-    """Gives a request the document that an earlier one left.
-
-    INVARIANT: documents are judged by the same rules and limits whoever sends them. A rule that depends on the caller
-    belongs into execution.
-    """
-
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-        self._known = False
-
-    def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        document = self._documents.find(context.query or "")
-        if document is not None:
-            context.graphql_document = document
-            self._known = True
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        context = self.execution_context
-        if self._known:
-            context.pre_execution_errors = []
-        yield
-        if not (self._known or context.pre_execution_errors) and context.query and context.graphql_document:
-            self._documents.remember(context.query, context.graphql_document)

@@ -1,0 +1,95 @@
+"""Each operation's document is judged before it is executed, whichever way it came."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
+from strawberry.extensions import SchemaExtension
+
+from api.documents.limits import DocumentLimits, exceeded
+from api.documents.measure import problem, require
+from api.documents.memory import Documents
+from api.documents.schema_access import may_introspect
+from api.documents.validation import validate
+from api.errors import Code
+from resolvers.context import Context
+
+_TOO_MANY_TOKENS: Final = re.compile(r"Syntax Error: Document contains more than \d+ tokens\.")
+_TOO_DEEP: Final = "Syntax Error: Document is nested too deeply."
+
+
+def overlong(text: str | None, limits: DocumentLimits) -> GraphQLError | None:
+    """What is said of a document that is too long to be read."""
+    if text is None or len(text) <= limits.characters:
+        return None
+    what = "a document may have so many characters (long values belong into variables):"
+    return exceeded("characters", limits.characters, what, Code.PAYLOAD_TOO_LARGE)
+
+
+def unread(error: GraphQLError, limits: DocumentLimits) -> GraphQLError:
+    """What is said where a document could not be parsed: an error of syntax, or that it was too much."""
+    if _TOO_MANY_TOKENS.match(error.message):
+        return exceeded("tokens", limits.tokens, "a document may have so many tokens:")
+    if error.message.startswith(_TOO_DEEP):
+        return exceeded("depth", limits.depth, "fields may be nested so deep:")
+    return error
+
+
+def sound(schema: GraphQLSchema, text: str, documents: Documents, limits: DocumentLimits) -> DocumentNode:
+    """The document, if it is valid and within its limits; it is remembered. Raise `GraphQLError` where it isn't."""
+    known = documents.find(text)
+    if known is not None:
+        return known
+    if (error := overlong(text, limits)) is not None:
+        raise error
+    document = parse(text, max_tokens=limits.tokens)
+    require(document, limits)
+    if errors := validate(schema, document, limits, suggest=False):
+        raise errors[0]
+    documents.remember(text, document)
+    return document
+
+
+class JudgeDocuments(SchemaExtension):
+    """Gives a request the document that an earlier one left, or judges the one that it brings.
+
+    INVARIANT: documents are judged by the same rules and limits whoever sends them. What depends on the caller, or on
+    variables, belongs into execution.
+    """
+
+    def __init__(self, documents: Documents, limits: DocumentLimits) -> None:
+        self._documents = documents
+        self._limits = limits
+        self._known = False
+
+    def on_operation(self) -> Iterator[None]:
+        self.execution_context.parse_options["max_tokens"] = self._limits.tokens
+        yield
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        document = self._documents.find(context.query or "")
+        if document is not None:
+            context.graphql_document = document
+            self._known = True
+        yield
+        for error in context.pre_execution_errors or ():
+            told = unread(error, self._limits)
+            error.message, error.extensions = told.message, told.extensions
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        context.pre_execution_errors = [] if self._known else self._judge(context.graphql_document)
+        yield
+        if not (self._known or context.pre_execution_errors) and context.query and context.graphql_document:
+            self._documents.remember(context.query, context.graphql_document)
+
+    def _judge(self, document: DocumentNode | None) -> list[GraphQLError]:
+        if document is None:
+            return []
+        if (error := problem(document, self._limits)) is not None:
+            return [error]
+        context = self.execution_context
+        suggest = isinstance(context.context, Context) and may_introspect(context.context, self._limits.introspection)
+        return validate(context.schema._schema, document, self._limits, suggest=suggest)

@@ -1,0 +1,42 @@
+"""Validation in bounded time: by itself the comparing of overlapping fields is quadratic, and so are suggestions."""
+
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, ValidationContext, specified_rules
+from graphql import validate as validate_all
+from graphql.validation import OverlappingFieldsCanBeMergedRule
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from api.documents.limits import DocumentLimits, exceeded
+
+Rules = Collection[type[ASTValidationRule]]
+
+
+def validate(
+    schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
+) -> list[GraphQLError]:
+    """What is wrong with a document that is within its limits; `suggest` what may have been meant."""
+    found = validate_all(
+        schema, document, _rules(limits.overlaps), max_errors=limits.errors, hide_suggestions=not suggest
+    )
+    if found and isinstance(found[-1], ValidationAbortedError) and len(found) <= limits.errors:
+        return [exceeded("overlaps", limits.overlaps, "fields of the same name may be compared in so many steps:")]
+    return found
+
+
+@cache
+def _rules(overlaps: int) -> tuple[type[ASTValidationRule], ...]:
+    class BoundedOverlappingFields(OverlappingFieldsCanBeMergedRule):
+        """Gives up where comparing takes too long."""
+
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            self.rule_context.remaining_complexity_budget = overlaps
+
+    ours: dict[Any, type[ASTValidationRule]] = {OverlappingFieldsCanBeMergedRule: BoundedOverlappingFields}
+    rules = tuple(ours.get(each, each) for each in specified_rules)
+    return (*rules, MaybeNullValidationRule, OneOfInputValidationRule)

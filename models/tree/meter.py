@@ -1,0 +1,62 @@
+"""How much of messages one request reads: counted as it comes, and stopped before it is too much."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any, Final, Self
+
+from models.tree.errors import AnswerTooLargeError
+from models.tree.turns import Turns
+
+ANSWER_BYTES: Final = 32 * 1024 * 1024
+"""Where nobody says otherwise."""
+MESSAGE_BYTES: Final = 256
+"""What a message counts as besides what it says."""
+AT_ONCE: Final = 8
+"""Readings of one request under way: a batch that comes of each, 16 MiB at most, is in memory before it is counted."""
+
+
+class Meter:
+    """One request's, or one event's."""
+
+    def __init__(self, most: int | None = ANSWER_BYTES) -> None:
+        self.most: Final = most
+        self._used = 0
+        self._readings: Final = asyncio.Semaphore(AT_ONCE)
+
+    def add(self, size: int) -> None:
+        """So many bytes more. Raises `AnswerTooLargeError` for good once it is too much."""
+        self._used += size
+        self.require()
+
+    def require(self) -> None:
+        """Raise `AnswerTooLargeError` where it is too much."""
+        if self.most is not None and self._used > self.most:
+            raise AnswerTooLargeError(self.most)
+
+    def within(self, turns: Turns) -> "Turn":
+        """Turns for this request's readings: who waits for one of its own holds none of the worker's."""
+        return Turn(self, self._readings, turns)
+
+    def message(self, message: Any) -> None:
+        """A message that was read."""
+        self.add(MESSAGE_BYTES + len(message.get("content") or ""))
+
+
+class Turn:
+    """A reading's turn, of the request and then of the worker; there is none for who has read too much."""
+
+    def __init__(self, meter: Meter, *turns: asyncio.Semaphore) -> None:
+        self._meter = meter
+        self._turns = turns
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for each in self._turns:
+                await stack.enter_async_context(each)
+            self._meter.require()
+            stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for each in self._turns:
+            each.release()
