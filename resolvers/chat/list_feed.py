@@ -1,17 +1,13 @@
 """Several channels read as one: what comes on each, in order, with a cursor for all of them."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from typing import Final
 
 from resolvers.live import Broker, News
 from resolvers.live.broker import Item, Position
-
-SEEN: Final = 256
-"""What came on one channel is known again for so long on the others."""
 
 
 class Feeds:
@@ -22,7 +18,7 @@ class Feeds:
         self._feeds: Final = feeds
         self._at: Final = [feed.cursor for feed in feeds]
         self._coming: Final[dict[int, asyncio.Task[Item | None]]] = {}
-        self._seen: Final[OrderedDict[bytes, None]] = OrderedDict()
+        self._last = 0
         self.closed = False
 
     @property
@@ -47,17 +43,15 @@ class Feeds:
             return None
         number = min(items, key=lambda each: Position.of(items[each].cursor))
         del self._coming[number]
-        self._at[number] = items[number].cursor
+        self._at[number], self._last = items[number].cursor, number
         return items[number]
 
-    def known(self, payload: bytes) -> bool:
-        """Whether the same came on another channel lately."""
-        if payload in self._seen:
-            return True
-        self._seen[payload] = None
-        if len(self._seen) > SEEN:
-            self._seen.popitem(last=False)
-        return False
+    def first_of(self, channels: Collection[str]) -> bool:
+        """Whether what came last, and is told on all of `channels`, is to be taken from where it came: from the first.
+
+        That hangs on nothing that was read before, so it is right for who comes back in the middle, too.
+        """
+        return self._names[self._last] == next((name for name in self._names if name in channels), None)
 
     async def close(self) -> None:
         """Read no more."""

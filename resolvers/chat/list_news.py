@@ -14,7 +14,6 @@ import structlog
 from beanie import PydanticObjectId
 
 from models.conversation import Conversation
-from models.news import new_mark
 from models.share import user_grantee
 from permissions.audit.events import decoded, encoded
 from permissions.engine.facts import Resource, Share
@@ -30,13 +29,15 @@ ALL: Final = "list:all"
 class Note(NamedTuple):
     """What became of a conversation, as far as lists show it; None where it is not there, or deleted.
 
-    `moved`: it was written to, and rights are as they were. Each has a mark, by which it is known on any channel.
+    `moved`: it was written to, and rights are as they were.
     """
 
     id: PydanticObjectId
     was: Resource | None
     is_: Resource | None
     moved: bool
+    channels: frozenset[str]
+    """Where it is told."""
 
     @classmethod
     def of(cls, payload: bytes) -> "Note | None":
@@ -71,9 +72,9 @@ def announce_moved(broker: Broker, conversation: Conversation) -> None:
 
 async def _publish(broker: Broker, was: Conversation | None, is_: Conversation | None, *, moved: bool) -> None:
     there = [each for each in (was, is_) if each is not None]
-    text = encoded({"id": there[-1].id, "was": _facts(was), "is": _facts(is_), "moved": moved, "note": new_mark()})
-    grantees = {user_grantee(there[-1].owner_id), *(share.grantee for each in there for share in each.shares)}
-    channels = [ALL, *map(list_channel, sorted(grantees))]
+    grantees = sorted({user_grantee(there[-1].owner_id), *(share.grantee for each in there for share in each.shares)})
+    note = {"id": there[-1].id, "to": grantees, "was": _facts(was), "is": _facts(is_), "moved": moved}
+    text, channels = encoded(note), [ALL, *map(list_channel, grantees)]
     told = (broker.publish(channel, (text or "?").encode()) for channel in channels)
     for result in await asyncio.gather(*told, return_exceptions=True):
         if isinstance(result, BrokerUnavailableError):
@@ -88,7 +89,8 @@ def _note(payload: bytes) -> Note | None:
     try:
         fields = decoded(payload.decode())
         was, is_ = (_resource(fields["id"], fields[name]) for name in ("was", "is"))
-        return Note(PydanticObjectId(fields["id"]), is_ if fields["moved"] else was, is_, fields["moved"])
+        id_, moved = PydanticObjectId(fields["id"]), bool(fields["moved"])
+        return Note(id_, is_ if moved else was, is_, moved, frozenset([ALL, *map(list_channel, fields["to"])]))
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -62,12 +63,13 @@ class ListStanding:
         """Those of shares by which he sees conversations."""
         return sorted({name for scope in self._scopes if isinstance(name := equalities(scope).get("grantees"), str)})
 
-    def sees(self, about: Resource | None) -> bool:
-        """Whether it is on his list; by the rules as they are known to be, and at this moment."""
+    def sees(self, about: Resource | None, at: datetime | None = None) -> bool:
+        """Whether it is on his list; by the rules as they are known to be, and at this moment, or that one."""
         access = self._context.access
         if about is None or access.subject is None:
             return False
-        return bool(access.snapshot.decide(access.subject, READ, about, access.env))
+        env = access.env if at is None else replace(access.env, time=at)
+        return bool(access.snapshot.decide(access.subject, READ, about, env))
 
     def raise_error(self) -> None:
         """Why he can't be judged, if he can't."""

@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import structlog
-from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from resolvers.context import Context
 from resolvers.live.backoff import delays
+from resolvers.live.standings import UNJUDGED
 
 _log: Final = structlog.get_logger(__name__)
 
-AWAY: Final = (PyMongoError, RedisError)
+AWAY: Final = (*UNJUDGED, RedisError)
 MISSED: Final = "a store was away, and the event before this one could not be told whole"
 
 Answer = TypeVar("Answer")

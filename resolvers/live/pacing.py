@@ -1,6 +1,7 @@
-"""News that may wait a moment: of much that comes of one thing the last is told, once."""
+"""News that may wait a moment: of much that comes of one thing the last is told, once; and nobody is told too fast."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Final
@@ -42,3 +43,21 @@ class Pacer:
         except TimeoutError:
             pass
         await self._waiting.pop(key)()
+
+
+class Throttle:
+    """`burst` things at once, and `per_second` from then on (a token bucket)."""
+
+    def __init__(self, burst: int, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._room: Final = burst / per_second
+        self._second: Final = 1 / per_second
+        self._clock: Final = clock
+        self._until = 0.0
+        """When all is forgotten."""
+
+    async def keep(self) -> None:
+        """Another one: wait until the next may come."""
+        moment = self._clock()
+        self._until = max(self._until, moment) + self._second
+        if (over := self._until - moment - self._room) > 0:
+            await asyncio.sleep(over)

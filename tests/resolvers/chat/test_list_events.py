@@ -34,8 +34,10 @@ Told = dict[str, Any]
 
 
 @asynccontextmanager
-async def watching(served: Served, name: str, after: str | None = None) -> AsyncIterator[AsyncIterator[Told]]:
-    """What somebody's list is told, who listens already."""
+async def watching(
+    served: Served, name: str, after: str | None = None, *, quietly: bool = True
+) -> AsyncIterator[AsyncIterator[Told]]:
+    """What somebody's list is told, who listens already; `quietly`: nothing of what is no note."""
     access = await served.services.permissions.access(Principal(served.people[name].id, new_id()))
     on_socket = replace(context(served, name, access), socket=True, cutoff=Cutoff())
     stream = cast(Any, await build_schema().subscribe(WATCH, {"after": after}, context_value=on_socket))
@@ -60,7 +62,7 @@ async def watching(served: Served, name: str, after: str | None = None) -> Async
 
         async def onwards() -> AsyncIterator[Told]:
             async for event in _chained(first, told):
-                if event.get("reason") != "many conversations have changed":
+                if not quietly or event.get("reason") != "many conversations have changed":
                     yield event
 
         yield onwards()
