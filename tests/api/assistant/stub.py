@@ -89,6 +89,8 @@ class Stub:
     behaviours: deque[Behaviour] = field(default_factory=deque)
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    otherwise: Callable[[str], Behaviour] = lambda _: says("fine")
+    """By what was said last."""
 
     def will(self, *behaviours: Behaviour) -> None:
         self.behaviours.extend(behaviours)
@@ -104,7 +106,7 @@ class Stub:
         headers = {name.lower(): value for name, value in fields.items()}
         self.asked.append(orjson.loads(await reader.readexactly(int(headers["content-length"]))))
         self.keys.append(headers.get("authorization", ""))
-        behave = self.behaviours.popleft() if self.behaviours else says("fine")
+        behave = self.behaviours.popleft() if self.behaviours else self.otherwise(self.sent[-1][1])
         if isinstance(behave, Held):
             behave.reader = reader
         try:

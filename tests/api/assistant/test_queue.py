@@ -1,34 +1,36 @@
 """The queue: fair between those who ask, limited for each, and whole whatever clocks and workers do."""
 
+from collections import Counter
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from beanie import PydanticObjectId
 
 from api.assistant import claim
 from api.assistant import worker as workers
+from api.assistant.turns import next_turn, share
 from api.assistant.worker import answering
 from models import answers
 from models.answer import WAIT
 from models.clock import now
 from resolvers.chat import answering as asking
 from tests.api.assistant.conftest import World
-from tests.api.assistant.stub import Held
+from tests.api.assistant.stub import Held, says
 from tests.api.assistant.waits import begun, half, over
+from tests.permissions.authn.revocation.workers import eventually
 
 SKEW: ContextVar[timedelta] = ContextVar("SKEW", default=timedelta(0))
 
 
 async def test_who_asks_much_does_not_have_others_wait(world: World) -> None:
     alice, bob = await world.chat(), await world.chat("bob")
-    held = [Held(b"") for _ in range(asking.OF_USER)]
-    world.stub.will(*held)
+    world.stub.otherwise = lambda said: says("fine") if said == "Hello?" else Held(b"")
     for number in range(asking.OF_USER):
         await alice.request(await alice.say(f"{number}"))
     async with answering(world.assistant):
-        await held[0].said.wait()
-        world.stub.behaviours.clear()
+        await eventually(lambda: len(world.stub.asked) == share(world.assistant.most))
         asked = await bob.say("Hello?")
         await bob.request(asked)
         assert (await over(bob, asked))["state"] == "DONE"
@@ -121,3 +123,15 @@ async def test_clocks_that_differ_give_one_answer(world: World, monkeypatch: pyt
     assert answer["state"] == ("DONE" if seconds < 0 else "FAILED")
     assert answer["message"]["siblingCount"] == 1
     assert len(world.stub.asked) == 1
+
+
+def test_whose_turn_it_is() -> None:
+    ann, ben = PydanticObjectId(), PydanticObjectId()
+    waiting = {"a1": ann, "a2": ann, "a3": ann, "b1": ben}
+    served: Counter[PydanticObjectId] = Counter()
+    turns = []
+    while (id_ := next_turn(waiting, served, 2)) is not None:
+        served[waiting.pop(id_)] += 1
+        turns.append(id_)
+    assert turns == ["a1", "b1", "a2"]
+    assert [share(places) for places in (1, 2, 3, 4)] == [1, 1, 2, 2]
