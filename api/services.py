@@ -18,17 +18,13 @@ from api.propagation import announcer, following
 from api.purging import purging
 from api.search import cursor_seal, keeping_index
 from api.settings import Settings
+from api.trees import message_tree
 from api.usage import rolling_up
 from models.attachments.store import AttachmentLimits, Attachments
-from models.attachments.watcher import AttachmentWatcher
 from models.database import Database
 from models.redis import open_redis
-from models.search.removals import IndexWatcher
 from models.search.search import MessageSearch
-from models.tree import MessageTree, TreeLimits
-from models.tree import Texts as TreeTexts
-from models.tree.growth import STORED
-from models.tree.watch import Watchers
+from models.tree import MessageTree
 from models.usage.usage import Usage
 from permissions.administration import Administration
 from permissions.audit.log import AuditLog
@@ -122,15 +118,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             )
 
 
-def message_tree(settings: Settings, database: Database, texts: TreeTexts = STORED) -> MessageTree:
-    """The message tree, with whoever is told where it changes: servers and commands use the same.
-
-    `texts` knows what messages say that are being written; commands see what is stored.
-    """
-    watchers = Watchers(IndexWatcher(database.db), AttachmentWatcher(database.db))
-    return MessageTree(database.db, tree_limits(settings), watchers, texts)
-
-
 def attachment_limits(settings: Settings) -> AttachmentLimits:
     """The attachments' part of the settings."""
     return AttachmentLimits(
@@ -138,14 +125,4 @@ def attachment_limits(settings: Settings) -> AttachmentLimits:
         quota_bytes=settings.attachment_quota_bytes,
         per_message=settings.attachments_per_message,
         types=frozenset(each.strip() for each in settings.attachment_types.split(",") if each.strip()),
-    )
-
-
-def tree_limits(settings: Settings) -> TreeLimits:
-    """The tree's part of the settings."""
-    return TreeLimits(
-        bucket_messages=settings.bucket_messages,
-        bucket_bytes=settings.bucket_bytes,
-        message_bytes=settings.message_bytes,
-        metadata_bytes=settings.metadata_bytes,
     )

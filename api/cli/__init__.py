@@ -4,51 +4,20 @@ import sys
 
 import typer
 
-from api.cli import (
-    assistant,
-    audit,
-    backup,
-    exporting,
-    importing,
-    lists,
-    policies,
-    purge,
-    restoring,
-    search,
-    serve,
-    service_accounts,
-    settings,
-    signing_keys,
-    store,
-    usage,
-    users,
-)
-from api.cli.problems import explain
+from api.cli.menu import Menu
 
 app = typer.Typer(
     name="parley",
+    cls=Menu,
     help="A chatbot backend: branching conversations and effective permissions over GraphQL.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.serve)
-app.command("assistant")(assistant.assistant)
-app.command("settings")(settings.settings)
-app.command("migrate")(store.migrate)
-app.command("purge")(purge.purge)
-app.command("backup")(backup.backup)
-app.command("restore")(restoring.restore)
-app.command("schema")(store.schema)
-app.command("export")(exporting.export_conversations)
-app.command("import")(importing.import_conversations)
-app.add_typer(users.app, name="user")
-app.add_typer(policies.app, name="policy")
-app.add_typer(lists.app, name="lists")
-app.add_typer(search.app, name="search")
-app.add_typer(usage.app, name="usage")
-app.add_typer(audit.app, name="audit")
-app.add_typer(service_accounts.app, name="service")
-app.add_typer(signing_keys.app, name="keys")
+
+
+@app.callback()
+def parley() -> None:
+    """What all commands have in common: nothing."""
 
 
 def main() -> None:
@@ -58,5 +27,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        from api.cli.problems import explain  # knows the errors of all parts: they are imported where one is met
+
         typer.echo(f"parley: {explain(error)}", err=True)
         sys.exit(1)

@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from api import demo_world
 from api.cli.problems import CommandError
-from api.services import tree_limits
 from api.settings import Settings
+from api.trees import tree_limits
 from models.database import Database
 from models.embedded import write_private
 from permissions.audit.log import AuditLog

@@ -13,8 +13,8 @@ from rich.progress import Progress as Bar
 
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
-from api.services import tree_limits
 from api.settings import Settings
+from api.trees import tree_limits
 from models import migrations
 from models.transfer.exporting import Tally, Trees, View, Writing, export
 from models.transfer.exporting_chatgpt import ChatGptWriting

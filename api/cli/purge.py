@@ -8,8 +8,8 @@ import typer
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
 from api.purging import purge as purge_now
-from api.services import message_tree
 from api.settings import Settings
+from api.trees import message_tree
 from models.tree import Purged
 
 

@@ -11,8 +11,8 @@ from api.cli.audit import audit_log
 from api.cli.problems import CommandError
 from api.cli.stores import connected, reachable
 from api.propagation import telling
-from api.services import message_tree
 from api.settings import Settings
+from api.trees import message_tree
 from models import migrations
 from models.clock import now
 from models.erasure import Erasure

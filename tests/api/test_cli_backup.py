@@ -21,8 +21,9 @@ from redis.exceptions import RedisError
 
 from api.cli.administration import administration
 from api.cli.stores import connected
-from api.services import message_tree, open_services
+from api.services import open_services
 from api.settings import Settings
+from api.trees import message_tree
 from models.backup.errors import moment
 from models.bucket import MessageRole
 from models.clock import now

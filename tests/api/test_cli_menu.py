@@ -1,0 +1,46 @@
+"""What `parley` offers without importing it."""
+
+import subprocess
+import sys
+from inspect import cleandoc
+from pathlib import Path
+
+import pytest
+
+from api.cli.menu import ENTRIES
+from tests.api.commands import Here
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_menu_tells_of_a_command_what_its_own_help_begins_with(name: str) -> None:
+    command = ENTRIES[name].loaded(name)
+    assert command.name == name
+    assert " ".join(cleandoc(command.help).partition("\n\n")[0].split()) == ENTRIES[name].help
+
+
+def test_the_help_lists_every_command_in_order(tmp_path: Path) -> None:
+    shown = Here(tmp_path)("--help")
+    assert shown.status == 0
+    words = [line.split()[1] for line in shown.out.splitlines() if line.startswith("│ ") and line[2] != " "]
+    assert [word for word in words if not word.startswith("--")] == list(ENTRIES)
+
+
+def test_what_is_nearly_a_command_is_told_of_it(tmp_path: Path) -> None:
+    refused = Here(tmp_path)("setings")
+    assert refused.status == 2
+    assert "Did you mean 'settings'?" in refused.err
+
+
+def test_the_help_imports_no_command() -> None:
+    """Nor any driver: this is what everybody waits for who has mistyped."""
+    script = "import sys; from api.cli import app; app(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "api.cli.menu" in loaded
+    assert not loaded & {
+        "beanie",
+        "pymongo",
+        "redis",
+        "strawberry",
+        *(f"api.cli.{each.module}" for each in ENTRIES.values()),
+    }
