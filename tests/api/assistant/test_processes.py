@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from models.embedded import EmbeddedStores
 from tests.api.assistant.conftest import APPEND, READ, START
 from tests.api.assistant.stub import HEAD, Held, chunk, stub
-from tests.api.clients import Person
-from tests.api.commands import COMMAND, SECRET, Parley
+from tests.api.commands import COMMAND, Parley
 from tests.processes import kill_9
+from tests.served import SECRET, Served
 
-EMAIL, PASSWORD = "ann@example.org", "correct horse battery staple"
 PATIENCE_SECONDS = 60
 
 
@@ -45,42 +45,48 @@ async def until(found: Callable[[], Awaitable[Any]]) -> Any:
         return something
 
 
-async def test_one_of_two_is_killed_while_it_answers(tmp_path: Path) -> None:
-    parley = Parley(tmp_path, {"SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path / "data"), "LOG_LEVEL": "error"})
-    assert parley("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
+async def test_one_of_two_is_killed_while_it_answers(served: Served, stores: EmbeddedStores, tmp_path: Path) -> None:
+    places = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url}
+    database = served.services.database.db.name
+    parley = Parley(tmp_path, {**places, "DATABASE": database, "SECRET_KEY": SECRET, "LOG_LEVEL": "error"})
+    person = await served.as_("alice")
+
+    async def ask(document: str, **variables: Any) -> Any:
+        return (await person.ask(document, **variables)).data
+
+    async def say(text: str) -> str:
+        data = await ask(START, input={"answers": True})
+        chat = data["startConversation"]["conversation"]["id"]
+        said = await ask(APPEND, input={"conversationId": chat, "content": text})
+        return str(said["appendMessage"]["message"]["id"])
+
+    async def answer(id: str) -> Any:
+        node = (await ask(READ, id=id))["node"]["answer"]
+        return node if node["state"] in {"DONE", "FAILED"} else None
+
+    async def begun(id: str) -> bool:
+        node = (await ask(READ, id=id))["node"]["answer"]
+        found = node["messageId"] and (await ask(READ, id=node["messageId"]))["node"]
+        return bool(found and found["content"])
+
     async with stub() as endpoint:
-        with parley.serve() as server, assistants(parley, endpoint.url, "one", "two") as workers:
+        with assistants(parley, endpoint.url, "one", "two") as workers:
             for process in workers.values():
                 assert process.stdout
                 assert "answers by" in await asyncio.to_thread(process.stdout.readline)
-            person = await asyncio.to_thread(Person.login, server.url, EMAIL, PASSWORD)
-
-            async def ask(document: str, **variables: Any) -> Any:
-                return await asyncio.to_thread(person.ask, document, **variables)
-
-            async def say(text: str) -> str:
-                data = await ask(START, input={"answers": True})
-                chat = data["startConversation"]["conversation"]["id"]
-                said = await ask(APPEND, input={"conversationId": chat, "content": text})
-                return str(said["appendMessage"]["message"]["id"])
-
-            async def answer(id: str) -> Any:
-                node = (await ask(READ, id=id))["node"]["answer"]
-                return node if node["state"] in {"DONE", "FAILED"} else None
-
             # One falls silent after half an answer, and before a word of another.
             held, silent = Held(HEAD + chunk("half")), Held(b"")
             endpoint.will(held)
             half = await say("half")
-            await until(lambda: begun(ask, half))
+            await until(lambda: begun(half))
             victim = endpoint.asked[-1]["model"]
-            others = [name for name in workers if name != victim]
+            (survivor,) = [process for name, process in workers.items() if name != victim]
             endpoint.will(silent, silent)
-            await asyncio.gather(*(say(f"{number}") for number in range(2)))
+            asked = [await say(f"{number}") for number in range(2)]
             await until(lambda: asyncio.sleep(0, len(endpoint.asked) == 3))
             kill_9(workers[victim].pid)
             silent.free.set()
-            asked = [await say(f"more {number}") for number in range(2)]
+            asked.append(await say("more"))
             interrupted = await until(lambda: answer(half))
             assert (interrupted["state"], interrupted["reason"]) == ("FAILED", "INTERRUPTED")
             message = (await ask(READ, id=interrupted["messageId"]))["node"]
@@ -89,11 +95,5 @@ async def test_one_of_two_is_killed_while_it_answers(tmp_path: Path) -> None:
                 done = await until(lambda id_=id_: answer(id_))  # type: ignore[misc]
                 message = (await ask(READ, id=done["messageId"]))["node"]
                 assert (done["state"], message["content"], message["siblingCount"]) == ("DONE", "fine", 1)
-            workers[others[0]].send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(workers[others[0]].wait, 30) == 0
-
-
-async def begun(ask: Callable[..., Awaitable[Any]], id: str) -> bool:
-    node = (await ask(READ, id=id))["node"]["answer"]
-    found = node["messageId"] and (await ask(READ, id=node["messageId"]))["node"]
-    return bool(found and found["content"])
+            survivor.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(survivor.wait, 30) == 0
