@@ -32,12 +32,18 @@ class PermissionEvent:
     cursor: str
 
 
-@strawberry.type(description="You may not read any more what you subscribed to; nothing follows.")
+@strawberry.type(
+    description="You may not read any more what you subscribed to. It is the last event, and the operation is complete "
+    "after it: a client doesn't subscribe again by itself, as a right that comes back is not taken up again."
+)
 class AccessRevoked(ConversationEvent, ConversationListEvent, PermissionEvent):
     """The last event."""
 
     reason: str
-    decision_id: strawberry.ID | None
+    decision_id: strawberry.ID | None = strawberry.field(
+        description="The decision that refuses it, in the audit log. Null where nothing was decided: the conversation "
+        "is gone, or you are not signed in any more, because your account was closed or your session is over."
+    )
 
 
 @strawberry.type(

@@ -4,56 +4,18 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from beanie import PydanticObjectId
 
 from models.conversation import Conversation
 from permissions.access import Access
-from permissions.actions import Action
-from permissions.engine.decision import Decision
-from permissions.engine.shares import grantees
-from permissions.engine.times import next_turn
+from resolvers.chat.following import Right, lasting, right_to
 from resolvers.context import Context
 from resolvers.live.backoff import delays
 from resolvers.live.broker import Position
 from resolvers.live.known import Followed
 from resolvers.live.standings import UNJUDGED
-
-FOLLOWING: Final = (Action.CONVERSATION_READ, Action.MESSAGE_READ)
-"""News of a conversation is news of its messages."""
-SECOND: Final = 1.0
-"""How long a decision is good that looks at the time itself."""
-
-LEAST: Final = 0.1
-"""How long any decision is good: else, of one that ends at once, it could never be said that it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Whether the conversation may be followed. `decision` is the one that refuses it, or the last that allows it.
-
-    Without a conversation there is none to decide about.
-    """
-
-    conversation: Conversation | None
-    decision: Decision | None
-
-    def __bool__(self) -> bool:
-        return bool(self.decision)
-
-    @property
-    def decision_id(self) -> str | None:
-        """Where the audit log tells of it; None where there was nothing, or nobody, to decide about."""
-        return None if self.decision is None or self.decision.subject_id is None else self.decision.id
-
-    @property
-    def reason(self) -> str:
-        """Why not."""
-        if self.decision is None:
-            return "the conversation is gone"
-        return "you may not read the conversation any more"
 
 
 def _nothing() -> None:
@@ -75,7 +37,8 @@ class Standing:
         self._error: Exception | None = None
         self._right: Right | None = None
         self._access: Access | None = None
-        self._revision = -1
+        self._seen: Followed | None = None
+        self._revision = self._clock = -1
         self._suspected = False
         self._deadline: float | None = None
         self._until: float | None = None
@@ -115,10 +78,14 @@ class Standing:
     @property
     def holds(self) -> bool:
         """Whether what was judged last is good still, as far as this worker knows."""
+        return self._right is not None and not self._suspected and self._unmoved
+
+    @property
+    def _unmoved(self) -> bool:
+        """Whether all but the conversation is as it was judged last: the rules, the caller, and the time."""
         return (
-            self._right is not None
-            and not self._suspected
-            and self._revision == self._standings.store.revision
+            self._revision == self._standings.store.revision
+            and self._clock == self._standings.clock
             and (self._until is None or time.monotonic() < self._until)
             and not self._context.outdated
         )
@@ -162,39 +129,21 @@ class Standing:
             await store.freshen()
         if self.over or self.holds:
             return
-        self._suspected, revision, begun = False, store.revision, time.monotonic()
+        self._suspected, revision, clock, begun = False, store.revision, self._standings.clock, time.monotonic()
         try:
             followed = await self._standings.conversations.get(self.conversation_id)
+            if self._right and self._seen and followed and followed.alike(self._seen) and self._unmoved:
+                self._right, self._seen = Right(followed.conversation, self._right.decision), followed
+                return
             access = await self._context.judged()
         except BaseException:
             self._suspected = True
             raise
         if self.over:
             return
-        self._right, self._access, self._revision = _right(access, followed), access, revision
-        self._deadline, self._until = (None if left is None else begun + left for left in _lasting(access, followed))
+        self._right, self._access, self._revision = right_to(access, followed), access, revision
+        self._seen, self._clock = followed, clock
+        self._deadline, self._until = (None if left is None else begun + left for left in lasting(access, followed))
         self._standings.judged(self)
         if not self._right:
             self._ended()
-
-
-def _right(access: Access, followed: Followed | None) -> Right:
-    if followed is None or followed.conversation.deleted:
-        return Right(None, None)
-    read = access.decide(Action.CONVERSATION_READ, followed.about)
-    return Right(followed.conversation, access.decide(Action.MESSAGE_READ, followed.messages) if read else read)
-
-
-def _lasting(access: Access, followed: Followed | None) -> tuple[float | None, float | None]:
-    """Seconds until the right may change by itself, and until anything may that is shown; None is for good."""
-    subject, at = access.subject, access.env.time
-    if subject is None or followed is None:
-        return None, None
-    held = subject.roles_at(at)
-    own = grantees(subject, access.snapshot.plan(held, Action.MESSAGE_READ).roles) if followed.shares else ()
-    turn = next_turn(subject, followed.shares_for(own), at)
-    left = None if turn is None else max(LEAST, (turn - at).total_seconds())
-    if not access.snapshot.moves_at_all(held):
-        return left, left
-    soon = SECOND if left is None else min(left, SECOND)
-    return soon if access.snapshot.moves(held, FOLLOWING) else left, soon

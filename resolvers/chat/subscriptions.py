@@ -22,9 +22,10 @@ from resolvers.chat.events import (
     ResyncRequired,
     channel,
 )
+from resolvers.chat.following import Right
 from resolvers.chat.patience import MISSED, made_good, patiently
 from resolvers.chat.reach import reached
-from resolvers.chat.standing import Right, Standing
+from resolvers.chat.standing import Standing
 from resolvers.chat.tree import load_message
 from resolvers.context import Info
 from resolvers.ids import message_id, object_id

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from beanie import PydanticObjectId
@@ -36,6 +36,10 @@ class Followed:
         for share in messages.shares:
             shares[share.grantee].append(share)
         return cls(conversation, conversation_resource(conversation), messages, shares)
+
+    def alike(self, other: "Followed") -> bool:
+        """Whether nothing has changed between them on which rights hang."""
+        return self.messages is other.messages
 
     def shares_for(self, grantees: Iterable[str]) -> Sequence[Share]:
         """Those that are for one of them."""
@@ -121,8 +125,15 @@ class KnownConversations:
             for id_, entry in entries.items():
                 record = found.get(id_)
                 entry.read = wanted[id_]
-                entry.followed = None if record is None else Followed.of(Conversation.model_validate(record))
-                entry.facts = record and {name: record[name] for name in ("_id", *FACTS) if name in record}
+                facts = record and {name: record[name] for name in ("_id", *FACTS) if name in record}
+                conversation = None if record is None else Conversation.model_validate(record)
+                if conversation is None:
+                    entry.followed = None
+                elif entry.followed is not None and facts == entry.facts:
+                    entry.followed = replace(entry.followed, conversation=conversation)
+                else:
+                    entry.followed = Followed.of(conversation)
+                entry.facts = facts
 
 
 async def _stored(

@@ -90,6 +90,8 @@ class Standings:
         self._woken: Final = asyncio.Event()
         self._swept = self._looked = time.monotonic()
         self._ahead = _ahead()
+        self.clock = 0
+        """How often the clock on the wall was set."""
 
     @contextmanager
     def held(self, member: Member) -> Iterator[None]:
@@ -187,6 +189,7 @@ class Standings:
                 self._suspect(self._of_conversation.get(id_, ()))
         if abs(_ahead() - self._ahead) > LOOK_SECONDS:  # the clock on the wall was set: other times are up
             self._ahead = _ahead()
+            self.clock += 1
             self._suspect(self._members)
         self._suspect(self._over())
         while self._suspects:

@@ -111,3 +111,6 @@ async def test_sockets_and_streams_of_another_worker_end_with_what_proved_them(
                 assert await closed(client) == 4403, name
                 # Of an account that is closed its rights may be gone before its sessions are.
                 assert await over(reader) == "TOKEN_REVOKED" or name == "sara"
+                # Either is followed by `complete`, after which no client comes back; if one does, it is told, too.
+                async with streaming(address, token, NEWS, id=conversation) as again:
+                    assert await over(again) == "TOKEN_REVOKED", name

@@ -1,7 +1,7 @@
 """Who loses the right to read is told so on every worker, once, though nothing happens there; who keeps it isn't."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -252,8 +252,11 @@ LOST: Final[tuple[Change, ...]] = (
     conversation_deleted,
 )
 KEPT: Final[tuple[Change, ...]] = (shared_with_him, another_title, role_of_another, policy_about_others)
-UNDECIDED: Final = (account_closed, conversation_deleted)
-"""There is nobody, or nothing, to decide about."""
+UNDECIDED: Final[Mapping[Change, str]] = {
+    account_closed: "not signed in any more",
+    conversation_deleted: "conversation is gone",
+}
+"""There is nobody, or nothing, to decide about: why it is over then."""
 
 
 async def reader_of(served: Served, alice: Caller, name: str) -> Reader:
@@ -295,6 +298,7 @@ async def test_whatever_takes_the_right_away_ends_the_subscription_on_another_wo
             assert told[-1]["__typename"] == "AccessRevoked", change
             decision = told[-1]["decisionId"]
             assert (decision is None) is (change in UNDECIDED), (change, told)
+            assert UNDECIDED.get(change, "may not read the conversation any more") in told[-1]["reason"], change
             assert decision is None or await served.services.audit.find_decision(decision), change
         for change in KEPT:
             await append(alice, readers[change].conversation, "news")

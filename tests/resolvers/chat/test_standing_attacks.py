@@ -16,6 +16,9 @@ from models.policy import Policy
 from models.role import GrantEffect, RoleAssignment
 from models.user import User
 from permissions.changes import SYSTEM
+from permissions.engine.decision import Decision
+from permissions.engine.facts import Subject
+from permissions.engine.snapshot import Snapshot
 from permissions.store import Ground, PermissionStore
 from resolvers.chat.events import channel
 from resolvers.chat.standing import Standing
@@ -117,6 +120,40 @@ async def test_a_share_that_ends_concerns_nobody_but_whom_it_is_for(served: Serv
                 assert await standing.judged()
                 deadlines.append(standing.deadline is not None)
     assert deadlines == [False, True]
+
+
+async def test_who_changes_what_no_right_hangs_on_has_nobody_judged_again(
+    served: Served, stores: EmbeddedStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever gives a conversation one title after the other keeps a worker busy with all who follow it."""
+    alice = await served.as_("alice")
+    reader = await reader_of(served, alice, "reader")
+    asked, decide = Counter[object](), Snapshot.decide
+
+    def counted(self: Snapshot, subject: Subject, *args: Any) -> Decision:
+        asked[subject.id] += 1
+        return decide(self, subject, *args)
+
+    async with asyncio.timeout(20), working(served, stores) as worker:
+        context = worker.context(reader.user)
+        context.access = await context.judged()
+        standing = Standing(context, object_id(reader.conversation, "Conversation"))
+        with standing.held():
+            assert await standing.judged()
+            monkeypatch.setattr(Snapshot, "decide", counted)
+            await reader.update(title="another")
+            while await _title(standing) != "another":  # noqa: ASYNC110 (until the worker has heard of it)
+                await asyncio.sleep(0.01)
+            assert not asked[reader.user.id]
+            await reader.update(attributes={"region": "APAC"})
+            while not asked[reader.user.id]:
+                await standing.judged()
+                await asyncio.sleep(0.01)
+
+
+async def _title(standing: Standing) -> str | None:
+    conversation = (await standing.judged()).conversation
+    return conversation and conversation.title
 
 
 async def test_what_was_loaded_before_the_right_was_lost_is_not_told(
