@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from models.redis.address import Node, RedisAddress
-from models.redis.connecting import Manner
+from models.redis.connecting import DRIVER, Manner
 
 ANSWER_SECONDS: Final = 1.0
 """They are asked one after the other: one that is frozen must not cost a command all of its time."""
@@ -64,6 +64,7 @@ class MasterPool(SentinelConnectionPool, BlockingConnectionPool):
 def master_client(address: RedisAddress, manner: Manner) -> Redis:
     """A client of the master, whichever server that is at the moment."""
     own = {
+        "driver_info": DRIVER,
         "socket_timeout": ANSWER_SECONDS,
         "socket_connect_timeout": ANSWER_SECONDS,
         "retry": Retry(NoBackoff(), 0),  # the next one is asked instead
