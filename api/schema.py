@@ -68,7 +68,7 @@ class Schema(strawberry.Schema):
         context = execution_context and execution_context.context
         suggest = isinstance(context, Context) and may_introspect(context, self.limits.introspection)
         for error in errors:
-            if error.original_error is None and not suggest:
+            if not suggest:
                 without_suggestion(error)
             publish(error)
         if isinstance(context, Context) and any((each.extensions or {}).get("code") == AWAY for each in errors):

@@ -166,8 +166,9 @@ class Settings(BaseSettings):
     document_fields: int = Field(5_000, ge=100, le=1_000_000, description="the same of fields")
     document_root_fields: int = Field(50, ge=1, le=10_000, description="of one operation")
     document_operations: int = Field(50, ge=1, le=1_000, description="of one document, one of which is executed")
+    document_repeats: int = Field(50, ge=1, le=10_000, description="fields of one name, side by side")
     document_overlaps: int = Field(
-        5_000,
+        4_000,
         ge=500,
         le=500_000,
         description="steps of comparing fields of the same name, to validate a document",
@@ -199,6 +200,7 @@ class Settings(BaseSettings):
             fields=self.document_fields,
             root_fields=self.document_root_fields,
             operations=self.document_operations,
+            repeats=self.document_repeats,
             overlaps=self.document_overlaps,
             variables=self.variables,
             variable_bytes=self.variable_bytes,

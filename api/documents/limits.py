@@ -41,7 +41,9 @@ class DocumentLimits:
     """Of one operation."""
     operations: int = 50
     name_characters: int = 128
-    overlaps: int = 5_000
+    repeats: int = 50
+    """Fields of one name in an answer, side by side in one selection."""
+    overlaps: int = 4_000
     """Steps of comparing fields that have the same name in an answer; a comparison takes two."""
     errors: int = 20
     """Of one document that are told."""

@@ -1,5 +1,6 @@
 """What a document asks for, counted in one walk: each node once, and each fragment once, however often it is spread."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,6 +33,7 @@ class Counts:
     root_fields: int = 0
     introspects: bool = False
     longest_name: int = 0
+    repeats: int = 0
 
     def add(self, spread: "Counts", depth: int) -> None:
         """A fragment that has `spread` stands below `depth` fields."""
@@ -43,6 +45,7 @@ class Counts:
             self.root_fields = min(self.root_fields + spread.root_fields, UNBOUNDED)
         self.introspects |= spread.introspects
         self.longest_name = max(self.longest_name, spread.longest_name)
+        self.repeats = max(self.repeats, spread.repeats)
 
 
 @dataclass(slots=True)
@@ -87,6 +90,7 @@ def _require(counts: Counts, limits: DocumentLimits) -> None:
         (counts.root_fields, "root_fields", limits.root_fields, "an operation may have so many root fields:"),
         (counts.aliases, "aliases", limits.aliases, "an operation may have so many aliases:"),
         (counts.directives, "directives", limits.directives, "an operation may have so many directives:"),
+        (counts.repeats, "repeats", limits.repeats, "fields of one name may stand side by side so often:"),
         (counts.fields, "fields", limits.fields, "an operation may have so many fields:"),
     ):
         if found > maximum:
@@ -101,6 +105,7 @@ def _part(definition: OperationDefinitionNode | FragmentDefinitionNode, visited:
     waiting: list[tuple[SelectionSetNode, int]] = [(definition.selection_set, 0)]
     while waiting:
         selection_set, depth = waiting.pop()
+        part.counts.repeats = max(part.counts.repeats, _repeats(selection_set))
         for selection in selection_set.selections:
             visited()
             waiting.extend(_count(part, selection, depth))
@@ -125,6 +130,12 @@ def _count(part: _Part, selection: SelectionNode, depth: int) -> Iterator[tuple[
     elif isinstance(selection, FragmentSpreadNode):
         part.spreads.append((selection.name.value, depth))
         counts.longest_name = max(counts.longest_name, len(selection.name.value))
+
+
+def _repeats(selection_set: SelectionSetNode) -> int:
+    fields = (each for each in selection_set.selections if isinstance(each, FieldNode))
+    names = Counter((each.alias or each.name).value for each in fields)
+    return max(names.values(), default=0)
 
 
 def _names(selection: FieldNode) -> Iterator[str]:

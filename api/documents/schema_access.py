@@ -34,5 +34,6 @@ def require_introspection(context: Context, introspection: Introspection) -> Non
 
 
 def without_suggestion(error: GraphQLError) -> None:
-    """Take out what may have been meant, of a value of a variable too."""
-    error.message = _SUGGESTION.sub("", error.message)
+    """Take out what graphql-core thinks may have been meant, of a value of a variable too."""
+    if error.original_error is None or isinstance(error.original_error, GraphQLError):
+        error.message = _SUGGESTION.sub("", error.message)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, ValidationContext, specified_rules
 from graphql import validate as validate_all
@@ -12,6 +12,9 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from api.documents.limits import DocumentLimits, exceeded
+
+MESSAGE_CHARACTERS: Final = 500
+"""Of an error: a document could have it repeat a long value many times."""
 
 Rules = Collection[type[ASTValidationRule]]
 
@@ -25,7 +28,12 @@ def validate(
     )
     if found and isinstance(found[-1], ValidationAbortedError) and len(found) <= limits.errors:
         return [exceeded("overlaps", limits.overlaps, "fields of the same name may be compared in so many steps:")]
-    return found
+    return [_told(each) for each in found]
+
+
+def _told(error: GraphQLError) -> GraphQLError:
+    """It is about the document, also where a number was too long to be read; it does not repeat all of that."""
+    return GraphQLError(error.message[:MESSAGE_CHARACTERS], error.nodes, extensions=error.extensions)
 
 
 @cache

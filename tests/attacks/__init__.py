@@ -1,0 +1,1 @@
+"""Lists of attacks, each with the answer that it must get."""
