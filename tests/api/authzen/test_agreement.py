@@ -23,6 +23,7 @@ from permissions.access import Access
 from permissions.engine.facts import Env
 from permissions.engine.snapshot import Snapshot
 from resolvers.ids import encode
+from tests.examples import examples
 from tests.permissions import hostile
 from tests.permissions.worlds import NOON
 from tests.served import Served
@@ -78,7 +79,7 @@ async def found(search: Callable[[PageRequest], Awaitable[Page]], size: int) -> 
 
 
 @settings(
-    max_examples=30,
+    max_examples=examples(30),
     phases=[Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],

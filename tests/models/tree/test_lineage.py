@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models.tree import lineage as module
 from models.tree.lineage import Chunk, Lineage, Segment, resolve
+from tests.examples import examples
 
 ROOT = Lineage(Segment("main", 0, 0))
 
@@ -45,7 +46,7 @@ def fanout(monkeypatch: pytest.MonkeyPatch) -> int:
     return 3
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 async def test_any_stretch_of_any_path_is_found(data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
