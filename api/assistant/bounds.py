@@ -3,7 +3,9 @@
 It follows no redirects, and takes nothing that is packed: both would let an endpoint have us do what nobody set up.
 """
 
+import ssl
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Final
 
 import httpx2
@@ -61,10 +63,16 @@ class _Counted(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom we trust to say who an endpoint is; read once, which takes a while."""
+    return httpx2.create_ssl_context()
+
+
 def bounded_client(limit: int, silence: float) -> httpx2.AsyncClient:
     """`limit`: bytes of a response; `silence`: seconds without any."""
     return httpx2.AsyncClient(
-        transport=Bounded(httpx2.AsyncHTTPTransport(), limit),
+        transport=Bounded(httpx2.AsyncHTTPTransport(verify=_authorities()), limit),
         timeout=httpx2.Timeout(silence, connect=CONNECT_SECONDS),
         follow_redirects=False,
     )
