@@ -75,6 +75,12 @@ class Chat:
         return [(each["node"]["role"], each["node"]["content"]) for each in page]
 
 
+async def start(caller: Caller, assistant: Assistant, *, answers: bool = True) -> Chat:
+    """A conversation."""
+    data = (await caller.ask(START, input={"answers": answers})).data["startConversation"]["conversation"]
+    return Chat(caller, data["id"], assistant)
+
+
 @dataclass
 class World:
     """The server, the endpoint, and who answers by it."""
@@ -84,9 +90,7 @@ class World:
     assistant: Assistant
 
     async def chat(self, name: str = "alice", *, answers: bool = False) -> Chat:
-        caller = await self.served.as_(name)
-        data = (await caller.ask(START, input={"answers": answers})).data["startConversation"]["conversation"]
-        return Chat(caller, data["id"], self.assistant)
+        return await start(await self.served.as_(name), self.assistant, answers=answers)
 
     def another(self, **rules: Any) -> Assistant:
         """Another worker beside it, by other rules."""

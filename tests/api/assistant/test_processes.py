@@ -1,41 +1,44 @@
-"""Two `parley assistant` beside a server: one is killed while it answers, and nothing is answered twice."""
+"""`parley assistant` beside another one: it stands still while it answers, and does no harm when it wakes."""
 
 import asyncio
-import contextlib
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from api.assistant.account import assistant_account
+from api.assistant.desk import Desk, Rules
+from api.assistant.endpoint import ChatCompletions
+from api.assistant.worker import Assistant, answering
 from models.embedded import EmbeddedStores
-from tests.api.assistant.conftest import APPEND, READ, START
+from permissions.administration import Administration
+from tests.api.assistant.conftest import KEY, Chat, start
 from tests.api.assistant.stub import HEAD, Held, chunk, stub
+from tests.api.assistant.waits import begun
 from tests.api.commands import COMMAND, Parley
-from tests.processes import kill_9
 from tests.served import SECRET, Served
 
+LEASE_SECONDS = 2
 PATIENCE_SECONDS = 60
 
 
-@contextlib.contextmanager
-def assistants(parley: Parley, url: str, *names: str) -> Iterator[dict[str, subprocess.Popen[str]]]:
-    """Some, each with a model of its own name."""
-    started: dict[str, subprocess.Popen[str]] = {}
-    variables = {"PARLEY_ASSISTANT_BASE_URL": url, "PARLEY_ASSISTANT_LEASE_SECONDS": "2"}
+@contextmanager
+def assistant(parley: Parley, url: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that answers."""
+    variables = {"BASE_URL": url, "KEY": KEY, "MODEL": "one", "LEASE_SECONDS": f"{LEASE_SECONDS}"}
+    environment = parley.environment | {f"PARLEY_ASSISTANT_{name}": value for name, value in variables.items()}
+    process = subprocess.Popen(
+        [*COMMAND, "assistant"], cwd=parley.directory, env=environment, stdout=subprocess.PIPE, text=True
+    )
     try:
-        for name in names:
-            environment = {**parley.environment, **variables, "PARLEY_ASSISTANT_MODEL": name}
-            started[name] = subprocess.Popen(
-                [*COMMAND, "assistant"], cwd=parley.directory, env=environment, stdout=subprocess.PIPE, text=True
-            )
-        yield started
+        yield process
     finally:
-        for process in started.values():
-            process.kill()
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 async def until(found: Callable[[], Awaitable[Any]]) -> Any:
@@ -45,55 +48,50 @@ async def until(found: Callable[[], Awaitable[Any]]) -> Any:
         return something
 
 
-async def test_one_of_two_is_killed_while_it_answers(served: Served, stores: EmbeddedStores, tmp_path: Path) -> None:
-    places = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url}
-    database = served.services.database.db.name
-    parley = Parley(tmp_path, {**places, "DATABASE": database, "SECRET_KEY": SECRET, "LOG_LEVEL": "error"})
-    person = await served.as_("alice")
+async def test_one_of_two_stands_still_while_it_answers(served: Served, stores: EmbeddedStores, tmp_path: Path) -> None:
+    services = served.services
+    office = Administration(services.changes, services.authentication.accounts.credentials)
+    account, same = await asyncio.gather(assistant_account(office), assistant_account(office))
+    assert account == same
+    places = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": services.database.db.name}
+    parley = Parley(tmp_path, {**places, "SECRET_KEY": SECRET, "LOG_LEVEL": "error"})
+    alice = await served.as_("alice")
 
-    async def ask(document: str, **variables: Any) -> Any:
-        return (await person.ask(document, **variables)).data
-
-    async def say(text: str) -> str:
-        data = await ask(START, input={"answers": True})
-        chat = data["startConversation"]["conversation"]["id"]
-        said = await ask(APPEND, input={"conversationId": chat, "content": text})
-        return str(said["appendMessage"]["message"]["id"])
-
-    async def answer(id: str) -> Any:
-        node = (await ask(READ, id=id))["node"]["answer"]
-        return node if node["state"] in {"DONE", "FAILED"} else None
-
-    async def begun(id: str) -> bool:
-        node = (await ask(READ, id=id))["node"]["answer"]
-        found = node["messageId"] and (await ask(READ, id=node["messageId"]))["node"]
-        return bool(found and found["content"])
+    async def over(chat: Chat, asked: dict[str, Any]) -> Any:
+        answer = await chat.answer(asked)
+        return answer if answer["state"] in {"DONE", "FAILED"} else None
 
     async with stub() as endpoint:
-        with assistants(parley, endpoint.url, "one", "two") as workers:
-            for process in workers.values():
-                assert process.stdout
-                assert "answers by" in await asyncio.to_thread(process.stdout.readline)
-            # One falls silent after half an answer, and before a word of another.
-            held, silent = Held(HEAD + chunk("half")), Held(b"")
-            endpoint.will(held)
-            half = await say("half")
-            await until(lambda: begun(half))
-            victim = endpoint.asked[-1]["model"]
-            (survivor,) = [process for name, process in workers.items() if name != victim]
-            endpoint.will(silent, silent)
-            asked = [await say(f"{number}") for number in range(2)]
-            await until(lambda: asyncio.sleep(0, len(endpoint.asked) == 3))
-            kill_9(workers[victim].pid)
+        completions = ChatCompletions(endpoint.url, KEY, 1024 * 1024)
+        other = Assistant(Desk(services, completions, account, Rules("two", lease_seconds=LEASE_SECONDS)))
+        chats = [await start(alice, other) for _ in range(3)]
+        with assistant(parley, endpoint.url) as process:
+            assert process.stdout
+            assert "answers by" in await asyncio.to_thread(process.stdout.readline)
+            # It falls silent after half an answer, and before a word of another.
+            held, silent = Held(HEAD + chunk("half"), chunk(" and half") + chunk(finish="stop")), Held(b"")
+            endpoint.will(held, silent)
+            asked = [await chats[0].say("half")]
+            await begun(chats[0], asked[0])
+            asked.append(await chats[1].say("nothing"))
+            await silent.said.wait()
+            process.send_signal(signal.SIGSTOP)
+            async with answering(other):
+                asked.append(await chats[2].say("more"))
+                ends = [await until(lambda at=at: over(chats[at], asked[at])) for at in range(3)]  # type: ignore[misc]
+            process.send_signal(signal.SIGCONT)
+            held.free.set()
             silent.free.set()
-            asked.append(await say("more"))
-            interrupted = await until(lambda: answer(half))
-            assert (interrupted["state"], interrupted["reason"]) == ("FAILED", "INTERRUPTED")
-            message = (await ask(READ, id=interrupted["messageId"]))["node"]
-            assert (message["content"], message["status"], message["siblingCount"]) == ("half", "INTERRUPTED", 1)
-            for id_ in asked:
-                done = await until(lambda id_=id_: answer(id_))  # type: ignore[misc]
-                message = (await ask(READ, id=done["messageId"]))["node"]
-                assert (done["state"], message["content"], message["siblingCount"]) == ("DONE", "fine", 1)
-            survivor.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(survivor.wait, 30) == 0
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 30) == 0
+        await completions.aclose()
+    for chat, message, end, expected in zip(chats, asked, ends, EXPECTED, strict=True):
+        answer = await chat.answer(message)
+        assert answer == end
+        said = answer["message"]
+        assert (answer["state"], said["content"], said["status"], said["siblingCount"]) == (*expected, 1)
+    assert {each["model"] for each in endpoint.asked[:2]} == {"one"}
+    assert {each["model"] for each in endpoint.asked[2:]} == {"two"}
+
+
+EXPECTED = [("FAILED", "half", "INTERRUPTED"), ("DONE", "fine", "COMPLETE"), ("DONE", "fine", "COMPLETE")]
