@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -62,6 +63,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.queue = Inbox()
         self.writable = Gate()
         self.writable.set()
+        self.silent = False
+        """Whether what `write_text` is given is lost."""
 
     def forget_handshake(self) -> None:
         """It is over, and its headers are as large as all the rest."""
@@ -74,13 +77,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             extensions[FRAMES] = self
         await super().run_asgi()
 
-    def write_text(self, *parts: bytes) -> bool:
+    def write_text(self, before: bytes, body: bytes, after: bytes) -> bool:
         """Write a message now; False, and nothing is written, where it must wait. Nobody reads what comes too late."""
-        if self.close_sent or self.disconnected or self.transport.is_closing():
+        transport = self.transport
+        if self.silent or self.close_sent or self.disconnected or transport.is_closing():
             return True
         if not self.writable.is_set():
             return False
-        self.transport.write(b"".join((_head(sum(map(len, parts))), *parts)))
+        transport.write(b"".join((_head(len(before) + len(body) + len(after)), before, body, after)))
         return True
 
     async def drained(self) -> None:
@@ -118,6 +122,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
 
+@lru_cache(maxsize=1024)
 def _head(length: int) -> bytes:
     """That of the frame of a whole text (RFC 6455, 5.2); what a server sends is not masked."""
     if length < 126:

@@ -139,7 +139,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         asked = self._questions.asked(operation.query, operation.operation_name, operation.variables)
         if asked is None:
             return False
-        outlet = SocketOutlet(self, operation)
+        outlet = SocketOutlet(self._frames, operation)
         try:
             context = await self.context.for_operation()
             member = await self._rooms.enter(asked, context, outlet)
@@ -155,17 +155,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         else:
             member.leave()
         return True
-
-    def write_next(self, prefix: bytes, body: bytes) -> bool:
-        """An answer, as `Outlet.write`; what comes after the end is lost."""
-        if self._closing or self._cutoff.cut is not None or self._frames is None:
-            return True
-        return self._frames.write_text(prefix, body, b"}")
-
-    async def drained(self) -> None:
-        """Return when the client has read enough for more."""
-        if self._frames is not None:
-            await self._frames.drained()
 
     async def handle_message(self, message: Message) -> None:
         """Nothing is begun any more once it is cut off, or the worker stops: a client asks again elsewhere."""
@@ -274,6 +263,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def shutdown(self) -> None:
         """The client is gone."""
         self._closing = True
+        self._fall_silent()
         await super().shutdown()
 
     async def send_message(self, message: Message) -> None:
@@ -283,7 +273,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if self._cutoff.cut is None or self._tells(message):
             await super().send_message(message)
 
+    def _fall_silent(self) -> None:
+        """Nobody hears what is told from now on; but why it is cut off, if it is, `send_message` lets through."""
+        if self._frames is not None:
+            self._frames.silent = True
+
     def _cut_off(self) -> None:
+        self._fall_silent()
         self._guarding = asyncio.create_task(self._guard(), name="socket cutoff")
 
     async def _guard(self) -> None:
@@ -309,27 +305,27 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
 
 class SocketOutlet:
-    """An operation's answers, as they go over its socket."""
+    """An operation's answers, as they go over its socket: `frames` are silent once it is cut off."""
 
-    __slots__ = ("_handler", "_operation", "_prefix", "used")
+    __slots__ = ("_frames", "_operation", "_prefix", "used")
 
-    def __init__(self, handler: SocketHandler, operation: Operation[Context, None]) -> None:
-        self._handler = handler
+    def __init__(self, frames: SocketProtocol, operation: Operation[Context, None]) -> None:
+        self._frames = frames
         self._operation = operation
         self._prefix = b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation.id)
         self.used = False
         """Whether anything has been sent."""
 
     def write(self, body: bytes) -> bool:
-        """As of any outlet."""
+        """As of any outlet; what comes after the end is lost."""
         if self._operation.completed:
             return True
         self.used = True
-        return self._handler.write_next(self._prefix, body)
+        return self._frames.write_text(self._prefix, body, b"}")
 
     async def ready(self) -> None:
         """As of any outlet."""
-        await self._handler.drained()
+        await self._frames.drained()
 
     async def complete(self) -> None:
         """As of any outlet."""
