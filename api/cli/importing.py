@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -20,6 +20,8 @@ from models import migrations
 from models.transfer.arrivals import import_any
 from models.transfer.importing import Control, Progress, Report
 from models.user import User, email_key
+from resolvers.chat.list_news import announce_many
+from resolvers.live import RedisBroker
 
 Format = Literal["chatgpt", "librechat", "oasst", "openwebui", "parley"]
 STOPPED: Final = 130
@@ -73,7 +75,17 @@ async def _import(settings: Settings, file: Path, format_name: str, owner: str, 
                 bar.update(task, total=progress.size, completed=progress.read, description=counts(progress.report))
 
             limits, control = tree_limits(settings), Control(stop, dry_run)
-            return await import_any(database.db, file, format_name, user, limits, show, control=control)
+            async with AsyncExitStack() as stack:
+                if not dry_run:
+                    stack.push_async_callback(_tell, settings, user)
+                return await import_any(database.db, file, format_name, user, limits, show, control=control)
+
+
+async def _tell(settings: Settings, owner: User) -> None:
+    """Whoever has them on his list reads it anew; without Redis nobody follows one."""
+    if settings.redis_url is not None:
+        async with RedisBroker(settings.redis_url.get_secret_value()) as broker:
+            await announce_many(broker, owner.id)
 
 
 def counts(report: Report) -> str:

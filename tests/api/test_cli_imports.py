@@ -14,9 +14,13 @@ import pytest
 from beanie import PydanticObjectId
 from pymongo import MongoClient
 from pymongo.database import Database
+from redis import Redis
 
 from models.embedded import EmbeddedStores
+from models.share import user_grantee
 from models.transfer.importing import conversation_id
+from resolvers.chat.list_news import list_channel
+from resolvers.live.streams import stream_name
 from tests.api.commands import COMMAND, Here
 from tests.models.transfer.foreign import answer, chat, message
 from tests.processes import until
@@ -72,6 +76,14 @@ def _importing(parley: Here, reached: Callable[[Database[dict[str, Any]]], objec
         process.communicate()
 
 
+def _told(parley: Here) -> int:
+    """How often the owner was told to list his conversations again."""
+    with _opened(parley) as database, Redis.from_url(parley.variables["REDIS_URL"]) as redis:
+        (owner,) = database.users.find({})
+        found: int = redis.xlen(stream_name(list_channel(user_grantee(owner["_id"]))))
+        return found
+
+
 def _half_planted(database: Database[dict[str, Any]]) -> bool:
     """Whether the large conversation has messages and isn't there yet."""
     owner = database.users.find_one({})
@@ -125,6 +137,8 @@ def test_a_dry_run_says_the_same_and_writes_nothing(parley: Here) -> None:
     checked = parley(*ARGUMENTS, "--dry-run")
     with _opened(parley) as database:
         assert not any(database[name].find_one() for name in ("conversations", "buckets", "branches"))
+    assert _told(parley) == 0
     done = parley(*ARGUMENTS)
+    assert _told(parley) == 1
     assert checked.out.removeprefix("would import") == done.out.removeprefix("imported")
     assert f"{2 * SMALL + 1} conversations, {TOTAL:,} messages" in done.err
