@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Final, Protocol, Self
 
 from resolvers.live.broker import BrokerUnavailableError, Item, Position, Resync
@@ -39,7 +39,7 @@ class Feed(AsyncIterator[Item]):
         self._queue: deque[Item] = deque()
         self._unread = True  # the history holds more than the page and the queue do
         self._dropped = False  # the queue was emptied since the last reading began
-        self._closed = False
+        self._closing = asyncio.Event()
         self._wake = asyncio.Event()
 
     def offer(self, item: Item) -> None:
@@ -66,7 +66,7 @@ class Feed(AsyncIterator[Item]):
 
     def close(self) -> None:
         """End the iteration; nothing that waits is handed on any more."""
-        self._closed = True
+        self._closing.set()
         self._wake.set()
 
     def __aiter__(self) -> Self:
@@ -74,12 +74,12 @@ class Feed(AsyncIterator[Item]):
 
     async def __anext__(self) -> Item:
         # State changes only between awaits, so a caller may give up waiting and ask again.
-        while not self._closed:
+        while not self._closing.is_set():
             if self._page:
                 return self._deliver(self._page.popleft())
             if self._unread:
                 with contextlib.suppress(BrokerUnavailableError):  # it closes; so shall we
-                    await self._read()
+                    await self._unless_closing(self._read())
             elif self._queue:
                 item = self._queue.popleft()
                 if self._follows(item):
@@ -88,6 +88,17 @@ class Feed(AsyncIterator[Item]):
                 self._wake.clear()
                 await self._wake.wait()
         raise StopAsyncIteration
+
+    async def _unless_closing(self, reading: Coroutine[None, None, None]) -> None:
+        """The history may be away, and whoever closes doesn't wait until it is back."""
+        tasks = [asyncio.ensure_future(reading), asyncio.ensure_future(self._closing.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended = [task for task in tasks if not task.done() and task.cancel()]
+            await asyncio.gather(*ended, return_exceptions=True)
+        if not tasks[0].cancelled():
+            tasks[0].result()
 
     async def _read(self) -> None:
         self._dropped = False
