@@ -13,6 +13,7 @@ from strawberry.types.execution import PreExecutionError
 from api.decisions import RecordDecisions
 from api.documents import Documents
 from api.documents.answering import CountingExecution
+from api.documents.cost_model import Model, declare
 from api.documents.executing import LimitExecution
 from api.documents.judging import JudgeDocuments, overlong
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
@@ -53,6 +54,8 @@ class Schema(strawberry.Schema):
     documents: Documents
     """Those that were found sound."""
     limits: DocumentLimits = DEFAULT_LIMITS
+    costs: Model
+    """What its fields cost."""
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
@@ -131,12 +134,13 @@ def build_schema(limits: DocumentLimits = DEFAULT_LIMITS) -> Schema:
         extensions=[
             OwnContext,
             lambda: JudgeDocuments(documents, limits),
-            lambda: LimitExecution(limits),
+            lambda: LimitExecution(limits, schema.costs),
             RecordDecisions,
         ],
     )
     schema.documents, schema.limits = documents, limits
     describe(schema)
+    schema.costs = declare(schema)
     return schema
 
 

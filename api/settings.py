@@ -6,7 +6,7 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.documents.limits import DocumentLimits
+from api.documents.limits import CostBudgets, DocumentLimits, budgets_of_roles
 from api.proxies import ProxyHeader, TrustedProxies
 from models.attachments.media_types import ALL_TYPES
 from models.redis import RedisAddress
@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         32 * 1024 * 1024, ge=64 * 1024, le=1024 * 1024 * 1024, description="largest answer, and messages read for one"
     )
     query_seconds: float = Field(30, ge=0.1, le=600, description="longest time that a query may take")
+    cost_budget: int = Field(20_000, ge=100, description="what an operation may cost by estimate, in objects")
+    cost_budget_nobody: int = Field(1_000, ge=10, description="the same of who isn't signed in")
+    cost_budgets: str = Field(
+        "", max_length=10_000, description="the same of who holds a role, if it is more (`role=number`); by commas"
+    )
     introspection: Literal["permitted", "signed_in", "everyone"] = Field(
         "permitted",
         description="who reads the schema: who may `schema:introspect`, all accounts, or anybody",
@@ -208,6 +213,7 @@ class Settings(BaseSettings):
             variable_depth=self.variable_depth,
             answer_bytes=self.answer_bytes,
             seconds=self.query_seconds,
+            costs=CostBudgets(self.cost_budget, self.cost_budget_nobody, budgets_of_roles(self.cost_budgets)),
             introspection="everyone" if self.demo else self.introspection,
         )
 
@@ -217,6 +223,12 @@ class Settings(BaseSettings):
         if url is not None:
             RedisAddress.parse(url.get_secret_value())
         return url
+
+    @field_validator("cost_budgets")
+    @classmethod
+    def _budgets(cls, text: str) -> str:
+        budgets_of_roles(text)
+        return text
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -14,7 +14,9 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.documents.answering import refusal
-from api.documents.limits import DocumentLimits, exceeded
+from api.documents.cost import Actual, Estimate, operation_of
+from api.documents.cost_model import Model
+from api.documents.limits import CostBudgets, DocumentLimits, exceeded
 from api.documents.measure import measure
 from api.documents.schema_access import require_introspection
 from api.errors import publish
@@ -29,8 +31,10 @@ not be cancelled together."""
 class LimitExecution(SchemaExtension):
     """Stands after the extension that finds out who asks."""
 
-    def __init__(self, limits: DocumentLimits) -> None:
+    def __init__(self, limits: DocumentLimits, model: Model) -> None:
         self._limits = limits
+        self._model = model
+        self._cost: dict[str, int] | None = None
 
     async def on_execute(self) -> AsyncIterator[None]:
         context = self.execution_context.context
@@ -39,6 +43,7 @@ class LimitExecution(SchemaExtension):
             return
         context.measure_anew(self._limits.answer_bytes)
         self._require_introspection(context)
+        self._require_budget(context)
         if self.execution_context.operation_type is not OperationType.QUERY:
             yield
             context.answering.require()
@@ -58,12 +63,46 @@ class LimitExecution(SchemaExtension):
             context.measure_anew()
         yield
 
+    def get_results(self) -> dict[str, Any]:
+        """What the operation costs, for a request with the extension `"cost": true`."""
+        asked = self.execution_context
+        if self._cost is None or (asked.operation_extensions or {}).get("cost") is not True:
+            return {}
+        cost, document = dict(self._cost), asked.graphql_document
+        operation = operation_of(document, asked.operation_name) if document is not None else None
+        data = getattr(asked.result, "data", None)
+        if document is not None and operation is not None and isinstance(data, dict):
+            cost["actual"] = Actual(asked.schema._schema, self._model, document).of(operation, data)
+        return {"cost": cost}
+
+    def _require_budget(self, context: Context) -> None:
+        asked = self.execution_context
+        if asked.graphql_document is None:
+            return
+        estimate = Estimate(asked.schema._schema, self._model)
+        cost = estimate.of(asked.graphql_document, asked.operation_name, asked.variables)
+        budget = budget_of(context, self._limits.costs)
+        self._cost = {"estimated": cost, "budget": budget}
+        if cost > budget:
+            raise exceeded("cost", budget, f"the operation costs {cost:,} by estimate (ask for less at once) of")
+
     def _require_introspection(self, context: Context) -> None:
         asked = self.execution_context
         if asked.graphql_document is None or not _ABOUT_SCHEMA.search(asked.query or ""):
             return
         if any(each.introspects for each in measure(asked.graphql_document)):
             require_introspection(context, self._limits.introspection)
+
+
+def budget_of(context: Context, costs: CostBudgets) -> int:
+    """What an operation of the caller may cost: the most that any role gives which he holds now."""
+    subject = context.access.subject
+    if subject is None:
+        return costs.nobody
+    if not costs.roles:
+        return costs.signed_in
+    held = subject.roles_at(context.access.env.time)
+    return max(costs.signed_in, *(costs.roles.get(each, 0) for each in held), 0)
 
 
 class Timer:

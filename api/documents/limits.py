@@ -19,7 +19,7 @@ Introspection = Literal["permitted", "signed_in", "everyone"]
 class CostBudgets:
     """What one operation may cost, in objects by estimate."""
 
-    signed_in: int = 10_000
+    signed_in: int = 20_000
     nobody: int = 1_000
     roles: Mapping[str, int] = field(default_factory=dict)
     """Of who holds a role; the highest counts."""
@@ -58,6 +58,14 @@ class DocumentLimits:
     """That a query may take."""
     costs: CostBudgets = field(default_factory=CostBudgets)
     introspection: Introspection = "permitted"
+
+
+def budgets_of_roles(text: str) -> dict[str, int]:
+    """As `admin=50000,auditor=30000`. Raise `ValueError` for anything else."""
+    pairs = [each.partition("=") for each in text.split(",") if each.strip()]
+    if any(not role.strip() or not number.strip().isdecimal() for role, _, number in pairs):
+        raise ValueError("budgets are written `role=number`, with commas between them")
+    return {role.strip(): int(number) for role, _, number in pairs}
 
 
 DEFAULT_LIMITS: Final = DocumentLimits()

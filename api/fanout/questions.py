@@ -21,6 +21,8 @@ from graphql.execution.values import get_argument_values, get_variable_values
 from graphql.language import OperationType
 
 from api.documents import Documents
+from api.documents.cost import Estimate
+from api.documents.cost_model import declare
 from api.documents.judging import sound
 from api.documents.limits import DocumentLimits
 from api.fanout.selection import needs
@@ -56,6 +58,7 @@ class Questions:
     def __init__(self, schema: strawberry.Schema, documents: Documents, limits: DocumentLimits) -> None:
         self._schema: Final[GraphQLSchema] = schema._schema
         self._documents = documents
+        self._estimate = Estimate(self._schema, declare(schema))
         self._limits = limits
         self._known: WeakValueDictionary[bytes, Question] = WeakValueDictionary()
 
@@ -67,6 +70,8 @@ class Questions:
         if document is None or operation is None or field is None:
             return None
         given = dict(variables or {})
+        if self._estimate.of(document, operation_name, given) > self._limits.costs.signed_in:
+            return None
         coerced = get_variable_values(self._schema, operation.variable_definitions or (), given)
         if isinstance(coerced, list) or self._schema.subscription_type is None:
             return None

@@ -28,8 +28,8 @@ EMAIL, PASSWORD = "ann@example.org", "correct horse battery staple"
 ME = "{ me { id } }"
 READ = "query ($id: ID!) { conversation(id: $id) { title messages { edges { node { content } } } } }"
 DELETE = "mutation ($id: ID!) { deleteConversation(input: {conversationId: $id}) { conversationId } }"
-FAN_OUT = """query ($id: ID!) { conversation(id: $id) { messages { edges { node {
-  siblings { siblings { siblings(first: 20) { id } } } } } } } }"""
+FAN_OUT = """query ($id: ID!) { conversation(id: $id) { messages(first: 2) { edges { node {
+  siblings(first: 100) { siblings(first: 90) { id } } } } } } }"""
 
 
 class Socket:

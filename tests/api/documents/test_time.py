@@ -1,0 +1,68 @@
+"""A query may take so long, and its calls to the database end with it."""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+import httpx
+import pytest
+from graphql import GraphQLError
+
+from api.documents.executing import GRACE_SECONDS, in_time
+from api.documents.limits import DEFAULT_LIMITS
+from api.schema import build_schema
+from models.role import Role
+from tests.api.documents.test_limits import serving
+from tests.served import Caller, Served
+
+SECONDS: Final = 0.2
+
+
+async def test_what_takes_no_longer_is_let_end() -> None:
+    async with in_time(5) as timer:
+        await asyncio.sleep(0)
+        timer.require()
+
+
+async def test_what_waits_for_ever_ends() -> None:
+    started = time.monotonic()
+    with pytest.raises(GraphQLError, match=r"may take so many seconds: 0\.2") as refused:
+        async with in_time(SECONDS):
+            await asyncio.Event().wait()
+    assert refused.value.extensions == {"code": "QUERY_TOO_COMPLEX", "limit": "seconds", "maximum": SECONDS}
+    assert time.monotonic() - started >= SECONDS + GRACE_SECONDS - 0.05
+
+
+async def test_a_call_to_the_database_ends_before_it_is_cancelled(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is begun when the time is up already, by a loader that runs in a task of its own."""
+    asked: list[type[BaseException]] = []
+    find = Role.find
+
+    class Late:
+        def __init__(self, query: Any) -> None:
+            self._query = query
+
+        async def __aiter__(self) -> Any:
+            await asyncio.sleep(SECONDS)
+            try:
+                async for each in find(self._query):
+                    yield each
+            except Exception as error:
+                asked.append(type(error))
+                raise
+
+    known = await served.as_("admin")
+    schema = build_schema(replace(DEFAULT_LIMITS, seconds=SECONDS))
+    transport = httpx.ASGITransport(serving(served, schema))
+    monkeypatch.setattr(Role, "find", Late)
+    async with httpx.AsyncClient(transport=transport, base_url="http://parley.test") as http:
+        admin = Caller(http, known.user, known.token)
+        answer = await admin.ask("{ users(first: 1) { edges { node { roleAssignments { role { name } } } } } }")
+        assert answer.codes == ["QUERY_TOO_COMPLEX"]
+        assert answer.body["errors"][0]["extensions"]["limit"] == "seconds"
+        assert len(asked) == 1
+        monkeypatch.undo()
+        assert (await served.nobody.ask("{ me { id } }")).data == {"me": None}
