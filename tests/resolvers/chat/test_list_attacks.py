@@ -61,6 +61,25 @@ async def test_who_hears_of_one_thing_on_two_channels_is_told_once_wherever_he_g
         assert short(await anext(events)) == ("Appeared", three)
 
 
+async def test_a_cursor_of_somebody_else_shows_no_more_than_ones_own(served: Served) -> None:
+    """Who sees by other rules than owning listens where all is told; who doesn't, elsewhere."""
+    bob, root = await served.as_("bob"), await served.as_("root")
+    async with watching(served, "admin") as events:
+        first = await start(bob, attributes={"region": "US-West", "clearance_required": 1})
+        theirs = await anext(events)
+        assert short(theirs) == ("Appeared", first)
+    hidden = await start(bob, attributes={"region": "US-West", "clearance_required": 1}, title="hidden")
+    await bob.ask(UPDATE, input={"conversationId": hidden, "title": "hidden still", "tags": ["hidden"]})
+    await bob.ask(CLOSE, id=hidden)
+    shown = await start(root, attributes={"region": "EMEA", "clearance_required": 1})
+    async with watching(served, "sara", theirs["cursor"]) as events:
+        assert short(await anext(events)) == ("Appeared", shown)
+    async with watching(served, "guest", theirs["cursor"]) as events:
+        assert (await anext(events))["__typename"] == "ResyncRequired"
+        own = await start(await served.as_("guest"))
+        assert short(await anext(events)) == ("Appeared", own)
+
+
 async def test_what_he_never_saw_does_not_vanish_when_its_share_ends(served: Served) -> None:
     bob, whom = await served.as_("bob"), user_grantee(served.people["guest"].id)
     hidden, seen = [await start(bob, attributes={"region": region}) for region in ("APAC", "EMEA")]
