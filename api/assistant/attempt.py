@@ -102,14 +102,14 @@ class Attempt:
         )
 
     async def _give_up(self, error: Exception) -> float | None:
-        """Interrupt what was begun, and note why. Seconds until another try, where nothing was begun and it helps."""
+        """Interrupt what was begun, and note why. Seconds until another try, where nothing was said and it helps."""
         if isinstance(error, LostError):
             await self._leave()
             return None
         reason, again = failure_of(error)
         if reason is AnswerFailure.INTERNAL:
             _log.error("answer failed", request=self.request.id, exc_info=error)
-        if again and self.request.answer is None and self.request.tries < self.desk.rules.tries:
+        if again and not self._reply.said and self.request.tries < self.desk.rules.tries:
             pause = self._pause(error)
             await self._claim.put_back(pause)
             return pause

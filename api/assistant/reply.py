@@ -30,6 +30,8 @@ class Reply:
     """To the request of `claim`."""
 
     claim: Claim
+    said: bool = False
+    """Whether something was written, or may be: then it isn't begun anew."""
     _manuscript: Manuscript | None = None
     _length: int = 0
 
@@ -81,6 +83,7 @@ class Reply:
         room = min(desk.rules.answer_bytes, desk.services.tree.limits.message_bytes) - self._length
         said = text.encode()[:room].decode(errors="ignore")
         if said:
+            self.said = True
             try:
                 await self._append(said)
             except TooFastError as error:

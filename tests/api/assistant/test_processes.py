@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from models.embedded import EmbeddedStores
 from permissions.administration import Administration
 from tests.api.assistant.conftest import KEY, Chat, start
 from tests.api.assistant.stub import HEAD, Held, chunk, stub
-from tests.api.assistant.waits import begun
+from tests.api.assistant.waits import begun, until
 from tests.api.commands import COMMAND, Parley
 from tests.served import SECRET, Served
 
 LEASE_SECONDS = 2
-PATIENCE_SECONDS = 60
 
 
 @contextmanager
@@ -39,13 +38,6 @@ def assistant(parley: Parley, url: str) -> Iterator[subprocess.Popen[str]]:
         process.wait()
         if process.stdout:
             process.stdout.close()
-
-
-async def until(found: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (something := await found()):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        return something
 
 
 async def test_one_of_two_stands_still_while_it_answers(served: Served, stores: EmbeddedStores, tmp_path: Path) -> None:

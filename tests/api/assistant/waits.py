@@ -1,6 +1,7 @@
 """Waiting for answers that are under way."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.api.assistant.conftest import Chat
@@ -30,3 +31,11 @@ async def over(chat: Chat, asked: dict[str, Any]) -> dict[str, Any]:
         while goes_on(answer := await chat.answer(asked)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         return answer
+
+
+async def until(found: Callable[[], Awaitable[Any]]) -> Any:
+    """What is found, as soon as there is something."""
+    async with asyncio.timeout(60):
+        while not (something := await found()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        return something
