@@ -6,10 +6,14 @@ from graphql import GraphQLError, GraphQLLeafType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from models.tree.errors import AnswerTooLargeError
+from models.tree.meter import Meter
 from resolvers.context import Context
 
 LEAF_BYTES: Final = 16
 """What a value counts as besides what it says: its name, quotes and commas."""
+
+
+_complete: Final = StrawberryGraphQLCoreExecutionContext.complete_leaf_value
 
 
 class CountingExecution(StrawberryGraphQLCoreExecutionContext):
@@ -19,14 +23,10 @@ class CountingExecution(StrawberryGraphQLCoreExecutionContext):
     """
 
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
-        value = super().complete_leaf_value(return_type, result)
-        context = self.context_value
-        if isinstance(context, Context):
-            try:
-                context.answering.add(LEAF_BYTES + _size(value))
-            except AnswerTooLargeError:
-                return ""
-        return value
+        value = _complete(return_type, result)
+        size = LEAF_BYTES + (len(value) if type(value) is str else _size(value))
+        meter: Meter | None = getattr(self.context_value, "answering", None)
+        return value if meter is None or meter.fits(size) else ""
 
 
 def refusal(context: Context) -> GraphQLError | None:

@@ -82,6 +82,10 @@ ASSUMED: Final[Mapping[str, int]] = {
     "Simulation.flips": 100,
     "UsageReport.groups": 100,
     "Query.resourceTypes": 20,
+    "Explanation.trace": 20,
+    "EffectiveRule.paths": 2,
+    "PermissionPath.validity": 2,
+    "TraceEntry.paths": 2,
 }
 """Other lists, where not `ASSUMED_ELSEWHERE`."""
 ASSUMED_ELSEWHERE: Final = 5

@@ -23,6 +23,11 @@ class Meter:
         self._used = 0
         self._readings: Final = asyncio.Semaphore(AT_ONCE)
 
+    def fits(self, size: int) -> bool:
+        """Count so many bytes more; whether they are let pass."""
+        self._used += size
+        return self.most is None or self._used <= self.most
+
     def add(self, size: int) -> None:
         """So many bytes more. Raises `AnswerTooLargeError` for good once it is too much."""
         self._used += size

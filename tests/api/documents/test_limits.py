@@ -1,8 +1,10 @@
 """Each limit, at it, one below and one over; over HTTP, as an event stream and on a socket."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -40,6 +42,7 @@ LOW: Final = DocumentLimits(
     variable_depth=3,
 )
 SCHEMA: Final = build_schema(LOW)
+ROOT: Final = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,13 @@ def test_cycles_end_and_what_they_have_counts() -> None:
 def test_what_clients_ask_for_is_far_below_the_limits() -> None:
     whole = {"descriptions": True, "specified_by_url": True, "schema_description": True}
     introspection = get_introspection_query(**whole, directive_is_repeatable=True, input_value_deprecation=True)
-    assert problem(parse(introspection), DEFAULT_LIMITS) is None
+    readme = (ROOT / "README.md").read_text()
+    shown = [each.read_text() for each in sorted((ROOT / "api" / "graphiql_assets" / "examples").glob("*.graphql"))]
+    blocks = [each for each in re.findall(r"```graphql\n(.*?)```", readme, re.DOTALL) if "type " not in each]
+    assert len(shown) > 10
+    half = replace(DEFAULT_LIMITS, tokens=1_000, aliases=50, directives=25, fields=2_500, root_fields=25, repeats=25)
+    for each in (introspection, *shown, *blocks):
+        assert problem(parse(each, max_tokens=half.tokens), half) is None
 
 
 def test_settings_have_the_same_limits() -> None:
