@@ -11,7 +11,7 @@ from api.fanout.rendering import Renderer
 from api.fanout.rights import rights
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired
-from resolvers.chat.patience import MISSED, made_good
+from resolvers.chat.patience import MISSED, made_good, patiently
 from resolvers.chat.subscriptions import told as event_told
 from resolvers.context import Info
 from resolvers.live.broker import Event, Position, Resync
@@ -87,7 +87,10 @@ class Group:
             if self.key is not lead and rights(access, conversation, lead.question) != self.key:
                 continue  # he is not one of them any more
             lead.access, self.deltas = access, deltas
-            return event, [body async for body in self._bodies(lead, event, deltas)] if event else []
+            bodies = [body async for body in self._bodies(lead, event, deltas)] if event else []
+            # To make them may have taken long: that he, and the others, still have the right is looked at after that.
+            await patiently(lead.context, lead.context.standings.store.freshen)
+            return event, bodies
         return None, []
 
     async def _bodies(self, lead: Member, event: ConversationEvent, deltas: Deltas) -> AsyncIterator[bytes]:

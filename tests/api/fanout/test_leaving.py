@@ -3,20 +3,25 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from models.database import Record
+from models.policy import Policy
+from models.role import GrantEffect
 from permissions.audit.writer import Writer
+from permissions.changes import SYSTEM, PermissionChanges
+from permissions.store import PermissionStore
 from resolvers.ids import encode
-from tests.api.fanout.crowds import crowd_of
+from tests.api.fanout.crowds import Counted, crowd_of
 from tests.api.fanout.test_rooms import PLAIN, SECRET, SHARE
 from tests.database_calls import database_calls
 from tests.resolvers.chat.documents import append, start
 from tests.served import Caller, Served
 
 CROWD: Final = 60
+GUEST: Final = "guests"
 
 
 async def shared_with_guest(served: Served, alice: Caller) -> tuple[str, dict[str, str]]:
@@ -67,4 +72,34 @@ async def test_while_somebodys_denial_can_not_be_written_down_others_are_told_wh
         written.set()
         await crowd.heard(conversation, guest)
     assert "AccessRevoked" in str(guest.told[-1])
+    assert SECRET not in str(guest.told)
+
+
+async def test_who_lost_his_right_while_the_answer_was_made_is_not_told_it(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for a store, say, and this worker has not heard of the change."""
+    alice = await served.as_("alice")
+    conversation, _ = await shared_with_guest(served, alice)
+    silently, render = PermissionChanges(PermissionStore()), Counted.render
+    denial = Policy(
+        id="x", effect=GrantEffect.DENY, actions=["message:read"], when=f'has(user.teams) && "{GUEST}" in user.teams'
+    )
+
+    async def slowly(self: Counted, *args: Any) -> bytes:
+        body = await render(self, *args)
+        if SECRET.encode() in body:
+            await silently.put_policy(denial, SYSTEM)
+            served.services.permissions.forget()  # as it is a second later
+        return body
+
+    guest_id = served.people["guest"].id
+    await silently.set_attributes(guest_id, {"teams": [GUEST]}, SYSTEM)
+    async with crowd_of(served) as crowd:
+        (_, sara), (_, guest) = [await crowd.enter(name, PLAIN, id=conversation) for name in ("sara", "guest")]
+        await crowd.heard(conversation, guest, sara)
+        monkeypatch.setattr(Counted, "render", slowly)
+        await append(alice, conversation, SECRET)
+        await crowd.heard(conversation, sara, guest)
+    assert SECRET in str(sara.told)
     assert SECRET not in str(guest.told)
