@@ -1,0 +1,79 @@
+"""Rights come and go while events flow: nobody is given an answer that was made by more than his own."""
+
+import random
+import re
+from typing import Any
+
+import pytest
+
+from resolvers.ids import encode
+from tests.api.fanout.crowds import Reader, crowd_of
+from tests.api.fanout.test_rooms import METADATA, SHARE
+from tests.resolvers.chat.documents import append, start
+from tests.served import Caller, Served
+
+ASSIGN = "mutation ($input: AssignRoleInput!) { assignRole(input: $input) { assignment { id } } }"
+END = "mutation ($id: ID!) { endRoleAssignment(input: {assignmentId: $id}) { permissionsToken } }"
+ATTRIBUTES = "mutation ($input: SetUserAttributesInput!) { setUserAttributes(input: $input) { permissionsToken } }"
+CHANGES = 7
+
+
+class Rights:
+    """Bob reads by a share, with metadata, unless a role denies them; other rights of his come and go beside it."""
+
+    def __init__(self, root: Caller, bob: str) -> None:
+        self._root = root
+        self._bob = bob
+        self._held: dict[str, str] = {}
+
+    @property
+    def metadata(self) -> bool:
+        """Whether he sees them now."""
+        return "report_viewer" not in self._held
+
+    async def flip(self, chance: random.Random) -> None:
+        """Give or take a role, or change what he is."""
+        role = chance.choice(("report_viewer", "report_viewer", "senior_analyst", None))
+        if role is None:
+            attributes = {"region": "EMEA", "department": "Sales", "clearance": chance.randrange(4)}
+            await self._done(ATTRIBUTES, input={"userId": self._bob, "attributes": attributes})
+        elif role in self._held:
+            await self._done(END, id=self._held.pop(role))
+        else:
+            given = await self._done(ASSIGN, input={"userId": self._bob, "role": role})
+            self._held[role] = given["assignRole"]["assignment"]["id"]
+
+    async def _done(self, query: str, **variables: Any) -> Any:
+        return (await self._root.ask(query, **variables)).data
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_who_gains_and_loses_rights_is_shown_what_they_give_at_each_event(served: Served, seed: int) -> None:
+    chance, alice = random.Random(seed), await served.as_("alice")
+    conversation = await start(alice, attributes={"region": "EMEA", "clearance_required": 1})
+    bob = encode("User", served.people["bob"].id)
+    (await alice.ask(SHARE, input={"conversationId": conversation, "userId": bob})).data  # noqa: B018
+    rights, expected = Rights(await served.as_("root"), bob), set[int]()
+    async with crowd_of(served) as crowd:
+        bobs = [(await crowd.enter("bob", METADATA, id=conversation))[1] for _ in range(3)]
+        saras = [(await crowd.enter("sara", METADATA, id=conversation))[1] for _ in range(3)]
+        bobs.append(await crowd.alone("bob", METADATA, id=conversation))
+        await crowd.heard(conversation, *bobs, *saras)
+        for number in range(CHANGES):
+            await rights.flip(chance)
+            expected |= {number} if rights.metadata else set()
+            await append(alice, conversation, f"text {number}", metadata={"llmModel": f"secret {number}."})
+            if chance.random() < 0.5:
+                await crowd.heard(conversation, *bobs, *saras)
+        await crowd.heard(conversation, *bobs, *saras)
+    assert 0 < len(expected) < CHANGES
+    for reader in bobs:
+        assert shown("secret", reader) == expected
+        assert shown("text", reader) == set(range(CHANGES))
+    for reader in saras:
+        assert shown("secret", reader) == set(range(CHANGES))
+
+
+def shown(what: str, reader: Reader) -> set[int]:
+    """The numbers of those that he was shown."""
+    return {int(each) for each in re.findall(rf"{what} (\d+)", str(reader.told))}
