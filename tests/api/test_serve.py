@@ -13,7 +13,7 @@ from api.cli.demo import loopback
 from api.cli.serve import done
 from api.demo_world import PASSWORD
 from models.embedded import EmbeddedStores
-from tests.api.commands import SECRET, Outcome, Parley, Server
+from tests.api.commands import SECRET, Here, Outcome, Parley, Server
 from tests.processes import gone, kill_9, until
 
 
@@ -46,6 +46,11 @@ def conversations_of_alice(server: Server) -> int:
         query = {"query": "{ conversations(first: 100) { edges { node { id } } } }"}
         answer = client.post("/graphql", json=query, headers={"Authorization": f"Bearer {token}"}).json()
     return len(answer["data"]["conversations"]["edges"])
+
+
+def here(parley: Parley) -> Here:
+    """For what is refused before anything starts: each process takes two seconds of a core to get so far."""
+    return Here(parley.directory, parley.variables)
 
 
 def refused(outcome: Outcome, *words: str) -> bool:
@@ -145,7 +150,7 @@ def test_stores_that_are_gone_for_good_end_the_server_with_a_sentence(parley: Pa
 
 def test_a_port_in_use_is_one_clear_line(shared: tuple[Parley, Server], parley: Parley, tmp_path: Path) -> None:
     _, server = shared
-    assert refused(parley("serve", "--port", server.port), f"port {server.port}", "in use", "PARLEY_PORT")
+    assert refused(here(parley)("serve", "--port", server.port), f"port {server.port}", "in use", "PARLEY_PORT")
     assert not (tmp_path / "data").exists()
 
 
@@ -158,12 +163,12 @@ def test_a_data_directory_in_use_is_one_clear_line(shared: tuple[Parley, Server]
 def test_other_commands_attach_to_the_stores_of_a_running_server(shared: tuple[Parley, Server]) -> None:
     parley, server = shared
     started = server.started()
-    assert parley("migrate") == Outcome(0, "nothing to do\n", "")
+    assert here(parley)("migrate") == Outcome(0, "nothing to do\n", "")
     assert server.started() == started
 
 
 def test_without_a_secret_nothing_starts(parley: Parley, tmp_path: Path) -> None:
-    outcome = Parley(tmp_path, {"DATA_DIR": str(tmp_path / "data")})("serve")
+    outcome = Here(tmp_path, {"DATA_DIR": str(tmp_path / "data")})("serve")
     assert refused(outcome, "PARLEY_SECRET_KEY", "--demo")
     assert not (tmp_path / "data").exists()
 
@@ -187,12 +192,12 @@ def test_loopback_hosts_are_told_from_others(host: str, ours: bool) -> None:
 
 
 def test_the_demo_is_for_this_machine_only(parley: Parley) -> None:
-    assert refused(parley("serve", "--demo", "--host", "0.0.0.0"), "this machine only", "0.0.0.0")
+    assert refused(here(parley)("serve", "--demo", "--host", "0.0.0.0"), "this machine only", "0.0.0.0")
 
 
 def test_the_demo_never_touches_other_stores(tmp_path: Path) -> None:
     elsewhere = {"MONGODB_URI": "mongodb://u:hidden@127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1"}
-    outcome = Parley(tmp_path, elsewhere)("serve", "--demo")
+    outcome = Here(tmp_path, elsewhere)("serve", "--demo")
     assert refused(outcome, "embedded stores only", "PARLEY_MONGODB_URI")
     assert "hidden" not in outcome.err
 
