@@ -27,8 +27,8 @@ FRESH_SECONDS: Final = 1.0
 """How old what is remembered may be: a change counts everywhere within this."""
 PATIENCE_SECONDS: Final = 1.0
 """How long a question waits for the revision that it wants at least."""
-SUBJECTS: Final = 10_000
-"""Users remembered."""
+SUBJECTS: Final = 30_000
+"""Users remembered: more than follow anything on one worker, or each change would have all of them read again."""
 PAST: Final = 16
 """Snapshots of the past remembered."""
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
