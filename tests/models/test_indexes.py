@@ -45,6 +45,7 @@ from permissions.store import PermissionStore
 from resolvers.chat.counting import NewsCheck
 from resolvers.chat.events import channel
 from resolvers.ids import encode, message_address, object_id
+from resolvers.live.known import KnownConversations
 from tests.api.assistant.conftest import CANCEL, REQUEST
 from tests.api.attachments.conftest import Sender
 from tests.models.commands import Commands
@@ -451,6 +452,14 @@ async def followed(world: World) -> None:
     async with broker.subscribe(channel(world.stored.id)):
         await NewsCheck(db, broker).run()
     await ends(db, ["role:analyst", user_grantee(world.stored.owner_id)], 1_000)
+    known, store = KnownConversations(), PermissionStore()
+    stored = [world.stored.id, object_id(world.chat, "Conversation")]
+    for each in stored:
+        known.follow(each)
+    await known.refresh(stored)
+    await known.look()
+    await store.remember(person.id for person in world.served.people.values())
+    await store.ground()
 
 
 async def streamed(world: World) -> None:
