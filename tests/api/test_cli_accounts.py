@@ -40,7 +40,9 @@ def settings(parley: Parley) -> Settings:
 
 
 async def test_an_account_is_closed_opened_and_renewed_while_a_server_runs(parley: Parley) -> None:
-    assert parley("user", "create", "--email", ANN, typed=PASSWORD).status == 0
+    here = Here(parley.directory, parley.variables)
+    made = await asyncio.to_thread(here, "user", "create", "--email", ANN, typed=PASSWORD)
+    assert made.status == 0
     async with open_services(settings(parley)) as services:
         accounts, gate = services.authentication.accounts, services.authentication.authenticator.gate
         signed = await accounts.login(ANN, PASSWORD, Client())
