@@ -1,8 +1,9 @@
 """`/graphql`: from a request or a socket to a context, and to the schema."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, cast
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
@@ -34,6 +35,7 @@ from api.event_streams import (
 )
 from api.fanout import Questions, Renderer, Rooms
 from api.schema import Schema
+from api.shared_streams import shared
 from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketAdapter, SocketHandler
 from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
@@ -139,7 +141,13 @@ class Endpoint(GraphQL[Context, None]):
         if _streams_one_answer(request_data, self._limits):
             sub_response.media_type = MEDIA_TYPE
             request_data = replace(request_data, protocol="http")
-        return await ask(request, request_adapter, request_data, context, root_value, sub_response)
+        given = (request, request_adapter, request_data, context, root_value, sub_response)
+        if isinstance(request_data, GraphQLRequestData) and request_data.protocol == "sse":
+            asked = self.questions.asked(request_data.query or "", request_data.operation_name, request_data.variables)
+            if asked is not None:
+                request.state.asked = asked
+                return cast(SubscriptionExecutionResult, _later(lambda: ask(*given)))
+        return await ask(*given)
 
     def create_response(
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
@@ -157,7 +165,9 @@ class Endpoint(GraphQL[Context, None]):
         sub_response: Response,
         headers: Mapping[str, str],
     ) -> Response:
-        events = until_over(stream(), request.state.context, self.connections)
+        context, asked = request.state.context, getattr(request.state, "asked", None)
+        told = stream() if asked is None else shared(self.rooms, asked, context, stream)
+        events = until_over(told, context, self.connections)
         return EventStream(events, {**sub_response.headers, **headers})
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
@@ -183,6 +193,13 @@ class Endpoint(GraphQL[Context, None]):
 
     def encode_json(self, data: GraphQLHTTPResponse | list[GraphQLHTTPResponse] | Any) -> str:
         return orjson.dumps(data, option=JSON_OPTIONS).decode()
+
+
+async def _later(ask: Callable[[], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
+    """What is streamed, if anybody reads it: executed no sooner."""
+    async with aclosing(await ask()) as results:
+        async for result in results:
+            yield result
 
 
 def _streams_one_answer(
