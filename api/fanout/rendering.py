@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from api.documents.answering import CountingExecution, refusal
 from api.errors import Code
 from api.fanout.questions import Question
+from api.schema import Schema
 from resolvers.chat.events import AccessRevoked, ConversationEvent
 from resolvers.context import Context
 from resolvers.live.backoff import delays
@@ -27,7 +28,7 @@ BLANK: Final = secrets.token_hex(16).encode()
 class Renderer:
     """Executes by a schema."""
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    def __init__(self, schema: Schema) -> None:
         self._schema: Final = schema
         self._farewell: tuple[Hashable, bytes] | None = None
 
@@ -54,7 +55,7 @@ class Renderer:
         return body if event.decision_id is None else body.replace(BLANK, event.decision_id.encode())
 
     async def _executed(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
-        context.measure_anew()
+        context.measure_anew(self._schema.limits.answer_bytes)
         found = execute(
             self._schema._schema,
             question.document,

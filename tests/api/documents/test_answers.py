@@ -1,5 +1,6 @@
 """An answer has so many bytes, and no more is read for one: what doesn't fit is not even put together."""
 
+import json
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from api.documents.limits import DEFAULT_LIMITS
 from api.schema import build_schema
 from models.tree.meter import MESSAGE_BYTES, Meter
 from tests.api.documents.test_limits import serving
+from tests.api.test_event_streams import streaming
+from tests.api.test_socket_expiry import listening, opened
 from tests.resolvers.chat.documents import append, start
 from tests.served import Caller, Served
 
@@ -99,3 +102,29 @@ def test_a_meter_is_exact() -> None:
         meter.add(1)
     with pytest.raises(Exception, match="would exceed 10,000 bytes"):
         meter.require()
+
+
+FOLLOW: Final = """subscription ($id: ID!) { conversationEvents(conversationId: $id, after: "0-0") { __typename
+  ... on MessageAdded { message { a: content b: content c: content d: content } } } }"""
+
+
+async def test_each_event_of_a_subscription_counts_by_itself(served: Served) -> None:
+    """One that is too large is an error in its place, and the next one comes, however many have come."""
+    served.app = serving(served, build_schema(replace(DEFAULT_LIMITS, answer_bytes=100_000)))
+    alice = await served.as_("alice")
+    conversation = await start(alice)
+    sent = {"id": "1", "type": "subscribe", "payload": {"query": FOLLOW, "variables": {"id": conversation}}}
+    async with (
+        listening(served) as address,
+        opened(address, alice.token or "") as socket,
+        streaming(address, alice.token, FOLLOW, id=conversation) as reader,
+    ):
+        await socket.send(json.dumps(sent))
+        assert (await reader.event())[1]["data"]["conversationEvents"]["__typename"] == "ResyncRequired"
+        assert "ResyncRequired" in str(await socket.recv())  # what follows is exact
+        for size in (20_000, 30_000, 20_000, 20_000):
+            await append(alice, conversation, "x" * size)
+            for payload in ((await reader.event())[1], json.loads(await socket.recv())["payload"]):
+                codes = [error["extensions"]["code"] for error in payload.get("errors", ())]
+                assert codes == (["QUERY_TOO_COMPLEX"] if size == 30_000 else []), size
+                assert (payload["data"] is None) is (size == 30_000)
