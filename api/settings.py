@@ -1,15 +1,17 @@
 """Everything that the environment may set: the only reader of `PARLEY_*` and of `.env`."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.documents.limits import CostBudgets, DocumentLimits, budgets_of_roles
 from api.proxies import ProxyHeader, TrustedProxies
 from models.attachments.media_types import ALL_TYPES
 from models.redis import RedisAddress
+
+if TYPE_CHECKING:  # it needs the whole of GraphQL, for which commands should not wait: 0.8 s
+    from api.documents.limits import DocumentLimits
 
 DEFAULT_TYPES: Final = ",".join(sorted(ALL_TYPES))
 
@@ -194,8 +196,10 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("json", description="form of a log line")
 
     @property
-    def document_limits(self) -> DocumentLimits:
+    def document_limits(self) -> "DocumentLimits":
         """What a document, its variables and its answer may have."""
+        from api.documents.limits import CostBudgets, DocumentLimits, budgets_of_roles
+
         return DocumentLimits(
             characters=self.document_characters,
             tokens=self.document_tokens,
@@ -227,7 +231,10 @@ class Settings(BaseSettings):
     @field_validator("cost_budgets")
     @classmethod
     def _budgets(cls, text: str) -> str:
-        budgets_of_roles(text)
+        if text:
+            from api.documents.limits import budgets_of_roles
+
+            budgets_of_roles(text)
         return text
 
     @field_validator("trusted_proxies")

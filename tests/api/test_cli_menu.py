@@ -44,3 +44,11 @@ def test_the_help_imports_no_command() -> None:
         "strawberry",
         *(f"api.cli.{each.module}" for each in ENTRIES.values()),
     }
+
+
+def test_only_what_serves_imports_graphql() -> None:
+    """It takes half a second, and tells commands nothing."""
+    modules = sorted({f"api.cli.{each.module}" for each in ENTRIES.values()} - {"api.cli.assistant", "api.cli.serve"})
+    script = f"import sys, {', '.join(modules)}; print('strawberry' in sys.modules, 'graphql' in sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "False"]
