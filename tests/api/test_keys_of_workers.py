@@ -126,7 +126,7 @@ def test_no_request_fails_while_the_key_is_rotated_again_and_again(site: Site) -
         signs = [site.rotate(admin) for _ in range(3)]
         over.set()
     answers = [answer for each in asked for answer in each.result()]
-    assert len(answers) > 10
+    assert len(answers) > len(signs)
     assert all("errors" not in answer for answer in answers)
     assert set(signs) & {kid(token) for token in renewed.result()}
 
