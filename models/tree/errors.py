@@ -102,9 +102,7 @@ class AnswerTooLargeError(TreeError):
     limit: int
 
     def __str__(self) -> str:
-        return (
-            f"the answer, or the messages read for it, would exceed {self.limit:,} bytes: ask for less at once"
-        )
+        return f"the answer, or the messages read for it, would exceed {self.limit:,} bytes: ask for less at once"
 
 
 class ContentionError(TreeError):

@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 
 import orjson
 
-from api.fanout import Member, Question, Questions, Renderer, Rooms
 from api.documents.limits import DEFAULT_LIMITS
+from api.fanout import Member, Question, Questions, Renderer, Rooms
 from api.schema import build_schema
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
