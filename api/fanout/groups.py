@@ -107,19 +107,24 @@ class Group:
         yield from [each for each in self.members if each.task is not None]
 
     async def _deliver(self, answer: Answer) -> None:
-        """At once to those who can take it; the others follow by themselves."""
+        """At once to those who can take it; the others follow by themselves: for them it is kept."""
         number, position, body = answer
+        behind = False
         for index, member in enumerate(list(self.members)):
             if index % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
             if member.number != number - 1 or member.task is not None or member.group is not self:
+                behind = True
                 continue
             if (member.since is not None and not passed(member, position)) or (
                 member.settled and member.outlet.write(body)
             ):
                 member.number = number
             else:
+                behind = True
                 member.work(self._follow(member))
+        if not behind:
+            self.log.clear()
 
 
 def passed(member: Member, position: Position) -> bool:

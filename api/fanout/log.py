@@ -40,6 +40,11 @@ class AnswerLog:
             self._size -= len(self._kept.popleft().body)
         return answer
 
+    def clear(self) -> None:
+        """Nobody is behind."""
+        self._kept.clear()
+        self._size = 0
+
     def after(self, number: int) -> Answer | None:
         """The one that follows `number`; None if it is not kept any more. Ask only where there is, or was, one."""
         at = number + 1 - self._kept[0].number if self._kept else -1

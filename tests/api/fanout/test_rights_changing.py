@@ -55,12 +55,14 @@ async def test_who_gains_and_loses_rights_is_shown_what_they_give_at_each_event(
     (await alice.ask(SHARE, input={"conversationId": conversation, "userId": bob})).data  # noqa: B018
     rights, expected = Rights(await served.as_("root"), bob), set[int]()
     async with crowd_of(served) as crowd:
+        standings = (await crowd.context("bob")).standings
         bobs = [(await crowd.enter("bob", METADATA, id=conversation))[1] for _ in range(3)]
         saras = [(await crowd.enter("sara", METADATA, id=conversation))[1] for _ in range(3)]
         bobs.append(await crowd.alone("bob", METADATA, id=conversation))
         await crowd.heard(conversation, *bobs, *saras)
         for number in range(CHANGES):
             await rights.flip(chance)
+            standings.rules_told()  # the word of it has come; it counts within a second without
             expected |= {number} if rights.metadata else set()
             await append(alice, conversation, f"text {number}", metadata={"llmModel": f"secret {number}."})
             if chance.random() < 0.5:

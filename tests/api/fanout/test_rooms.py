@@ -79,6 +79,27 @@ async def test_who_asks_the_same_with_the_same_rights_costs_nothing(served: Serv
         assert all(reader.bodies == readers[0].bodies for reader in readers)
 
 
+async def test_no_answer_is_kept_while_nobody_is_behind(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation, _ = await _conversation(served, alice)
+    async with crowd_of(served) as crowd:
+        member, stuck = await crowd.enter("sara", PLAIN, id=conversation)
+        _, other = await crowd.enter("sara", PLAIN, id=conversation)
+        began = await crowd.heard(conversation, stuck, other)
+        assert member.group is not None
+        log = member.group.log
+        assert log.after(log.last - 1) is None
+        stuck.stick()
+        said = [await crowd.say(conversation) for _ in range(5)]
+        await crowd.heard(conversation, other)
+        assert log.after(log.last - 1) is not None
+        stuck.go_on()
+        await crowd.heard(conversation, stuck, other)
+        assert cursors(stuck)[cursors(stuck).index(began) + 1 :][:5] == said
+        await crowd.heard(conversation, stuck, other)
+        assert log.after(log.last - 1) is None
+
+
 async def test_variables_in_another_order_and_others_places_are_the_same_question(served: Served) -> None:
     async with crowd_of(served) as crowd:
         id_ = encode("Conversation", "a" * 24)
