@@ -25,6 +25,7 @@ import uvloop
 HOST: Final = "127.0.0.1"
 AT_ONCE: Final = 40
 QUIET_SECONDS: Final = 0.5
+AGAIN_SECONDS: Final = 1.0
 TEXT, PING, CLOSE = 1, 9, 8
 
 
@@ -136,9 +137,13 @@ class Subscriber(asyncio.Protocol):
             assert b"connection_ack" in payload, payload
             self._transport.write(_frame(TEXT, self._subscribe))
             self.acknowledged.set_result(None)
+        elif opcode == TEXT and (b'"next"' not in payload or b'"errors"' in payload):
+            sys.stderr.write(f"not an event: {payload[:500]!r}\n")
+            if payload.endswith(b'"complete"}'):  # a store was too busy when it came: it asks again, as clients do
+                asyncio.get_running_loop().call_later(
+                    AGAIN_SECONDS, self._transport.write, _frame(TEXT, self._subscribe)
+                )
         elif opcode == TEXT:
-            if b'"next"' not in payload or b'"errors"' in payload:
-                sys.stderr.write(f"not an event: {payload[:500]!r}\n")
             self._events += 1
             self._tally.count(first=self._events == 1)
         elif opcode == CLOSE:

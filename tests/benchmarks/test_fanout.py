@@ -43,7 +43,7 @@ pytestmark = [
 
 SOCKETS: Final = int(os.environ.get("FANOUT_SOCKETS", "1000"))
 PLAIN: Final = int(os.environ.get("FANOUT_PLAIN", min(SOCKETS, 500)))
-APART: Final = int(os.environ.get("FANOUT_APART", min(SOCKETS, 2000)))
+APART: Final = int(os.environ.get("FANOUT_APART", min(SOCKETS, 1000)))
 EVENTS: Final = int(os.environ.get("FANOUT_EVENTS", "10"))
 A_USER: Final = 100
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
