@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     )
     query_seconds: float = Field(30, ge=0.1, le=600, description="longest time that a query may take")
     cost_budget: int = Field(20_000, ge=100, description="what an operation may cost by estimate, in objects")
-    cost_budget_nobody: int = Field(1_000, ge=10, description="the same of who isn't signed in")
+    cost_budget_nobody: int = Field(5_000, ge=10, description="the same of who isn't signed in")
     cost_budgets: str = Field(
         "", max_length=10_000, description="the same of who holds a role, if it is more (`role=number`); by commas"
     )

@@ -20,7 +20,7 @@ class CostBudgets:
     """What one operation may cost, in objects by estimate."""
 
     signed_in: int = 20_000
-    nobody: int = 1_000
+    nobody: int = 5_000
     roles: Mapping[str, int] = field(default_factory=dict)
     """Of who holds a role; the highest counts."""
 
