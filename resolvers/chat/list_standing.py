@@ -81,7 +81,7 @@ class ListStanding:
         """When it has to be judged again though nothing has changed, by the monotonic clock."""
         return self._deadline
 
-    def suspect(self) -> None:
+    def suspect(self, *, conversation: bool = False) -> None:
         """Nothing is delivered by it: each note is judged by itself."""
 
     async def judge(self) -> None:

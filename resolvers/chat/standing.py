@@ -39,7 +39,7 @@ class Standing:
         self._access: Access | None = None
         self._seen: Followed | None = None
         self._revision = self._clock = -1
-        self._suspected = False
+        self._suspected = self._shaken = False
         self._deadline: float | None = None
         self._until: float | None = None
 
@@ -113,9 +113,10 @@ class Standing:
         """The event at `cursor` says that the conversation has changed."""
         self._standings.conversation_changed(self.conversation_id, Position.of(cursor))
 
-    def suspect(self) -> None:
-        """Something has changed that it may hang on."""
+    def suspect(self, *, conversation: bool = False) -> None:
+        """Something has changed that it may hang on: if `conversation`, nothing else than that."""
         self._suspected = True
+        self._shaken = self._shaken or not conversation
 
     def fail(self, error: Exception) -> None:
         """It can't be judged."""
@@ -129,15 +130,17 @@ class Standing:
             await store.freshen()
         if self.over or self.holds:
             return
-        self._suspected, revision, clock, begun = False, store.revision, self._standings.clock, time.monotonic()
+        shaken, self._suspected, self._shaken = self._shaken, False, False
+        revision, clock, begun = store.revision, self._standings.clock, time.monotonic()
         try:
             followed = await self._standings.conversations.get(self.conversation_id)
-            if self._right and self._seen and followed and followed.alike(self._seen) and self._unmoved:
-                self._right, self._seen = Right(followed.conversation, self._right.decision), followed
+            right = self._right if self._unmoved and not shaken else None
+            if right and self._seen and followed and followed.alike(self._seen):
+                self._right, self._seen = Right(followed.conversation, right.decision), followed
                 return
             access = await self._context.judged()
         except BaseException:
-            self._suspected = True
+            self.suspect(conversation=not shaken)
             raise
         if self.over:
             return

@@ -61,8 +61,8 @@ class Member(Protocol):
         """When it has to be judged again though nothing has changed, by the monotonic clock."""
         ...
 
-    def suspect(self) -> None:
-        """Something has changed that its right may hang on."""
+    def suspect(self, *, conversation: bool = False) -> None:
+        """Something has changed that its right may hang on: if `conversation`, nothing else than that."""
         ...
 
     async def judge(self) -> None:
@@ -128,7 +128,7 @@ class Standings:
     def conversation_changed(self, id_: PydanticObjectId, told: Position | None = None) -> None:
         """Some worker says so; `told` is where, if on the conversation's own channel."""
         if self.conversations.outdated(id_, told):
-            self._suspect(self._of_conversation.get(id_, ()))
+            self._suspect(self._of_conversation.get(id_, ()), conversation=True)
 
     def anything_changed(self) -> None:
         """Nobody knows what was missed: judge all of them anew."""
@@ -186,7 +186,7 @@ class Standings:
         if time.monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = time.monotonic()
             for id_ in await self.conversations.look():
-                self._suspect(self._of_conversation.get(id_, ()))
+                self._suspect(self._of_conversation.get(id_, ()), conversation=True)
         if abs(_ahead() - self._ahead) > LOOK_SECONDS:  # the clock on the wall was set: other times are up
             self._ahead = _ahead()
             self.clock += 1
@@ -205,9 +205,9 @@ class Standings:
                 del self._noted[member]
                 yield member
 
-    def _suspect(self, members: Iterable[Member]) -> None:
+    def _suspect(self, members: Iterable[Member], *, conversation: bool = False) -> None:
         for member in members:
-            member.suspect()
+            member.suspect(conversation=conversation)
             self._suspects[member] = None
         if self._suspects:
             self._woken.set()
