@@ -1,7 +1,7 @@
 """Fixtures: the whole server, in this process, with the demo's people and without their conversations."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.demo_world import PEOPLE, Person
+from api.documents.limits import DEFAULT_LIMITS, CostBudgets
 from api.schema import Schema, build_schema
 from api.services import Services
 from api.settings import Settings
@@ -128,8 +129,8 @@ async def served(
 
 @cache
 def schema() -> Schema:
-    """What all of them serve."""
-    return build_schema()
+    """What all of them serve. Its budget is large: some tests ask for all that there is at once."""
+    return build_schema(replace(DEFAULT_LIMITS, costs=CostBudgets(10_000_000)))
 
 
 async def demo() -> None:

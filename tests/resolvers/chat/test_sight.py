@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import pytest
 
-from api.schema import build_schema
 from models.clock import now
 from models.conversation import Conversation
 from models.policy import Policy
@@ -43,7 +42,7 @@ from tests.resolvers.chat.woods import (
     forked,
     grown,
 )
-from tests.served import Served
+from tests.served import Served, schema
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -149,7 +148,7 @@ async def test_a_subscriber_hears_of_what_he_sees_only(served: Served) -> None:
     wood = await grown(served, 2)
     access = await served.services.permissions.access(Principal(wood.bob.user.id, new_id()))  # type: ignore[union-attr]
     on_socket = replace(context(served, "bob", access), socket=True, cutoff=Cutoff())
-    stream = await build_schema().subscribe(WATCH, {"id": wood.conversation}, context_value=on_socket)
+    stream = await schema().subscribe(WATCH, {"id": wood.conversation}, context_value=on_socket)
     async with asyncio.timeout(30), aclosing(cast(Any, stream)) as events:
         assert (await anext(events)).data["conversationEvents"]["__typename"] == "ResyncRequired"
         hidden, seen = wood.id(wood.hidden[0]), wood.id(wood.seen[-1])
