@@ -199,6 +199,7 @@ async def test_subtrees_that_are_removed_are_gone_for_him_too_and_come_back(serv
 
 async def test_what_is_written_where_he_does_not_see_changes_nothing_for_him(served: Served) -> None:
     wood = await grown(served, 5)
+    assert len(wood.seen) > 1, "beside its tip, or what is written there is what he does see"
     before = (await wood.ask(ALL, id=wood.conversation)).data
     for place in (wood.hidden[0], wood.seen[0]):
         await append(wood.alice, wood.conversation, "unheard", parentId=wood.id(place))

@@ -113,7 +113,7 @@ class Wood:
 
 
 async def grown(served: Served, seed: int, size: int = 14) -> Wood:
-    """A random tree, of which a random branch is shared."""
+    """A random tree, of which a random branch is shared; the same for one seed, though branches' names are not."""
     dice = random.Random(seed)
     alice, bob = await served.as_("alice"), await served.as_("bob")
     wood = Wood(served, alice, bob, await start(alice))
@@ -121,7 +121,7 @@ async def grown(served: Served, seed: int, size: int = 14) -> Wood:
         parent = dice.choice([None, *wood.parents, *list(wood.parents)[-3:]])
         edited = dice.choice([None, *wood.parents])
         await wood.write(parent, edited_from=str(edited) if edited else None)
-    wood.shared = dice.choice(sorted({each.branch for each in wood.parents}))
+    wood.shared = dice.choice(list(dict.fromkeys(each.branch for each in wood.parents)))
     await wood.share()
     while await served.indexer.take():
         pass
