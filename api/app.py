@@ -22,6 +22,7 @@ from api.graphql import Endpoint
 from api.jwks import jwks_route
 from api.logs import configure_logs
 from api.proxies import TrustedProxies
+from api.rates.headers import RateHeaders
 from api.requests import BodyLimit, RequestLog
 from api.schema import Schema, build_schema
 from api.services import Services, open_services
@@ -68,6 +69,7 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
                 header=settings.proxy_header,
             ),
             Middleware(RequestLog),
+            Middleware(RateHeaders),
             Middleware(BodyLimit, limit=settings.request_bytes, streaming={attachments.PATH, transfer.IMPORT}),
         ],
         lifespan=lifespan,

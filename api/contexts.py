@@ -9,6 +9,7 @@ from cross_web import HTTPException
 from starlette.requests import HTTPConnection
 
 from api.errors import UNAVAILABLE
+from api.rates.allowance import Allowance
 from api.services import Services
 from permissions.access import Access
 from permissions.authn.errors import AuthnUnavailableError, TokenRevokedError, UnauthenticatedError
@@ -112,7 +113,8 @@ async def _context(services: Services, connection: HTTPConnection) -> ServedCont
         return await _judged(services, client, principal, token, at_least=at_least)
 
     access = await _judged(services, client, None, at_least=at_least)
-    return _with(services, None, access, client, judge, at_least)
+    allowance = Allowance(services.rates, client.ip, connection.state)
+    return _with(services, None, access, client, judge, at_least, allowance)
 
 
 async def acting(services: Services, user_id: PydanticObjectId, circumstances: Mapping[str, Any]) -> ServedContext:
@@ -135,6 +137,7 @@ def _with(
     client: Client,
     judge: Callable[[Principal | None, AccessToken | None], Awaitable[Access]],
     at_least: int | None = None,
+    allowance: Allowance | None = None,
 ) -> ServedContext:
     return ServedContext(
         principal=principal,
@@ -156,6 +159,7 @@ def _with(
         changes=services.changes,
         audit=services.audit,
         judge=judge,
+        allowance=allowance,
         services=services,
         at_least=at_least,
     )

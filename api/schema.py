@@ -1,5 +1,6 @@
 """The schema: the roots of all nouns, added up. `parley schema` prints it; `schema.graphql` is that print."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 import strawberry
@@ -19,7 +20,7 @@ from api.documents.judging import JudgeDocuments, overlong
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.schema_access import may_introspect, without_suggestion
 from api.documents.variables import problem
-from api.errors import Code, publish
+from api.errors import UNAVAILABLE, Code, publish
 from api.operations import OwnContext
 from permissions.guards import describe
 from resolvers import node_queries
@@ -44,8 +45,11 @@ from resolvers.chat import queries as chat_queries
 from resolvers.chat import search as chat_search
 from resolvers.chat import usage as chat_usage
 from resolvers.context import Context
+from resolvers.errors import TooFastError
 
 AWAY: Final = Code.UNAVAILABLE.value
+REFUSED_CHARACTERS: Final = 64
+"""Of a document that is refused; so many count as an object."""
 
 
 class Schema(strawberry.Schema):
@@ -61,11 +65,19 @@ class Schema(strawberry.Schema):
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
     ) -> PreExecutionError | None:
         """What is too large is not even parsed. An extension can't refuse it: a stream would break off."""
-        error = overlong(context.query, self.limits) or problem(context.variables, self.limits)
-        if error is None:
-            return await super()._prepare_operation_async(context, extensions_runner)
-        context.pre_execution_errors = [error]
-        return PreExecutionError(data=None, errors=[error])
+        error = _too_fast(context.context) or overlong(context.query, self.limits)
+        error = error or problem(context.variables, self.limits)
+        if error is not None:
+            context.pre_execution_errors = [error]
+            return PreExecutionError(data=None, errors=[error])
+        try:
+            failed = await super()._prepare_operation_async(context, extensions_runner)
+        except Exception:
+            await _count_refused(context)
+            raise
+        if failed is not None:
+            await _count_refused(context)
+        return failed
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         context = execution_context and execution_context.context
@@ -76,6 +88,24 @@ class Schema(strawberry.Schema):
             publish(error)
         if isinstance(context, Context) and any((each.extensions or {}).get("code") == AWAY for each in errors):
             context.missed = True
+
+
+def _too_fast(context: Any) -> GraphQLError | None:
+    """What is said of who is known to have used up what he may have done in a minute: that costs nothing to answer."""
+    if not isinstance(context, Context) or context.allowance is None:
+        return None
+    try:
+        context.allowance.require(context.access)
+    except TooFastError as error:
+        return GraphQLError(str(error), original_error=error)
+    return None
+
+
+async def _count_refused(asked: ExecutionContext) -> None:
+    """To find out that a document has flaws costs about as much as it is long. Whoever sent it is told of those."""
+    if isinstance(asked.context, Context):
+        with suppress(TooFastError, *UNAVAILABLE):
+            await asked.context.spend(len(asked.query or "") // REFUSED_CHARACTERS)
 
 
 def build_schema(limits: DocumentLimits = DEFAULT_LIMITS) -> Schema:

@@ -16,6 +16,7 @@ from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
 from api.propagation import announcer, following
 from api.purging import purging
+from api.rates.rates import Rates
 from api.search import cursor_seal, keeping_index
 from api.settings import Settings
 from api.trees import message_tree
@@ -60,6 +61,7 @@ class Services:
     search: MessageSearch
     usage: Usage
     cursors: CursorSeal
+    rates: Rates
 
 
 @asynccontextmanager
@@ -115,6 +117,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 search,
                 Usage(database.db),
                 cursor_seal(settings),
+                Rates(redis, settings.rate_limits),
             )
 
 

@@ -12,6 +12,7 @@ from models.redis import RedisAddress
 
 if TYPE_CHECKING:  # it needs the whole of GraphQL, for which commands should not wait: 0.8 s
     from api.documents.limits import DocumentLimits
+    from api.rates.rates import RateLimits
 
 DEFAULT_TYPES: Final = ",".join(sorted(ALL_TYPES))
 
@@ -188,6 +189,16 @@ class Settings(BaseSettings):
     cost_budgets: str = Field(
         "", max_length=10_000, description="the same of who holds a role, if it is more (`role=number`); by commas"
     )
+    rate_budgets: int = Field(
+        60, ge=1, le=1_000_000, description="operations' budgets (`cost_budget`) that a caller may use up in a minute"
+    )
+    rate_budgets_address: int = Field(
+        600, ge=1, le=1_000_000, description="the same of all accounts at one address (IPv6: /64)"
+    )
+    rate_least_cost: int = Field(50, ge=1, le=100_000, description="what any operation counts, however little it does")
+    rate_when_away: Literal["fail_closed", "fail_open"] = Field(
+        "fail_open", description="while Redis is away: refuse all, or each worker counts for itself"
+    )
     introspection: Literal["permitted", "signed_in", "everyone"] = Field(
         "permitted",
         description="who reads the schema: who may `schema:introspect`, all accounts, or anybody",
@@ -219,6 +230,19 @@ class Settings(BaseSettings):
             seconds=self.query_seconds,
             costs=CostBudgets(self.cost_budget, self.cost_budget_nobody, budgets_of_roles(self.cost_budgets)),
             introspection="everyone" if self.demo else self.introspection,
+        )
+
+    @property
+    def rate_limits(self) -> "RateLimits":
+        """What callers may have done in a minute."""
+        from api.rates.rates import RateLimits
+
+        return RateLimits(
+            self.rate_budgets,
+            self.rate_budgets_address,
+            self.rate_least_cost,
+            self.rate_when_away,
+            self.document_limits.costs,
         )
 
     @field_validator("redis_url")

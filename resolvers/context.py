@@ -51,6 +51,16 @@ class Browser(Protocol):
         """Have it keep none."""
 
 
+class Allowance(Protocol):
+    """What a caller may have done in a minute, whichever way he asks for it."""
+
+    def require(self, access: Access) -> None:
+        """Raise `TooFastError` where it is known to be used up, without asking anybody."""
+
+    async def spend(self, access: Access, cost: int) -> None:
+        """Count what costs so much. Raise `TooFastError` where it is used up."""
+
+
 @dataclass
 class Context:
     """One request's, or one socket's; `api.graphql` makes it."""
@@ -86,6 +96,8 @@ class Context:
     socket: bool = False
     """Whether it is a socket's, which many operations share over time."""
     browser: Browser | None = None
+    allowance: Allowance | None = None
+    """None where nobody counts."""
     cutoff: Cutoff | None = None
     """When a socket's access ends; a request's ends with itself."""
     searches: int = field(init=False, default=0)
@@ -128,6 +140,11 @@ class Context:
     def administration(self) -> Administration:
         """What may be done to others' accounts."""
         return Administration(self.changes, self.accounts.credentials, self.audit.write)
+
+    async def spend(self, cost: int) -> None:
+        """Have it counted that something is done which costs so much. Raise `TooFastError` where that is too much."""
+        if self.allowance is not None:
+            await self.allowance.spend(self.access, cost)
 
     async def settle(self) -> None:
         """Have what was decided written down, before anybody is told. Raise `PyMongoError` if it can't be.

@@ -112,6 +112,8 @@ async def served(
         usage_seconds=0,
         interrupt_seconds=0,
         news_seconds=0,
+        rate_budgets=10_000,  # some tests ask for thousands of things
+        rate_budgets_address=100_000,
         decision_log="off",  # what is written beside a request would be counted among its calls
     )
     monkeypatch.setattr("api.authentication.Passwords", partial(Passwords, hasher=CHEAP))

@@ -20,6 +20,7 @@ from api.documents.limits import CostBudgets, DocumentLimits, exceeded
 from api.documents.measure import measure
 from api.documents.schema_access import require_introspection
 from api.errors import publish
+from permissions.access import Access
 from resolvers.context import Context
 
 _ABOUT_SCHEMA: Final = re.compile(r"\b__(schema|type)\b")
@@ -42,8 +43,7 @@ class LimitExecution(SchemaExtension):
             yield
             return
         context.measure_anew(self._limits.answer_bytes)
-        self._require_introspection(context)
-        self._require_budget(context)
+        await self._judge(context)
         if self.execution_context.operation_type is not OperationType.QUERY:
             yield
             context.answering.require()
@@ -75,14 +75,17 @@ class LimitExecution(SchemaExtension):
             cost["actual"] = Actual(asked.schema._schema, self._model, document).of(operation, data)
         return {"cost": cost}
 
-    def _require_budget(self, context: Context) -> None:
+    async def _judge(self, context: Context) -> None:
+        """It is counted before it is refused, too."""
         asked = self.execution_context
         if asked.graphql_document is None:
             return
         estimate = Estimate(asked.schema._schema, self._model)
         cost = estimate.of(asked.graphql_document, asked.operation_name, asked.variables)
-        budget = budget_of(context, self._limits.costs)
+        budget = budget_of(context.access, self._limits.costs)
         self._cost = {"estimated": cost, "budget": budget}
+        await context.spend(cost if cost <= budget else 0)
+        self._require_introspection(context)
         if cost > budget:
             raise exceeded("cost", budget, f"the operation costs {cost:,} by estimate (ask for less at once) of")
 
@@ -94,14 +97,14 @@ class LimitExecution(SchemaExtension):
             require_introspection(context, self._limits.introspection)
 
 
-def budget_of(context: Context, costs: CostBudgets) -> int:
+def budget_of(access: Access, costs: CostBudgets) -> int:
     """What an operation of the caller may cost: the most that any role gives which he holds now."""
-    subject = context.access.subject
+    subject = access.subject
     if subject is None:
         return costs.nobody
     if not costs.roles:
         return costs.signed_in
-    held = subject.roles_at(context.access.env.time)
+    held = subject.roles_at(access.env.time)
     return max(costs.signed_in, *(costs.roles.get(each, 0) for each in held), 0)
 
 

@@ -1,0 +1,34 @@
+"""What one request, or one socket, may still spend; and what its client is told of that."""
+
+from typing import Any, Final
+
+from api.rates.rates import Rates, Verdict
+from permissions.access import Access
+from resolvers.errors import TooFastError
+
+
+class Allowance:
+    """`state` is that of the connection: the answer's headers tell what was noted there."""
+
+    __slots__ = ("_ip", "_rates", "_state")
+
+    def __init__(self, rates: Rates, ip: str | None, state: Any) -> None:
+        self._rates: Final = rates
+        self._ip: Final = ip
+        self._state: Final = state
+
+    def require(self, access: Access) -> None:
+        """Raise `TooFastError` where it is known that nothing is let pass yet."""
+        verdict = self._rates.known(access, self._ip)
+        if verdict is not None:
+            self._tell(verdict)
+
+    async def spend(self, access: Access, cost: int) -> None:
+        """Count what costs so much. Raise `TooFastError` where that is too much by now, `RedisError` as `Rates`."""
+        self._tell(await self._rates.spend(access, self._ip, cost))
+
+    def _tell(self, verdict: Verdict) -> None:
+        self._state.rate = verdict
+        if verdict.retry_after is not None:
+            reason = f"more than may be done in a minute: come back in {verdict.retry_after} seconds"
+            raise TooFastError(reason, verdict.retry_after)

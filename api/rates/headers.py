@@ -1,0 +1,44 @@
+"""Tells clients how much they have left: `RateLimit-*` as in the draft that clients know, and `Retry-After`.
+
+<https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-06>
+"""
+
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.rates.rates import Verdict
+
+HEADERS: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy", "Retry-After")
+WINDOW: Final = 60
+
+
+class RateHeaders:
+    """Around all: what was counted while a request was answered stands in its answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def told(message: Message) -> None:
+            verdict: Verdict | None = state.get("rate")
+            if message["type"] == "http.response.start" and verdict is not None:
+                _tell(MutableHeaders(scope=message), verdict)
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
+def _tell(headers: MutableHeaders, verdict: Verdict) -> None:
+    headers["RateLimit-Limit"] = str(verdict.limit)
+    headers["RateLimit-Remaining"] = str(verdict.remaining)
+    headers["RateLimit-Reset"] = str(verdict.reset)
+    headers["RateLimit-Policy"] = f"{verdict.limit};w={WINDOW}"
+    if verdict.retry_after is not None:
+        headers["Retry-After"] = str(verdict.retry_after)
