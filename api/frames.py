@@ -31,13 +31,19 @@ def _flaw_of_id(frame: Mapping[str, Any]) -> str | None:
 def _flaw_of_request(payload: object) -> str | None:
     if not isinstance(payload, dict):
         return "`payload` is an object"
-    if not isinstance(payload.get("query"), str):
+    if not isinstance(payload.get("query", "" if _names(payload) else None), str):
         return "`query` is a string"
     return (
         _flaw_of_optional(payload, "operationName", str)
         or _flaw_of_optional(payload, "variables", dict)
         or _flaw_of_optional(payload, "extensions", dict)
     )
+
+
+def _names(payload: Mapping[str, Any]) -> bool:
+    """Whether a document is named, which need not be sent then."""
+    extensions = payload.get("extensions")
+    return "documentId" in payload or (isinstance(extensions, dict) and "persistedQuery" in extensions)
 
 
 def _flaw_of_optional(within: Mapping[str, Any], name: str, kind: type) -> str | None:

@@ -7,15 +7,16 @@ from typing import Any, Final, TypeGuard, cast
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult, SubscriptionExecutionResult
+from strawberry.types.execution import PreExecutionError
 
 from api import graphiql
 from api.connections import ConnectionLimits, Connections
@@ -23,7 +24,7 @@ from api.contexts import REFUSED, ServedContext, proven, wanted_revision
 from api.cookies import RefreshCookie
 from api.documents.judging import overlong
 from api.documents.limits import DocumentLimits
-from api.errors import AWAY, UNAVAILABLE, Code, extensions_of
+from api.errors import AWAY, extensions_of
 from api.event_streams import (
     MEDIA_TYPE,
     EventStream,
@@ -31,9 +32,13 @@ from api.event_streams import (
     answered,
     subscribes,
     until_over,
-    wants_events,
 )
 from api.fanout import Questions, Renderer, Rooms
+from api.graphql_request import JSON
+from api.graphql_view import GraphQLView, refused
+from api.origins import Origins
+from api.persisted import Reference, Resolved, document_id, named, reference
+from api.refusals import RefusedRequestError
 from api.schema import Schema
 from api.shared_streams import shared
 from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketAdapter, SocketHandler
@@ -43,9 +48,10 @@ from resolvers.context import Context
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 DEFAULT_LIMITS: Final = ConnectionLimits()
+NO_OTHERS: Final = Origins()
 
 
-class Endpoint(GraphQL[Context, None]):
+class Endpoint(GraphQLView):
     """GraphQL over HTTP, Server-Sent Events and WebSocket, and GraphiQL for a browser."""
 
     graphql_transport_ws_handler_class = SocketHandler
@@ -57,7 +63,7 @@ class Endpoint(GraphQL[Context, None]):
         schema: Schema,
         *,
         demo: bool,
-        public_url: str | None = None,
+        origins: Origins = NO_OTHERS,
         limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
         super().__init__(
@@ -72,7 +78,8 @@ class Endpoint(GraphQL[Context, None]):
         self.rooms = Rooms(Renderer(schema))
         self._demo = demo
         self._limits = schema.limits
-        self._public_url = public_url
+        self.origins = origins
+        self._sounding = schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,9 +99,9 @@ class Endpoint(GraphQL[Context, None]):
 
         try:
             await super().__call__(scope, receive, watched)
-        except (*REFUSED, HTTPException) as error:
+        except (*REFUSED, RefusedRequestError, HTTPException) as error:
             if not accepted:
-                await WebSocket(scope, receive, send).send_denial_response(_refusal(error))
+                await WebSocket(scope, receive, send).send_denial_response(refused(error, JSON))
             elif not closed:
                 await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": AWAY})
         except Exception:
@@ -105,10 +112,7 @@ class Endpoint(GraphQL[Context, None]):
     async def _answer(self, request: Request) -> Response:
         if graphiql.wants_page(request):
             return graphiql.page(demo=self._demo)
-        try:
-            return await self.run(request)
-        except (*REFUSED, HTTPException) as error:  # before the schema was asked: rules and sessions are read first
-            return _refusal(error)
+        return await self.answer(request)
 
     async def create_websocket_response(self, request: WebSocket, subprotocol: str | None) -> WebSocket:
         """Accept a handshake, if the rules that it asks for are there: later nobody could be told that they aren't."""
@@ -121,11 +125,19 @@ class Endpoint(GraphQL[Context, None]):
         if isinstance(request, WebSocket) or isinstance(response, WebSocket):
             context.socket, context.cutoff = True, Cutoff()
         else:
-            context.browser = RefreshCookie(request, response, self._public_url)
-            if wants_events(request.headers.get("accept", "")):
+            context.browser = RefreshCookie(request, response, self.origins)
+            if request.state.media_type == MEDIA_TYPE:
                 context.cutoff = Cutoff()
                 request.state.context = context
         return context
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
+        """As ever, with the ids of documents."""
+        data = await super().parse_http_body(request)
+        if request.method == "GET":
+            return named(data, request.query_params)
+        body = await request.get_body()
+        return named(data, self.decode_json(body)) if b"documentId" in body else data
 
     async def execute_operation(
         self,
@@ -138,6 +150,13 @@ class Endpoint(GraphQL[Context, None]):
     ) -> ExecutionResult | list[ExecutionResult] | SubscriptionExecutionResult:
         """What has one answer is executed as ever, to its end: who goes away can't break a mutation off."""
         ask = super().execute_operation
+        if isinstance(request_data, GraphQLRequestData):
+            try:
+                request_data = await self._resolved(request_data, context)
+            except GraphQLError as error:
+                if request_data.protocol == "sse":
+                    sub_response.media_type = MEDIA_TYPE
+                return PreExecutionError(data=None, errors=[error])
         if _streams_one_answer(request_data, self._limits):
             sub_response.media_type = MEDIA_TYPE
             request_data = replace(request_data, protocol="http")
@@ -148,6 +167,35 @@ class Endpoint(GraphQL[Context, None]):
                 request.state.asked = asked
                 return cast(SubscriptionExecutionResult, _later(lambda: ask(*given)))
         return await ask(*given)
+
+    async def execute_single(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        sub_response: Response,
+        context: Context,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        """Of a batch, too, each document is found before it is run."""
+        if not isinstance(request_data, Resolved):
+            try:
+                request_data = await self._resolved(request_data, context)
+            except GraphQLError as error:
+                return PreExecutionError(data=None, errors=[error])
+        return await super().execute_single(request, request_adapter, sub_response, context, root_value, request_data)
+
+    async def _resolved(self, asked: GraphQLRequestData, context: Context) -> Resolved:
+        """What is to be run for a request. Raise `GraphQLError` where that is nothing."""
+        wanted = reference(document_id(asked), asked.extensions)
+        query = await self.text(asked.query, wanted, context)
+        return Resolved(query, asked.variables, asked.operation_name, asked.extensions, asked.protocol)
+
+    async def text(self, query: str | None, wanted: Reference | None, context: Context) -> str | None:
+        """The document of a request, or of an operation on a socket, that `wanted` names."""
+        if not isinstance(context, ServedContext):
+            raise TypeError("who asks isn't known, so nothing is run")
+        return await context.services.operations.text(query, wanted, context, self._sounding)
 
     def create_response(
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
@@ -211,13 +259,3 @@ def _streams_one_answer(
         and overlong(asked.query, limits) is None
         and not subscribes(asked.query, asked.operation_name, limits.tokens)
     )
-
-
-def _refusal(error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        return _refused(error.reason, Code.BAD_USER_INPUT, error.status_code)
-    return _refused(AWAY if isinstance(error, UNAVAILABLE) else str(error), Code.UNAVAILABLE, 503)
-
-
-def _refused(message: str, code: Code, status: int) -> Response:
-    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code.value}}]}, status)

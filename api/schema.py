@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import strawberry
-from graphql import GraphQLError
+from graphql import DocumentNode, GraphQLError
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
@@ -16,7 +16,7 @@ from api.documents import Documents
 from api.documents.answering import CountingExecution
 from api.documents.cost_model import Model, declare
 from api.documents.executing import LimitExecution
-from api.documents.judging import JudgeDocuments, overlong
+from api.documents.judging import JudgeDocuments, overlong, sound
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.schema_access import may_introspect, without_suggestion
 from api.documents.variables import problem
@@ -60,6 +60,20 @@ class Schema(strawberry.Schema):
     limits: DocumentLimits = DEFAULT_LIMITS
     costs: Model
     """What its fields cost."""
+
+    def sound(self, text: str) -> DocumentNode:
+        """A document, if it is valid and within its limits. Raise `GraphQLError` where it isn't."""
+        return sound(self._schema, text, self.documents, self.limits)
+
+    def flaw(self, text: str) -> str | None:
+        """What is wrong with a document; None if it is sound."""
+        try:
+            self.sound(text)
+        except GraphQLError as error:
+            return error.message
+        except RecursionError:
+            return "the document is nested too deeply"
+        return None
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner

@@ -14,6 +14,7 @@ from api.counting import counting
 from api.interrupting import Interrupter, interrupting
 from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
+from api.persisted import ApqLimits, PersistedOperations, PersistedSettings
 from api.propagation import announcer, following
 from api.purging import purging
 from api.rates.rates import Rates
@@ -33,6 +34,7 @@ from permissions.audit.witness import AuditWitness
 from permissions.changes import PermissionChanges
 from permissions.erasure import Eraser
 from permissions.key_rotation import KeyRotation
+from permissions.operations.registry import OperationRegister
 from permissions.store import PermissionStore
 from permissions.token_revocation import TokenRevocation
 from resolvers.chat.counting import NewsCheck
@@ -62,6 +64,8 @@ class Services:
     usage: Usage
     cursors: CursorSeal
     rates: Rates
+    register: OperationRegister
+    operations: PersistedOperations
 
 
 @asynccontextmanager
@@ -100,6 +104,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             counting(NewsCheck(database.db, broker), settings.news_seconds),
         ):
             search = MessageSearch(database.db, tree)
+            register = OperationRegister(audit)
             yield Services(
                 database,
                 redis,
@@ -118,7 +123,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 Usage(database.db),
                 cursor_seal(settings),
                 Rates(redis, settings.rate_limits),
+                register,
+                PersistedOperations(register, redis, persisted_settings(settings)),
             )
+
+
+def persisted_settings(settings: Settings) -> PersistedSettings:
+    """Which documents are run, and how many are kept for clients."""
+    apq = ApqLimits(settings.apq_seconds, settings.apq_documents, settings.apq_bytes, settings.apq_per_user)
+    return PersistedSettings(settings.operations == "trusted", apq)
 
 
 def attachment_limits(settings: Settings) -> AttachmentLimits:

@@ -203,6 +203,17 @@ class Settings(BaseSettings):
         "permitted",
         description="who reads the schema: who may `schema:introspect`, all accounts, or anybody",
     )
+    operations: Literal["any", "trusted"] = Field(
+        "any", description="documents that are run: any, or those that are registered (`parley operations`)"
+    )
+    apq_seconds: int = Field(
+        86_400, ge=0, le=2_592_000, description="automatic persisted queries are kept so long unused; 0: none are"
+    )
+    apq_documents: int = Field(5_000, ge=1, le=100_000, description="of them together")
+    apq_bytes: int = Field(
+        16 * 1024 * 1024, ge=64 * 1024, le=1024 * 1024 * 1024, description="the same in bytes of UTF-8"
+    )
+    apq_per_user: int = Field(200, ge=1, le=100_000, description="of them that one user may have sent")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
     log_format: Literal["console", "json"] = Field("json", description="form of a log line")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from json import JSONDecodeError
@@ -28,6 +28,7 @@ from api.contexts import REFUSED, ServedContext
 from api.errors import AWAY, Code, code_of
 from api.fanout import Member, Questions, Rooms
 from api.frames import flaw
+from api.persisted import Reference, reference
 from api.socket_protocol import FRAMES, SocketProtocol
 from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
@@ -48,6 +49,10 @@ TELL_SECONDS: Final = 0.3
 """How long `sessionEvents` may take to tell its client why."""
 FINISH_SECONDS: Final = 3.0
 """How long what changes something may take to end, and to be answered, before a stopping worker closes the socket."""
+
+
+Text = Callable[[str | None, Reference | None, Context], Awaitable[str | None]]
+"""Finds the document that an operation names. Raises `GraphQLError`."""
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -104,6 +109,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._questions: Final[Questions] = parts["view"].questions
         self._rooms: Final[Rooms] = parts["view"].rooms
         self._members: Final[dict[str, Member]] = {}
+        self._named: Final[dict[str, Mapping[str, Any]]] = {}
+        """What operations were asked by that name a document, and have not begun."""
+        self._text: Final[Text] = parts["view"].text
         scope = getattr(getattr(self.websocket, "ws", None), "scope", {})
         self._frames: Final[SocketProtocol | None] = scope.get("extensions", {}).get(FRAMES)
         if self._frames is not None:
@@ -125,8 +133,25 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         """Who follows a conversation shares answers with others; everything else is his own."""
+        if not await self._found(operation):
+            return
         if not await self._follows(operation):
             await super().run_operation(operation)
+
+    async def _found(self, operation: Operation[Context, None]) -> bool:
+        """Whether its document is there, and may be run; its client is told why if not."""
+        sent: Mapping[str, Any] = self._named.pop(operation.id, {})
+        try:
+            wanted = reference(sent.get("documentId"), sent.get("extensions"))
+            operation.query = await self._text(operation.query, wanted, self.context) or ""
+        except GraphQLError as error:
+            await operation.send_initial_errors([error])
+        except REFUSED:
+            refusal = GraphQLError(AWAY, extensions={"code": Code.UNAVAILABLE.value})
+            await operation.send_initial_errors([refusal])
+        else:
+            return True
+        return False
 
     async def _follows(self, operation: Operation[Context, None]) -> bool:
         """Whether it is the fan-out's, which has it go on, then.
@@ -213,6 +238,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         limit = self._connections.limits.operations
         known = not self.connection_acknowledged or message["id"] in self.operations
         if known or len(self.operations) < limit:
+            payload: Any = message["payload"]
+            payload.setdefault("query", "")
+            if not known and ("documentId" in payload or payload.get("extensions")):
+                self._named[message["id"]] = payload
             await super().handle_subscribe(message)
             return
         refusal = f"more than {limit} operations are under way on this socket"
@@ -249,6 +278,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._part(id)
 
     def _part(self, id: str) -> None:
+        self._named.pop(id, None)
         member = self._members.pop(id, None)
         if member is not None:
             member.leave()
@@ -322,6 +352,19 @@ class SocketOutlet:
             return True
         self.used = True
         return self._frames.write_text(self._prefix, body, b"}")
+
+    def end(self, body: bytes) -> bool:
+        """As of any outlet."""
+        operation = self._operation
+        if operation.completed:
+            return True
+        self.used = True
+        complete = b'{"id":%b,"type":"complete"}' % orjson.dumps(operation.id)
+        if not self._frames.write_text(self._prefix, body, b"}", complete):
+            return False
+        operation.completed = True
+        operation.handler.forget_id(operation.id)
+        return True
 
     async def ready(self) -> None:
         """As of any outlet."""

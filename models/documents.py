@@ -17,6 +17,7 @@ from models.resource_type import ResourceType
 from models.revocation_rule import RevocationRule
 from models.role import Role, RoleAssignment
 from models.signing_key import SigningKey
+from models.trusted_document import TrustedDocument, TrustedSet
 from models.user import User
 
 DOCUMENTS: Final[list[type[Document]]] = [
@@ -36,5 +37,7 @@ DOCUMENTS: Final[list[type[Document]]] = [
     Role,
     RoleAssignment,
     SigningKey,
+    TrustedDocument,
+    TrustedSet,
     User,
 ]

@@ -53,6 +53,13 @@ class Action(StrEnum):
     TOKEN_REVOKE = "token:revoke"  # noqa: S105 - an action
     """Taking back anybody's tokens by rules, and seeing the rules."""
 
+    OPERATION_READ = "operation:read"
+    """Seeing the documents that are registered."""
+    OPERATION_REGISTER = "operation:register"
+    """Trusting documents, and trusting them no more."""
+    OPERATION_RUN_ANY = "operation:run_any"
+    """Running documents that are not registered, where nobody else may."""
+
     AUDIT_READ = "audit:read"
     SCHEMA_INTROSPECT = "schema:introspect"
 

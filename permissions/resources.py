@@ -25,6 +25,7 @@ ROLE: Final = "role"
 POLICY: Final = "policy"
 PERMISSION: Final = "permission"
 SIGNING_KEY: Final = "signing_key"
+OPERATION: Final = "operation"
 TOKEN: Final = "token"  # noqa: S105 - a type of resource
 
 FIELDS: Final[Mapping[str, Fields]] = {
@@ -79,6 +80,7 @@ TYPES: Final[Mapping[str, ResourceType]] = {
         resource_type(AUDIT, verbs(AUDIT), attributes=RECORDED, fields=FIELDS[AUDIT]),
         resource_type("schema", verbs("schema")),
         resource_type(SIGNING_KEY, verbs(SIGNING_KEY)),
+        resource_type(OPERATION, verbs(OPERATION)),
         resource_type(TOKEN, verbs(TOKEN)),
     )
 }

@@ -1,0 +1,1 @@
+"""Trusted documents: read from manifests, judged, registered, and removed again."""
