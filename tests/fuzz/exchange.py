@@ -1,0 +1,83 @@
+"""Bytes to a port, and what comes back: a client that follows no protocol."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+BOUND_SECONDS: Final = 15.0
+"""Whoever has not been answered by then, or not been hung up on, hangs: far more than anything takes."""
+QUIET_SECONDS: Final = 0.15
+"""Nothing more is awaited after so long, of a request that may not be whole."""
+HEARD: Final = 4 * 2**20
+"""Bytes of an answer that are kept."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """`pieces` go out one by one. `whole`: it must be answered, and hung up on, before we hang up."""
+
+    pieces: tuple[bytes, ...]
+    whole: bool = False
+
+    def __repr__(self) -> str:
+        shown = b"|".join(self.pieces)
+        return repr(shown if len(shown) < 2_000 else shown[:2_000] + b"...")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All that came. `ended`: the server hung up, and did not have to be hung up on for ever."""
+
+    data: bytes
+    ended: bool
+    seconds: float
+
+
+async def exchange(host: str, port: int, sent: Sent) -> Heard:
+    """Send it, listen, hang up, and see that the server does, too."""
+    began = time.perf_counter()
+    reader, writer = await asyncio.open_connection(host, port)
+    heard = bytearray()
+    try:
+        async with asyncio.timeout(BOUND_SECONDS):
+            await _write(writer, sent.pieces)
+            over = await _read(reader, heard, None if sent.whole else QUIET_SECONDS)
+            if not over:
+                with suppress(OSError):
+                    writer.write_eof()
+                await _read(reader, heard, None)
+        ended = True
+    except TimeoutError:
+        ended = False
+    finally:
+        writer.transport.abort()
+    return Heard(bytes(heard), ended, time.perf_counter() - began)
+
+
+async def _write(writer: asyncio.StreamWriter, pieces: Sequence[bytes]) -> None:
+    with suppress(ConnectionError):  # it hung up on what it has heard so far
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+
+async def _read(reader: asyncio.StreamReader, heard: bytearray, quiet: float | None) -> bool:
+    """Whether it came to its end, and not to a silence."""
+    try:
+        while True:
+            async with asyncio.timeout(quiet):
+                data = await reader.read(65_536)
+            if not data:
+                return True
+            if len(heard) < HEARD:
+                heard += data
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        if quiet is None:
+            raise
+        return False
