@@ -39,7 +39,7 @@ class Found:
         return sum(each.stop - each.start for each in self._slices(ranges))
 
     def _slices(self, ranges: "Ranges") -> list[slice]:
-        bounds = np.searchsorted(self.docs, ranges.edges).tolist()
+        bounds = self.docs.searchsorted(ranges.edges).tolist()
         return [slice(start, stop) for start, stop in zip(bounds[::2], bounds[1::2], strict=True)]
 
     def without(self, docs: Numbers) -> "Found":

@@ -1,6 +1,6 @@
 """The manifest: which segments make up the index. One document, replaced as a whole: readers see before or after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -48,7 +48,7 @@ class Manifest:
         return cls(
             record["version"],
             record["analysis"],
-            tuple(Part(each["id"], each["documents"]) for each in record["parts"]),
+            _parts(record),
             tuple(Aside(each["id"], each["at"]) for each in record["building"]),
             tuple(Aside(each["id"], each["at"]) for each in record["retired"]),
         )
@@ -93,6 +93,16 @@ async def read_manifest(db: AsyncDatabase[Record]) -> Manifest:
     """As it is now; an empty one where nothing was indexed yet."""
     record = await db.search_manifest.find_one({"_id": LIVE})
     return Manifest.of(record) if record else Manifest()
+
+
+async def read_parts(db: AsyncDatabase[Record]) -> Sequence[Part]:
+    """Its parts alone. What was retired, and is kept for a while, may be ten times as much, and no search needs it."""
+    record = await db.search_manifest.find_one({"_id": LIVE}, {"parts": 1})
+    return _parts(record) if record else ()
+
+
+def _parts(record: Record) -> tuple[Part, ...]:
+    return tuple(Part(each["id"], each["documents"]) for each in record["parts"])
 
 
 async def change_manifest(db: AsyncDatabase[Record], change: Callable[[Manifest], Manifest | None]) -> Manifest | None:

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -110,10 +111,11 @@ class Page:
         return len(self._data) + 12 * len(self._counts)
 
     @cached_property
-    def _ends(self) -> NDArray[np.uint32]:
-        """Where each term ends in the blob."""
-        ends: NDArray[np.uint32] = np.cumsum(self._lengths, dtype=np.uint32)
-        return ends
+    def _edges(self) -> memoryview:
+        """Where each term begins, and the last one ends. A view gives plain numbers, which an array takes long to."""
+        edges = np.full(len(self._lengths) + 1, self._blob, np.uint32)
+        edges[1:] += np.cumsum(self._lengths, dtype=np.uint32)
+        return edges.data
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
@@ -123,14 +125,16 @@ class Page:
         return starts
 
     def _term(self, number: int) -> bytes:
-        end = self._blob + int(self._ends[number])
-        return self._data[end - int(self._lengths[number]) : end]
+        return self._data[self._edges[number] : self._edges[number + 1]]
 
     def between(self, low: bytes, high: bytes) -> tuple[Docs, Impacts] | None:
         """The documents of the terms from `low` to `high`, which is included; a term's documents in order."""
         entries = range(len(self._counts))
         first = bisect_left(entries, low, key=self._term)
-        last = bisect_right(entries, high, first, key=self._term)
+        if low == high:  # it stands there once, or not at all; twice where a long one begins anew
+            last = first + sum(1 for _ in takewhile(lambda number: self._term(number) == low, entries[first:]))
+        else:
+            last = bisect_right(entries, high, first, key=self._term)
         if first == last:
             return None
         start, stop = int(self._starts[first]), int(self._starts[last - 1]) + int(self._counts[last - 1])

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from models.search.analysis import Unit, alone, paired, terms_of, units
+from models.search.analysis import Forms, Unit, alone, forms, paired, terms_of, units
+from models.search.languages import PLAIN
 
 MAX_LENGTH: Final = 1_000
 MAX_UNITS: Final = 32
@@ -24,6 +25,11 @@ class Clause:
 
     units: tuple[Unit, ...]
     negated: bool = False
+
+    @cached_property
+    def forms(self) -> tuple[Forms, ...]:
+        """Of each unit."""
+        return tuple((unit.text,) * (PLAIN + 1) if unit.alone else forms(unit.text) for unit in self.units)
 
     @cached_property
     def needles(self) -> tuple[frozenset[bytes], ...]:

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.search.candidates import NONE, NOTHING, WEAK, Found, Numbers, Ranges, best, common, united
+from models.search.documents import EVERYTHING, DocumentPage, MessageKey, Stretch, page_of
 from models.search.documents import PAGE as DOCUMENTS
-from models.search.documents import DocumentPage, MessageKey, Stretch, page_of
 from models.search.postings import Page, touched
 from models.search.query import Query
 from models.search.reach import MessageFilter, Reach, Span
@@ -82,8 +82,8 @@ class _Part:
     def pages(self, span: Span) -> Sequence[str]:
         """Pages of postings that may hold something of `span` in the ranges, in order."""
         if span not in self._pages:
-            found = (touched(self.segment.marks, *span, start, stop) for start, stop in self.ranges.pairs)
-            numbers = sorted({number for pages in found for number in pages})
+            found = [touched(self.segment.marks, *span, start, stop) for start, stop in self.ranges.pairs]
+            numbers = found[0] if len(found) == 1 else sorted(set().union(*found))
             self._pages[span] = [self.segment.posting_page(number) for number in numbers]
         return self._pages[span]
 
@@ -187,13 +187,14 @@ async def _parts(reader: Reader, segments: Sequence[Segment], wanted: Sequence[S
     ids = {
         segment.document_page(page_of(segment.key_firsts, key))
         for segment in segments
-        for pair in bounds
-        for key in pair
+        for stretch in bounds
+        if stretch != EVERYTHING
+        for key in stretch
     }
     pages = await reader.documents.get(reader.db, ids)
     parts = []
     for segment in segments:
-        pairs = [(_within(segment, pages, low), _within(segment, pages, high)) for low, high in bounds]
+        pairs = [_within(segment, pages, stretch) for stretch in bounds]
         ranges = Ranges.of(pairs[:-1])
         start, stop = pairs[-1]
         own_pairs = [(max(start, low), min(stop, high)) for low, high in ranges.pairs]
@@ -202,13 +203,19 @@ async def _parts(reader: Reader, segments: Sequence[Segment], wanted: Sequence[S
     return parts
 
 
-def _within(segment: Segment, pages: Mapping[str, DocumentPage], key: bytes) -> int:
-    return _bound(segment, pages[segment.document_page(page_of(segment.key_firsts, key))], key)
+def _within(segment: Segment, pages: Mapping[str, DocumentPage], stretch: Stretch) -> tuple[int, int]:
+    """The numbers of its documents: from the first to before the second."""
+    if stretch == EVERYTHING:
+        return 0, segment.documents
+    low, high = (
+        _bound(segment, pages[segment.document_page(page_of(segment.key_firsts, key))], key) for key in stretch
+    )
+    return low, high
 
 
 def _bound(segment: Segment, page: DocumentPage, key: bytes) -> int:
     """The number of the first document that isn't below `key`; `page` is where that is found."""
-    return page_of(segment.key_firsts, key) * DOCUMENTS + int(np.searchsorted(page.keys, np.bytes_(key)))
+    return page_of(segment.key_firsts, key) * DOCUMENTS + int(page.keys.searchsorted(np.bytes_(key)))
 
 
 def _affordable(parts: Sequence[_Part], needles: _Needles) -> tuple[list[_Part], list[str], bool]:

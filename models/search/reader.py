@@ -8,7 +8,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
 from models.search.documents import DocumentPage
-from models.search.manifest import Manifest
+from models.search.manifest import Part
 from models.search.merging import MissingPageError
 from models.search.postings import Page
 from models.search.segments import Segment, read_pages
@@ -72,14 +72,14 @@ class Reader:
         self.documents: Pages[DocumentPage] = Pages(DocumentPage, cached_bytes // 4)
         self._segments: OrderedDict[str, Segment] = OrderedDict()
 
-    async def segments(self, manifest: Manifest) -> Sequence[Segment]:
+    async def segments(self, parts: Sequence[Part]) -> Sequence[Segment]:
         """The directories of all that is searched, newest first. Raises `MissingPageError`."""
-        missing = [part.id for part in manifest.parts if part.id not in self._segments]
+        missing = [part.id for part in parts if part.id not in self._segments]
         if missing:
             async for record in self.db.search_segments.find({"_id": {"$in": missing}}, batch_size=1_000):
                 self._segments[record["_id"]] = Segment.of(record)
         found = []
-        for part in reversed(manifest.parts):
+        for part in reversed(parts):
             if part.id not in self._segments:
                 raise MissingPageError(part.id)
             self._segments.move_to_end(part.id)

@@ -17,7 +17,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.conversation import Conversation
 from models.database import Record
 from models.search.entries import STRONGEST
-from models.search.manifest import read_manifest
+from models.search.manifest import read_parts
 from models.search.matching import marks
 from models.search.merging import MissingPageError
 from models.search.query import Query
@@ -98,7 +98,7 @@ class MessageSearch:
             return await self._find(reach, request)
 
     async def _find(self, reach: Reach, request: SearchRequest) -> SearchPage:
-        segments = await self._reader.segments(await read_manifest(self._db))
+        segments = await self._reader.segments(await read_parts(self._db))
         ranking = await Ranking.of(self._reader, segments, reach, request.query, request.wanted)
         weights = request.after.weights if request.after else ranking.weights
         hits: dict[bytes, Hit] = {}
@@ -123,12 +123,12 @@ class MessageSearch:
 
     async def _rows(self, candidates: Sequence[Candidate], reach: Reach, request: SearchRequest) -> Found:
         """Those that are in reach, and there, by key."""
-        conversations = await self._reachable({each.message.conversation_id for each in candidates}, reach, request)
+        messages = [(candidate.key, *candidate.message) for candidate in candidates]
+        conversations = await self._reachable({id_ for _, _, id_, _ in messages}, reach, request)
         wanted: dict[PydanticObjectId, dict[Address, bytes]] = {}
-        for candidate in candidates:
-            owner_id, conversation_id, address = candidate.message
+        for key, owner_id, conversation_id, address in messages:
             if conversation_id in conversations and conversations[conversation_id].owner_id == owner_id:
-                wanted.setdefault(conversation_id, {})[address] = candidate.key
+                wanted.setdefault(conversation_id, {})[address] = key
         seen = await asyncio.gather(
             *(self._seen(conversations[id_], places, reach, request) for id_, places in wanted.items())
         )

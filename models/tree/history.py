@@ -115,11 +115,11 @@ class History:
 
         One less where the messages, and those before them on their branches, were `read` already.
         """
-        wanted = await self._standing({each for each in addresses if self._sight is None or self._sight.sees(each)})
+        wanted = await self._standing(self._in_sight(addresses))
         around = wanted | {Address(a.branch, a.depth - 1) for a in wanted if a.depth}
         found = await self._buckets.messages_at(around) if read is None else {a: read[a] for a in around if a in read}
-        wanted = {address for address in wanted & found.keys() if not found[address].get("removed")}
-        begins = {a.branch: a.depth for a in wanted if Address(a.branch, a.depth - 1) not in found and a.branch != MAIN}
+        wanted = _there(wanted, found)
+        begins = _begun(wanted, found)
         lineages = await self._buckets.first_lineages(begins) if begins else {}
         parents = [lineage.parent for lineage in lineages.values() if lineage.parent]
         found |= await self._buckets.messages_at(parents) if parents else {}
@@ -129,6 +129,16 @@ class History:
             lineage = lineages.get(address.branch) if begins.get(address.branch) == address.depth else None
             rows[address] = self._alone(address, lineage, found)
         return rows
+
+    def rows_of(self, addresses: Collection[Address], read: Mapping[Address, Record]) -> dict[Address, Row] | None:
+        """The same without a call; None where it takes one, as a branch begins, a message grows, or one is removed."""
+        wanted = _there(self._in_sight(addresses), read)
+        if self._removals or _begun(wanted, read) or any(map(grows, read.values())):
+            return None
+        return {address: self._alone(address, None, read) for address in wanted}
+
+    def _in_sight(self, addresses: Collection[Address]) -> set[Address]:
+        return {each for each in addresses if self._sight is None or self._sight.sees(each)}
 
     async def _bring_up_to_date(self, found: dict[Address, Record]) -> None:
         """Have messages that grow say what they say by now; where none grows it costs nothing."""
@@ -244,6 +254,15 @@ class History:
     def _end(self, tail: Tail) -> int:
         """The depth at which the branch ends for the reader."""
         return min(self._removals.end(tail), self._sight.stop(tail.branch) if self._sight else ENDLESS)
+
+
+def _there(addresses: set[Address], found: Mapping[Address, Record]) -> set[Address]:
+    return {address for address in addresses & found.keys() if not found[address].get("removed")}
+
+
+def _begun(addresses: set[Address], found: Mapping[Address, Record]) -> dict[str, int]:
+    """The branches that begin with one of the messages, and at which depth."""
+    return {a.branch: a.depth for a in addresses if Address(a.branch, a.depth - 1) not in found and a.branch != MAIN}
 
 
 def _shown(message: Mapping[str, Any]) -> Mapping[str, Any]:

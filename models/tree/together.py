@@ -32,6 +32,11 @@ class Wanted:
     addresses: Collection[Address]
 
     @property
+    def id(self) -> PydanticObjectId:
+        """Of the conversation."""
+        return self.conversation.id
+
+    @property
     def short(self) -> bool:
         """Whether all its buckets may be looked at. What is removed isn't counted, and is stored for a while."""
         return self.conversation.message_count <= SHORT and not self.conversation.removed
@@ -44,13 +49,16 @@ async def rows(db: AsyncDatabase[Record], turns: Turns, wanted: Sequence[Wanted]
     if len(short) > 1:
         async with turns:
             read = await _messages(db, short)
-    return await asyncio.gather(*(each.history.rows(each.addresses, read.get(each.conversation.id)) for each in wanted))
+    made = [each.history.rows_of(each.addresses, read[each.id]) if each.id in read else None for each in wanted]
+    others = (each for each, there in zip(wanted, made, strict=True) if there is None)
+    rest = iter(await asyncio.gather(*(each.history.rows(each.addresses, read.get(each.id)) for each in others)))
+    return [next(rest) if there is None else there for there in made]
 
 
 async def _messages(db: AsyncDatabase[Record], wanted: Sequence[Wanted]) -> dict[PydanticObjectId, Messages]:
     """The messages that rows are made of, by conversation."""
-    around = {each.conversation.id: _around(each.addresses) for each in wanted}
-    widths = {each.conversation.id: each.conversation.slot_width for each in wanted}
+    around = {each.id: _around(each.addresses) for each in wanted}
+    widths = {each.id: each.conversation.slot_width for each in wanted}
     slots = {slot(a.branch, a.depth, widths[id_]) for id_, addresses in around.items() for a in addresses}
     stages: list[Record] = [
         {"$match": {"conversation_id": {"$in": list(around)}}},

@@ -1,5 +1,7 @@
 """Postings come out of their pages as they went in, whatever the gaps; and only pages that may hold them are read."""
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +43,15 @@ def test_a_stretch_of_a_term_is_in_the_pages_that_are_said_to_hold_it(
                 assert there[1].tolist() == [doc % 255 + 1 for doc in there[0].tolist()]
                 found += there[0].tolist()
         assert [doc for doc in found if start <= doc < stop] == [doc for doc in sorted(docs) if start <= doc < stop]
+
+
+@settings(deadline=None)
+@given(LISTS, st.binary(max_size=3), st.binary(max_size=3))
+def test_a_span_of_terms_holds_what_they_hold(lists: dict[bytes, set[int] | range], one: bytes, other: bytes) -> None:
+    pages = [Page(data) for _, data in paged(postings(lists))]
+    for low, high in combinations_with_replacement(sorted({one, other, min(lists), max(lists)}), 2):
+        found = [doc for page in pages if (there := page.between(low, high)) for doc in there[0].tolist()]
+        assert found == [doc for term in sorted(lists) if low <= term <= high for doc in sorted(lists[term])]
 
 
 @settings(deadline=None)

@@ -84,6 +84,26 @@ def test_whatever_a_text_is_found_for_is_marked_in_it_and_in_the_index(text: str
     assert all(0 < len(term) < 256 for term in analyse(text).terms)
 
 
+SAID = st.sampled_from(
+    ["the", "The", "and", "run", "RUNNING", "runs", "fox", "fox-run", "der", "a", "x" * 61, "x" * 60]
+)
+ASCII = st.one_of(
+    st.lists(st.one_of(SAID, st.sampled_from([" ", "_", ".", "\0", "\x1c"])), max_size=60).map(" ".join),
+    st.text(st.characters(max_codepoint=127), max_size=80),
+)
+ASKED = st.one_of(st.lists(SAID, min_size=1, max_size=3).map('"{}"'.format), st.text(max_size=20), SAID)
+
+
+@given(ASCII, st.lists(ASKED, min_size=1, max_size=3).map(" -".join))
+def test_a_text_in_ascii_is_read_as_any_other_is(text: str, query: str) -> None:
+    try:
+        parsed = parse(query)
+    except QueryError:
+        return
+    assert marks(parsed, text) == marks(parsed, f"{text}\u2026")  # no word, and no ASCII
+    assert analyse(text) == analyse(f"{text}\u2026")
+
+
 @given(st.text(alphabet=st.sampled_from("ab <>&\"'\n\u202e京"), max_size=900), st.data())
 def test_a_snippet_is_the_messages_own_text_with_nothing_but_marks_in_it(text: str, data: st.DataObject) -> None:
     edges = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=20)))
