@@ -71,6 +71,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     ),
     "user": Entry("users", "app", "Accounts."),
     "policy": Entry("policies", "app", "Policy files."),
+    "operations": Entry("operations", "app", "Trusted documents, which clients name instead of sending them."),
     "lists": Entry("lists", "app", "Lists of conversations."),
     "search": Entry("search", "app", "The full-text index."),
     "usage": Entry("usage", "app", "What usage is counted from."),

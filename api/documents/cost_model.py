@@ -63,6 +63,8 @@ WEIGHTS: Final[Mapping[str, int]] = {
     "Query.replay": 200,
     "Query.policyPromotion": 200,
     "Query.diffBranches": 10,
+    "Query.trustedOperations": 50,
+    "TrustedOperation.flaw": 5,
     "Conversation.deletedSubtrees": 5,
 }
 """Of fields that do much for few objects."""
