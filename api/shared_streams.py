@@ -39,6 +39,15 @@ class StreamOutlet:
         self._events.put_nowait(f"event: next\ndata: {body.decode()}\n\n")
         return True
 
+    def end(self, body: bytes) -> bool:
+        """As of any outlet."""
+        if self._events.qsize() > WAITING - 2:
+            self._free.clear()
+            return False
+        self.write(body)
+        self._events.put_nowait(None)
+        return True
+
     async def ready(self) -> None:
         """As of any outlet."""
         await self._free.wait()

@@ -77,14 +77,18 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             extensions[FRAMES] = self
         await super().run_asgi()
 
-    def write_text(self, before: bytes, body: bytes, after: bytes) -> bool:
-        """Write a message now; False, and nothing is written, where it must wait. Nobody reads what comes too late."""
+    def write_text(self, before: bytes, body: bytes, after: bytes, then: bytes = b"") -> bool:
+        """Write a message now; False, and nothing is written, where it must wait. Nobody reads what comes too late.
+
+        `then` is another that follows it.
+        """
         transport = self.transport
         if self.silent or self.close_sent or self.disconnected or transport.is_closing():
             return True
         if not self.writable.is_set():
             return False
-        transport.write(b"".join((_head(len(before) + len(body) + len(after)), before, body, after)))
+        last = (_head(len(then)), then) if then else ()
+        transport.write(b"".join((_head(len(before) + len(body) + len(after)), before, body, after, *last)))
         return True
 
     async def drained(self) -> None:

@@ -1,7 +1,8 @@
 """What a resolver has at hand: who asks, what he may do, and the stores."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
@@ -151,11 +152,7 @@ class Context:
 
         The events of a subscription share a context: each waits for the denials of all.
         """
-        async with self._settling:
-            self._decided.take(self.access.takings())
-            if self._decided:
-                await self.audit.keep(self._decided, self.origin)
-                self._decided = Takings()
+        await settle_all([self])
 
     async def become(self, token: AccessToken) -> None:
         """Go on as who has just got `token`, with what it tells of his session: as if he asked again with it."""
@@ -202,6 +199,19 @@ class Context:
         """What was read and answered so far doesn't count: this is another answer, of `most` bytes."""
         self.reading, self.answering = Meter(most or self.reading.most), Meter(most or self.answering.most)
         self._loaders = None
+
+
+async def settle_all(contexts: Sequence[Context]) -> None:
+    """Have what was decided for all of them written down together, as `Context.settle` has it for one."""
+    async with AsyncExitStack() as settling:
+        for each in contexts:
+            await settling.enter_async_context(each._settling)
+            each._decided.take(each.access.takings())
+        unwritten = [each for each in contexts if each._decided]
+        if unwritten:
+            await unwritten[0].audit.keep_all([(each._decided, each.origin) for each in unwritten])
+            for each in unwritten:
+                each._decided = Takings()
 
 
 Info = strawberry.Info[Context, None]

@@ -24,6 +24,10 @@ class Outlet(Protocol):
         """Send it now; False, and nothing is sent, where that would have to wait."""
         ...
 
+    def end(self, body: bytes) -> bool:
+        """The same, and that nothing follows; False, and nothing is sent, where that would have to wait."""
+        ...
+
     async def ready(self) -> None:
         """Return when the reader has read enough for more."""
         ...
@@ -102,6 +106,11 @@ class Member:
     def settled(self) -> bool:
         """Whether he still has the rights by which he shares, as far as this worker knows."""
         return self.standing.access is self.access and self.standing.holds and not self.standing.over
+
+    @property
+    def gone(self) -> bool:
+        """Whether he has left."""
+        return self._left is None
 
     def hold(self) -> None:
         """Have his right kept up to date until `leave`."""

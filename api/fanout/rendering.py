@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import secrets
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from api.errors import Code
 from api.fanout.questions import Question
 from api.schema import Schema
 from resolvers.chat.events import AccessRevoked, ConversationEvent
-from resolvers.context import Context
+from resolvers.context import Context, settle_all
 from resolvers.live.backoff import delays
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
@@ -38,11 +38,11 @@ class Renderer:
         Where a store was away, `context.missed` says so afterwards.
         """
         body = await self._executed(context, question, event)
-        await _settled(context)
+        await settled([context])
         return body
 
     async def farewell(self, context: Context, question: Question, event: AccessRevoked) -> bytes:
-        """As `render`, executed once for all who lose a right to the same at the same place.
+        """As `render`, executed once for all who lose a right to the same at the same place. It waits for nothing.
 
         INVARIANT: of what the event tells, nothing hangs on who asks but the decision's name, which is put in.
         """
@@ -51,7 +51,6 @@ class Renderer:
             blank = replace(event, decision_id=event.decision_id and strawberry.ID(BLANK.decode()))
             self._farewell = told, await self._executed(context, question, blank)
         body = self._farewell[1]
-        await _settled(context)
         return body if event.decision_id is None else body.replace(BLANK, event.decision_id.encode())
 
     async def _executed(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
@@ -84,10 +83,11 @@ class Renderer:
         return {"errors": [error.formatted for error in errors]}
 
 
-async def _settled(context: Context) -> None:
+async def settled(contexts: Sequence[Context]) -> None:
+    """Return when what was decided for them is written down."""
     for wait in delays():
         try:
-            await context.settle()
+            await settle_all(contexts)
         except PyMongoError:
             await asyncio.sleep(wait)
         else:

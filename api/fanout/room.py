@@ -10,12 +10,13 @@ import structlog
 from beanie import PydanticObjectId
 from redis.exceptions import RedisError
 
+from api.fanout.farewells import finish
 from api.fanout.groups import Group
 from api.fanout.members import Member, Outlet
 from api.fanout.places import Places
 from api.fanout.questions import Asked
 from api.fanout.rendering import Renderer
-from api.fanout.solo import Soloists, finish
+from api.fanout.solo import Soloists
 from models.tree import Address
 from resolvers.chat.events import channel
 from resolvers.chat.subscriptions import changes
@@ -109,6 +110,7 @@ class Room:
         if not self._members:
             self._forget(self)
             self._reading.cancel()
+            self._solo.close()
 
     async def _read(self) -> None:
         try:

@@ -4,12 +4,12 @@ from typing import Final
 
 from beanie import PydanticObjectId
 
+from api.fanout.farewells import finish
 from api.fanout.log import CAPACITY
 from api.fanout.members import Member, Outlet
 from api.fanout.questions import Asked
 from api.fanout.rendering import Renderer
 from api.fanout.room import Room
-from api.fanout.solo import finish
 from resolvers.context import Context
 
 

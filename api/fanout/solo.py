@@ -1,19 +1,19 @@
-"""What those do by themselves who follow a conversation: read what they are behind by, or missed; take their leave."""
+"""What those do by themselves who follow a conversation: read what they are behind by, or missed."""
 
 import asyncio
 from typing import Final
 
 from beanie import PydanticObjectId
 
+from api.fanout.farewells import Farewells, finish, give
 from api.fanout.groups import passed, told
-from api.fanout.members import Member, Outlet
+from api.fanout.members import Member
 from api.fanout.places import Places
 from api.fanout.rendering import Renderer
 from permissions.store import PermissionStore
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired, channel
 from resolvers.chat.patience import MISSED, made_good
-from resolvers.chat.subscriptions import revoked
 from resolvers.live.broker import Broker, Position
 
 BEHIND: Final = "more events were waiting to be read than are kept"
@@ -23,7 +23,7 @@ MOVED: Final = "what you may see has changed while events were waiting to be rea
 class Soloists:
     """Of one conversation. `turn` is held while all are told something, or somebody changes his place."""
 
-    __slots__ = ("_broker", "_conversation_id", "_places", "_renderer", "_store", "_turn")
+    __slots__ = ("_broker", "_conversation_id", "_farewells", "_places", "_renderer", "_store", "_turn")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Soloists:
         self._store = store
         self._places = places
         self._turn = turn
+        self._farewells = Farewells(renderer, places, turn)
 
     async def follow(self, member: Member) -> None:
         """Have him read what he is behind by."""
@@ -58,7 +59,7 @@ class Soloists:
                 if group is None:
                     return
                 if body is not None:
-                    await _give(member.outlet, body)
+                    await give(member.outlet, body)
                 continue
             if member.number == group.log.last:
                 member.task = None
@@ -67,7 +68,7 @@ class Soloists:
             if answer is None:
                 async with self._turn:
                     body = await group.resync(member, BEHIND)
-                await _give(member.outlet, body)
+                await give(member.outlet, body)
             elif not passed(member, answer.position):
                 member.number = answer.number
             else:
@@ -106,40 +107,19 @@ class Soloists:
                     if self._places.admit(member, deltas, Position.of(item.cursor)):
                         return
         if member.standing.over:
-            await self._take_leave(member)
+            await self._farewells.tell(member)
         else:
             await finish(member.outlet)
 
     def lost(self, member: Member) -> None:
         """He may follow no more."""
         self._places.part(member)
-        member.work(self._take_leave(member))
+        member.rest()
+        self._farewells.add(member)
 
-    async def _take_leave(self, member: Member) -> None:
-        """Tell him why he is told nothing more."""
-        if self._turn.locked():
-            async with self._turn:  # what is being told now may have come to him
-                pass
-        try:
-            event = revoked(await member.standing.judged(), str(self._places.position))
-            body = await self._renderer.farewell(member.context, member.question, event)
-        except Exception as error:
-            body = self._renderer.failed(error)
-        await finish(member.outlet, body)
+    def close(self) -> None:
+        """Nobody is there any more."""
+        self._farewells.close()
 
     async def _say(self, member: Member, event: ConversationEvent) -> None:
-        await _give(member.outlet, await self._renderer.render(member.context, member.question, event))
-
-
-async def _give(outlet: Outlet, body: bytes) -> None:
-    """As soon as it can take it."""
-    await outlet.ready()
-    while not outlet.write(body):
-        await outlet.ready()
-
-
-async def finish(outlet: Outlet, body: bytes | None = None) -> None:
-    """Nothing follows; `body` comes last."""
-    if body is not None:
-        await _give(outlet, body)
-    await outlet.complete()
+        await give(member.outlet, await self._renderer.render(member.context, member.question, event))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from models.clock import now
 from models.database import Record
@@ -14,6 +14,7 @@ from permissions.audit.chain import GENESIS, Head, Sealer
 
 WINDOW: Final = 100
 """Blocks to read at once."""
+DUPLICATE_KEY: Final = 11000
 HEADS: Final = {"_id": 1, "digest": 1, "at": 1}
 
 
@@ -24,19 +25,26 @@ class Blocks:
         self._blocks: Final = db.audit_blocks
         self._checkpoints: Final = db.audit_checkpoints
 
-    async def append(self, head: Head, records: Sequence[Record], sealer: Sealer) -> Head:
-        """Put `records` at the end, which may have moved on from `head`, and return the new end."""
-        while True:
-            block = sealer.block(head, records, now())
+    async def append(self, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer) -> Head:
+        """Put a block of each part at the end, which may have moved on from `head`, and return the new end.
+
+        They are stored in their order, with one call: whoever dies on the way leaves the first of them.
+        """
+        while parts:
+            blocks = sealer.chain(head, parts, now())
             try:
-                await self._blocks.insert_one(block)
-                return Head.of(block)
-            except DuplicateKeyError:
+                await self._blocks.insert_many(blocks)
+                return Head.of(blocks[-1])
+            except BulkWriteError as error:
+                failed = _duplicate(error)
+                block, before = blocks[failed], Head.of(blocks[failed - 1]) if failed else head
                 # Another worker was first; or we were, and the answer got lost on its way.
                 there = await self.head(block["_id"])
                 if there is not None and there.digest == block["digest"]:
-                    return there
-                head = await self.end(there or head)
+                    head, parts = there, parts[failed + 1 :]
+                else:
+                    head, parts = await self.end(there or before), parts[failed:]
+        return head
 
     async def head(self, number: int) -> Head | None:
         """The block of that number, as a head."""
@@ -139,3 +147,11 @@ class Blocks:
     async def _heads(self, numbers: Iterable[int]) -> list[Head]:
         found = self._blocks.find({"_id": {"$in": list(numbers)}}, HEADS)
         return [Head.of(each) for each in await found.to_list()]
+
+
+def _duplicate(error: BulkWriteError) -> int:
+    """Which of them had a number that is taken; those before it are stored. Raises `error` if that isn't why."""
+    wrong = (error.details or {}).get("writeErrors") or [{}]
+    if wrong[0].get("code") != DUPLICATE_KEY:
+        raise error
+    return int(wrong[0]["index"])

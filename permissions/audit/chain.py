@@ -7,7 +7,7 @@ can't make either.
 """
 
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -46,6 +46,14 @@ class Sealer:
     def __init__(self, secret: str) -> None:
         self._key: Final = derive(secret, "audit log")
         self.key_name: Final = sha256(derive(secret, "audit log's name")).hexdigest()[:8]
+
+    def chain(self, after: Head, parts: Iterable[Sequence[Record]], at: datetime) -> list[Record]:
+        """The blocks that follow `after`, one of each part."""
+        blocks: list[Record] = []
+        for records in parts:
+            blocks.append(self.block(after, records, at))
+            after = Head.of(blocks[-1])
+        return blocks
 
     def block(self, after: Head, records: Sequence[Record], at: datetime) -> Record:
         """The block that follows `after`."""

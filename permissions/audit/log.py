@@ -1,8 +1,9 @@
 """The audit log, as the rest of the server sees it: write what was done, keep what was decided, find it again."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final, Self
@@ -81,12 +82,22 @@ class AuditLog:
         Denials are stored by then, or `PyMongoError` says that they can't be. What was allowed follows later, if it is
         kept; always is what a shadow policy would have denied.
         """
-        at, wanted = now(), self._keeping.wanted()
+        await self.keep_all([(takings, origin)])
+
+    async def keep_all(self, answers: Iterable[tuple[Takings, Origin]]) -> None:
+        """The same for many answers at once, with whose they are: none goes out before all denials are stored."""
+        at = now()
+        denials = [record for takings, origin in answers for record in self._denials(takings, origin, at)]
+        if denials:
+            await self._writer.write(denials)
+
+    def _denials(self, takings: Takings, origin: Origin, at: datetime) -> list[Record]:
+        """What must be stored before the answer goes out; the rest is offered."""
+        wanted = self._keeping.wanted()
         kept = takings.allowed if wanted else [each for each in takings.allowed if each.decision.shadow]
         if kept or wanted:
             self._writer.offer([partial(decided, each, origin, at) for each in kept], takings.missed if wanted else 0)
-        if takings.denied:
-            await self._writer.write([decided(each, origin, at) for each in takings.denied])
+        return [decided(each, origin, at) for each in takings.denied]
 
     async def find_decision(self, decision_id: str) -> AuditRecord | None:
         """The decision with that id, if it was kept. What was just allowed is not there yet."""

@@ -1,4 +1,4 @@
-"""Group commit: what waits to be written goes to the chain in one block, so that waiting is about one insert long."""
+"""Group commit: what waits to be written goes to the chain with one call, so that waiting is about one insert long."""
 
 import asyncio
 from collections import deque
@@ -19,6 +19,8 @@ from permissions.audit.events import MISSED, missed
 _log: Final = structlog.get_logger(__name__)
 
 BLOCK_RECORDS: Final = 200
+COMMIT_RECORDS: Final = 1_000
+"""Records that are stored with one call: where many wait, in several blocks."""
 LATER_RECORDS: Final = 50
 """Of a block, at most so many are records that nobody waits for: making and sealing them keeps everybody waiting."""
 STOPPING_SECONDS: Final = 3.0
@@ -131,24 +133,35 @@ class Writer:
                 self._start_timer(AGAIN_SECONDS)
 
     async def _commit(self) -> bool:
-        """One block: first what somebody waits for, then what there is room for of the rest. False if it failed."""
-        urgent: list[Urgent] = []
-        records: list[Record] = []
-        while self._urgent and (not urgent or len(records) + len(self._urgent[0].records) <= BLOCK_RECORDS):
-            urgent.append(self._urgent.popleft())
-            records += urgent[-1].records
-        gone, rest = self._missed, self._next(min(LATER_RECORDS, BLOCK_RECORDS - len(records)))
+        """What somebody waits for, and what there is room for of the rest. False if it failed."""
+        urgent, parts = self._next_urgent()
+        gone, rest = self._missed, self._next(min(LATER_RECORDS, BLOCK_RECORDS - len(parts[-1])))
+        parts[-1] += rest
         try:
-            await self._store([*records, *rest])
+            await self._store(parts)
         except Exception as error:  # a task that dies would leave everybody waiting
             # It may have arrived all the same: written again, it might stand there twice.
             self._missed += gone + sum(each["kind"] != MISSED for each in rest)
-            _log.warning("audit records not written", number=len(records) + len(rest), kind=type(error).__name__)
+            _log.warning("audit records not written", number=sum(map(len, parts)), kind=type(error).__name__)
             _settle(urgent, error)
             return False
         _settle(urgent, None)
         await self._move_anchor()
         return True
+
+    def _next_urgent(self) -> tuple[list[Urgent], list[list[Record]]]:
+        """Of what somebody waits for: as much as is stored together, and in which blocks."""
+        urgent: list[Urgent] = []
+        parts: list[list[Record]] = [[]]
+        room = COMMIT_RECORDS
+        while self._urgent and len(self._urgent[0].records) <= room:
+            urgent.append(self._urgent.popleft())
+            records = urgent[-1].records
+            room -= len(records)
+            if len(parts[-1]) + len(records) > BLOCK_RECORDS:
+                parts.append([])
+            parts[-1] += records
+        return urgent, parts
 
     def _next(self, room: int) -> list[Record]:
         """Of what nobody waits for: as much as there is room for, and what was lost."""
@@ -158,10 +171,10 @@ class Writer:
             self._missed = 0
         return records
 
-    async def _store(self, records: Sequence[Record]) -> None:
+    async def _store(self, parts: Sequence[Sequence[Record]]) -> None:
         if self._head is None:
             self._head = await self._first_head()
-        self._head = await self._blocks.append(self._head, records, self._sealer)
+        self._head = await self._blocks.append(self._head, parts, self._sealer)
 
     async def _first_head(self) -> Head:
         """Where to go on. Where blocks are gone from the end, after those: the gap stays for all to see."""

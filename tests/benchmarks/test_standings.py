@@ -103,6 +103,9 @@ class _Outlet:
         self.told.append(time.monotonic())
         return True
 
+    def end(self, body: bytes) -> bool:
+        return self.write(body)
+
     async def ready(self) -> None:
         pass
 

@@ -37,6 +37,10 @@ class Reader:
             self.bodies.append(body)
         return self._free.is_set()
 
+    def end(self, body: bytes) -> bool:
+        self.done = self.write(body)
+        return self.done
+
     async def ready(self) -> None:
         await self._free.wait()
 

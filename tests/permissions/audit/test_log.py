@@ -181,11 +181,11 @@ class Lossy(Blocks):
         super().__init__(database.db)
         self.asked = 0
 
-    async def append(self, head: Head, records: Sequence[Record], sealer: Sealer) -> Head:
+    async def append(self, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer) -> Head:
         self.asked += 1
         if self.asked % 4 == 1:
             raise AutoReconnect("before")
-        end = await super().append(head, records, sealer)
+        end = await super().append(head, parts, sealer)
         if self.asked % 4 == 3:
             raise AutoReconnect("after")
         return end

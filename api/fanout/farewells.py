@@ -1,0 +1,112 @@
+"""Those who may follow a conversation no more are told why: many at once, each by his own decision."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from api.fanout.members import Member, Outlet
+from api.fanout.places import Places
+from api.fanout.rendering import Renderer, settled
+from resolvers.chat.subscriptions import revoked
+
+TOGETHER: Final = 200
+"""Members whose denials are written down together."""
+
+Told = list[tuple[Member, bytes]]
+
+
+class Farewells:
+    """Of one conversation. `turn` is held while all are told something.
+
+    What has been decided is written down for some while it is told to those before them: nobody is told a decision that
+    the log doesn't have.
+    """
+
+    __slots__ = ("_places", "_renderer", "_telling", "_turn", "_waiting")
+
+    def __init__(self, renderer: Renderer, places: Places, turn: asyncio.Lock) -> None:
+        self._renderer = renderer
+        self._places = places
+        self._turn = turn
+        self._waiting: deque[Member] = deque()
+        self._telling: asyncio.Task[None] | None = None
+
+    def add(self, member: Member) -> None:
+        """He is told as soon as his denial is stored."""
+        self._waiting.append(member)
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell(), name="farewells")
+
+    def close(self) -> None:
+        """Nobody is there any more."""
+        if self._telling is not None and self._telling is not asyncio.current_task():
+            self._telling.cancel()
+
+    async def tell(self, member: Member) -> None:
+        """Tell one of them, and return when that is done."""
+        await self._past_turn()
+        try:
+            body = await self._body(member)
+            await settled([member.context])
+        except Exception as error:
+            body = self._renderer.failed(error)
+        await finish(member.outlet, body)
+
+    async def _tell(self) -> None:
+        writing: asyncio.Task[Told] | None = None
+        try:
+            while self._waiting or writing is not None:
+                written, members = writing, list(self._next())
+                writing = asyncio.create_task(self._write(members)) if members else None
+                for member, body in await written if written is not None else ():
+                    _send(member, body)
+        finally:
+            self._telling = None
+
+    def _next(self) -> Iterator[Member]:
+        for _ in range(min(TOGETHER, len(self._waiting))):
+            member = self._waiting.popleft()
+            if not member.gone:
+                yield member
+
+    async def _write(self, members: list[Member]) -> Told:
+        """What they are told, when it may be."""
+        await self._past_turn()
+        try:
+            told = [(member, await self._body(member)) for member in members]
+            await settled([member.context for member in members])
+        except Exception:  # of one of them: each is told by himself what comes of it
+            for member in members:
+                member.work(self.tell(member))
+            return []
+        return told
+
+    async def _body(self, member: Member) -> bytes:
+        event = revoked(await member.standing.judged(), str(self._places.position))
+        return await self._renderer.farewell(member.context, member.question, event)
+
+    async def _past_turn(self) -> None:
+        """What is being told now may have come to them."""
+        if self._turn.locked():
+            async with self._turn:
+                pass
+
+
+def _send(member: Member, body: bytes) -> None:
+    if not member.gone and not member.outlet.end(body):
+        member.work(finish(member.outlet, body))
+
+
+async def give(outlet: Outlet, body: bytes) -> None:
+    """As soon as it can take it."""
+    await outlet.ready()
+    while not outlet.write(body):
+        await outlet.ready()
+
+
+async def finish(outlet: Outlet, body: bytes | None = None) -> None:
+    """Nothing follows; `body` comes last."""
+    if body is not None:
+        await give(outlet, body)
+    await outlet.complete()
