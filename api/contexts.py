@@ -100,6 +100,14 @@ async def proven(connection: HTTPConnection) -> ServedContext:
     return context
 
 
+async def admitted(connection: HTTPConnection) -> ServedContext:
+    """The same, of who may have anything done at all. Raise `TooFastError` where it is known that he may not yet."""
+    context = await proven(connection)
+    if context.allowance is not None:
+        context.allowance.require(context.access)
+    return context
+
+
 async def _context(services: Services, connection: HTTPConnection) -> ServedContext:
     client = Client(
         ip=connection.client.host if connection.client else None,

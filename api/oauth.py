@@ -12,10 +12,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.errors import AWAY, UNAVAILABLE
+from api.rates.allowance import Allowance
+from api.rates.prices import TOKEN
 from api.services import Services
 from permissions.authn.errors import AuthnUnavailableError, BadCredentialsError, TooManyAttemptsError
 from permissions.authn.principal import Client
 from permissions.authn.services import ServiceAccounts
+from resolvers.errors import TooFastError
 
 _log: Final = structlog.get_logger(__name__)
 PATH: Final = "/oauth/token"
@@ -41,7 +44,7 @@ async def token(request: Request) -> Response:
         return await _granted(request)
     except RefusedError as refusal:
         return _refused(refusal)
-    except TooManyAttemptsError as error:
+    except (TooManyAttemptsError, TooFastError) as error:
         return _refused(RefusedError("temporarily_unavailable", str(error), 429, error.retry_after))
     except (AuthnUnavailableError, *UNAVAILABLE) as error:
         _log.warning("store away", path=PATH, kind=type(error).__name__)
@@ -58,9 +61,12 @@ async def _granted(request: Request) -> Response:
     if fields.get("scope"):
         raise RefusedError("invalid_scope", "there are no scopes here: a service's roles say what it may do")
     services: Services = request.app.state.services
+    client = _client(request)
+    allowance = Allowance(services.rates, client.ip, request.state)
+    await allowance.spend(await services.permissions.access(None, {}), TOKEN)
     accounts = ServiceAccounts.beside(services.authentication.accounts)
     try:
-        granted = await accounts.grant(name, secret, _client(request))
+        granted = await accounts.grant(name, secret, client)
     except BadCredentialsError:
         raise RefusedError("invalid_client", "unknown client, or wrong secret", 401, basic=True) from None
     shown = {"access_token": granted.access_token, "token_type": "Bearer", "expires_in": granted.expires_in}

@@ -13,6 +13,7 @@ from models.attachments import errors as attachments
 from models.attachments.media_types import INLINE
 from permissions.authn.errors import AuthnUnavailableError, UnauthenticatedError
 from permissions.errors import DeniedError, NotFreshError
+from resolvers.errors import TooFastError
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +67,8 @@ def refused(error: Exception) -> Response:
         return refusal(403, str(error), Code.FORBIDDEN)
     if isinstance(error, attachments.AttachmentError):
         return refusal(STATUSES.get(type(error), 400), str(error), Code(extensions_of(error)["code"]))
+    if isinstance(error, TooFastError):
+        return refusal(429, str(error), Code.RATE_LIMITED)
     if isinstance(error, HTTPException):
         return refusal(error.status_code, error.reason, Code.BAD_USER_INPUT)
     if isinstance(error, UNAVAILABLE):

@@ -5,8 +5,9 @@ from starlette.responses import Response, StreamingResponse
 
 from api.attachments.answers import file_headers, refusal, refused, tag
 from api.attachments.ranges import Span, UnsatisfiableError, matches, span
-from api.contexts import proven
+from api.contexts import admitted
 from api.errors import Code
+from api.rates.prices import of_file
 from models.attachment import Attachment
 from resolvers.chat.attachment import readable_attachment
 from resolvers.context import Context
@@ -15,17 +16,18 @@ from resolvers.context import Context
 async def download(request: Request) -> Response:
     """The file, a range of it, or its headers. What one may not read looks like what doesn't exist."""
     try:
-        context = await proven(request)
+        context = await admitted(request)
         context.access.require_signed_in()
         try:
             file = await readable_attachment(context, request.path_params["id"])
         finally:
             await context.settle()
+        answer = None if file is None else _answer(request, context, file)
+        length = 0 if answer is None or request.method == "HEAD" else int(answer.headers.get("content-length", 0))
+        await context.spend(of_file(length))
     except Exception as error:
         return refused(error)
-    if file is None:
-        return refusal(404, "no such attachment", Code.NOT_FOUND)
-    return _answer(request, context, file)
+    return answer or refusal(404, "no such attachment", Code.NOT_FOUND)
 
 
 def _answer(request: Request, context: Context, file: Attachment) -> Response:

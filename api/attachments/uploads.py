@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, Response
 from api.attachments.answers import refusal, refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
 from api.attachments.multipart import MultipartError, OneFile
-from api.contexts import ServedContext, proven
+from api.contexts import ServedContext, admitted
 from api.errors import Code
+from api.rates.prices import of_file
 from models.attachment import Attachment
 from models.attachments.errors import FileTooLargeError
 from models.attachments.names import file_name
@@ -52,7 +53,7 @@ class Uploads:
             return refusal(503, "too many uploads at once, try again", Code.UNAVAILABLE, {"Retry-After": "10"})
         self._under_way += 1
         try:
-            context = await proven(request)
+            context = await admitted(request)
             try:
                 context.access.require_foreseen(Action.MESSAGE_APPEND)
             finally:
@@ -92,6 +93,7 @@ async def _receive(request: Request, context: ServedContext, owner_id: PydanticO
     longest = attachments.limits.file_bytes + ENVELOPE
     body = OneFile(request.headers.get("content-type", ""))
     announced = _announced(request)
+    await context.spend(of_file(longest if announced is None else announced))
     if announced is not None and announced > longest:
         raise FileTooLargeError(attachments.limits.file_bytes)
     async with attachments.upload(owner_id, announced) as upload:

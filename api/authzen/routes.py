@@ -1,7 +1,7 @@
 """The endpoints: who asks, what he sends, what he gets (AuthZEN 1.0, 10)."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,10 +16,12 @@ from api.authzen.bodies import JSON, BadRequestError, TooLargeError, mapping, re
 from api.authzen.facts import Gatherer
 from api.authzen.metadata import ENDPOINTS, metadata_route
 from api.authzen.pages import Page, PageRequest, page_request
-from api.authzen.questions import Batch, act, batch, entity, evaluation
+from api.authzen.questions import MOST_EVALUATIONS, Batch, act, batch, entity, evaluation
 from api.authzen.searches import Searches
 from api.contexts import AT_LEAST
 from api.errors import AWAY, MASKED, UNAVAILABLE
+from api.rates.allowance import Allowance
+from api.rates.prices import EVALUATION, SEARCH
 from api.requests import HEADER
 from api.services import Services
 from permissions.access import Access
@@ -30,11 +32,12 @@ from permissions.authn.principal import Client, Principal
 from permissions.engine.facts import Resource
 from permissions.errors import DeniedError, NotFreshError
 from permissions.resources import PERMISSION
-from resolvers.errors import BadInputError
+from resolvers.errors import BadInputError, TooFastError
 from resolvers.ids import revision_of
 
 _log: Final = structlog.get_logger(__name__)
 _ECHOED: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{1,1024}")
+SEARCHES: Final = frozenset(path for name, path in ENDPOINTS.items() if name.startswith("search_"))
 REALM: Final = 'Bearer realm="parley"'
 
 
@@ -137,6 +140,8 @@ async def _answer(handler: Callable[[Call], Awaitable[Answer]], request: Request
         return _json(str(error), 503)
     except DeniedError as error:
         return _json(str(error), 403)
+    except TooFastError as error:
+        return _json(str(error), 429)
     except (AuthnUnavailableError, *UNAVAILABLE) as error:
         _log.warning("store away", path=request.url.path, kind=type(error).__name__)
         return _json(AWAY, 503)
@@ -152,9 +157,25 @@ async def _call(request: Request) -> Call:
     principal, client = token.principal if token else None, _client(request)
     access = await services.permissions.access(principal, {"ip": client.ip}, at_least=_at_least(request))
     origin = Origin.of(principal, client)
-    await _require_right(services, access, origin, principal)
-    body = read(request.headers.get("content-type", ""), await request.body())
+    allowance = Allowance(services.rates, client.ip, request.state)
+    allowance.require(access)
+    try:
+        await _require_right(services, access, origin, principal)
+        body = read(request.headers.get("content-type", ""), await request.body())
+        price = _price(request.scope["path"], body)
+    except (UnauthenticatedError, DeniedError, BadRequestError):
+        await allowance.spend(access, 0)
+        raise
+    await allowance.spend(access, price)
     return Call(services, access, origin, request.scope["path"], body)
+
+
+def _price(path: str, body: Mapping[str, Any]) -> int:
+    """By how much is asked."""
+    if path in SEARCHES:
+        return SEARCH + page_request(path, body).size
+    several = body.get("evaluations")
+    return EVALUATION * min(len(several), MOST_EVALUATIONS) if isinstance(several, list) else EVALUATION
 
 
 async def _require_right(services: Services, access: Access, origin: Origin, principal: Principal | None) -> None:

@@ -45,11 +45,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about a conversation, by somebody who has what was told up to `after`."""
+    """A question about a conversation, by somebody who has what was told up to `after`; `cost` by estimate."""
 
     question: Question
     conversation_id: PydanticObjectId
     after: str | None
+    cost: int
 
 
 class Questions:
@@ -70,7 +71,8 @@ class Questions:
         if document is None or operation is None or field is None:
             return None
         given = dict(variables or {})
-        if self._estimate.of(document, operation_name, given) > self._limits.costs.signed_in:
+        cost = self._estimate.of(document, operation_name, given)
+        if cost > self._limits.costs.signed_in:
             return None
         coerced = get_variable_values(self._schema, operation.variable_definitions or (), given)
         if isinstance(coerced, list) or self._schema.subscription_type is None:
@@ -81,7 +83,7 @@ class Questions:
             question = self._question(query, document, operation, operation_name, given, _place_only(query, field))
         except (GraphQLError, BadInputError, TypeError, KeyError):
             return None
-        return Asked(question, conversation_id, arguments.get("after"))
+        return Asked(question, conversation_id, arguments.get("after"), cost)
 
     def _question(
         self,

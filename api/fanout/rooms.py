@@ -24,6 +24,7 @@ class Rooms:
     async def enter(self, asked: Asked, context: Context, outlet: Outlet) -> Member:
         """Somebody follows from now on, until he `leave`s. Raises `NotFoundError` where he may not."""
         context.access.require_signed_in()
+        await context.spend(asked.cost)
         room = self._room(asked.conversation_id, context)
         member = room.let_in(asked, context, outlet)
         try:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from api.documents.executing import budget_of
 from api.documents.limits import CostBudgets
-from api.rates.storage import LeasingStorage, When
+from api.rates.storage import Clock, LeasingStorage, When
 from permissions.access import Access
 from permissions.authn.addresses import subscriber
 
@@ -56,9 +56,9 @@ class Verdict:
 class Rates:
     """One a worker."""
 
-    def __init__(self, redis: Redis, limits: RateLimits | None = None) -> None:
+    def __init__(self, redis: Redis, limits: RateLimits | None = None, clock: Clock = time.monotonic) -> None:
         self.limits: Final = limits or RateLimits()
-        self._storage: Final = LeasingStorage(redis, self.limits.when_away)
+        self._storage: Final = LeasingStorage(redis, self.limits.when_away, clock)
         self._limiter: Final = SlidingWindowCounterRateLimiter(self._storage)
 
     async def spend(self, access: Access, ip: str | None, cost: int) -> Verdict:
@@ -70,7 +70,7 @@ class Rates:
 
     def known(self, access: Access, ip: str | None) -> Verdict | None:
         """Why not even the least is let pass, where that is known without asking."""
-        now = time.monotonic()
+        now = self._storage.clock()
         for claim in self._claims(access, ip):
             lease = self._storage.lease(_key(claim), claim.item.get_expiry())
             if lease.refuses(self.limits.least - lease.left, now):
@@ -83,7 +83,7 @@ class Rates:
         own = limits.budgets * budget_of(access, costs)
         if access.subject is None:
             return (Claim(_item(own), "nobody", str(place)),)
-        account = Claim(_item(own), "account", access.subject.id)
+        account = Claim(_item(own), "account", str(access.subject.id))
         if place is None:  # a proxy that tells nothing
             return (account,)
         return account, Claim(_item(limits.budgets_address * costs.signed_in), "address", place)
@@ -102,7 +102,7 @@ class Rates:
         return self._storage.lease(_key(claim), claim.item.get_expiry()).left >= cost
 
     def _verdict(self, claim: Claim, *, refused: bool) -> Verdict:
-        now, lease = time.monotonic(), self._storage.lease(_key(claim), claim.item.get_expiry())
+        now, lease = self._storage.clock(), self._storage.lease(_key(claim), claim.item.get_expiry())
         remaining = lease.left + lease.window.free(claim.item.amount, now)
         reset = math.ceil(lease.window.reset(now))
         if not refused:

@@ -1,4 +1,4 @@
-"""What Redis does in one step: the sliding window of the library `limits`, on its keys, which may grant less than all."""
+"""What Redis does in one step: the sliding window of the library `limits`, on its keys; it may grant less than all."""
 
 from typing import Final
 

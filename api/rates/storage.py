@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import structlog
@@ -17,6 +18,8 @@ from api.rates.window import Window
 
 _log: Final = structlog.get_logger(__name__)
 
+Clock = Callable[[], float]
+"""Seconds, of a clock that only goes on."""
 When = Literal["fail_closed", "fail_open"]
 """What happens while Redis is away: nothing, or each worker counts for itself."""
 
@@ -38,8 +41,9 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
 
     STORAGE_SCHEME = None
 
-    def __init__(self, redis: Redis, when_away: When = "fail_open") -> None:
+    def __init__(self, redis: Redis, when_away: When = "fail_open", clock: Clock = time.monotonic) -> None:
         super().__init__()
+        self.clock: Final = clock
         self._redis: Final = redis
         self._taking: Final = redis.register_script(TAKE)
         self._when_away: Final = when_away
@@ -54,17 +58,17 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
     async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Spend `amount` of what the worker has, or of what Redis gives it then."""
         lease = self.lease(key, expiry)
-        if lease.spend(amount, time.monotonic()):
+        if lease.spend(amount, self.clock()):
             return True
         async with lease.filling:
-            if lease.spend(amount, time.monotonic()):  # somebody else has filled it
+            if lease.spend(amount, self.clock()):  # somebody else has filled it
                 return True
             with lease.held() as held:  # nobody else may spend it while Redis is asked for the rest
                 return await self._fill(key, lease, limit, amount, amount - held)
 
     async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """As the worker knows it; what it has and has not spent is free."""
-        lease, now = self.lease(key, expiry), time.monotonic()
+        lease, now = self.lease(key, expiry), self.clock()
         window = lease.window
         before_left = max(0.0, window.before_left - (now - window.at))
         return window.before, before_left, max(0, window.taken - lease.left), window.reset(now) + expiry
@@ -78,7 +82,7 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
         """What the worker has of it."""
         lease = self._leases.get(key)
         if lease is None:
-            lease = self._leases[key] = Lease(Window(expiry, time.monotonic()))
+            lease = self._leases[key] = Lease(Window(expiry, self.clock()))
             if len(self._leases) > MOST_CALLERS:
                 self._leases.popitem(last=False)
         else:
@@ -86,7 +90,7 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
         return lease
 
     async def _fill(self, key: str, lease: Lease, limit: int, amount: int, short: int) -> bool:
-        now = time.monotonic()
+        now = self.clock()
         if lease.refuses(short, now):
             return False
         if now >= self._away_until:
@@ -95,10 +99,10 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     answer = await self._taking(keys=_keys(key), args=[limit, lease.window.seconds, short, most])
             except (RedisError, OSError, TimeoutError) as error:
-                self._away_until = time.monotonic() + AWAY_SECONDS
+                self._away_until = self.clock() + AWAY_SECONDS
                 _log.warning("store away", what="rates", kind=type(error).__name__)
             else:
-                return lease.fill(answer, limit, amount, short, time.monotonic())
+                return lease.fill(answer, limit, amount, short, self.clock())
         if self._when_away == "fail_closed":
             raise RedisTimeoutError("rates can't be counted")
         return lease.alone(limit, amount, now)
@@ -117,7 +121,7 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
 
     async def check(self) -> bool:
         """Whether Redis answered when it was asked last."""
-        return time.monotonic() >= self._away_until
+        return self.clock() >= self._away_until
 
     async def reset(self) -> int | None:
         """Not of everybody."""

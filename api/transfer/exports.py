@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.attachments.answers import refusal, refused
-from api.contexts import ServedContext, proven
+from api.contexts import ServedContext, admitted
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
+from api.rates.prices import EXPORT
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation
 from models.transfer.exporting import Tally, Trees, View, Writing
@@ -58,13 +59,14 @@ class Exports:
     async def _sent(self, request: Request, send: Send) -> Response | None:
         """None when it was sent; else what is answered instead."""
         try:
-            context = await proven(request)
+            context = await admitted(request)
             user_id = somebody(context)
             writing = FORMATS.get(wanted_format(request))
             if writing is None:
                 return refusal(400, f"`format` must be one of {', '.join(FORMATS)}", Code.BAD_USER_INPUT)
             if request.method == "HEAD":
                 return Response(headers=_headers(writing))
+            await context.spend(EXPORT)
             async with alone(context.db.db, "export", user_id) as held:
                 if not held:
                     return refusal(429, "you have an export under way", Code.RATE_LIMITED, {"Retry-After": "30"})

@@ -18,8 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from api.attachments.answers import refusal, refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
-from api.contexts import ServedContext, proven
+from api.contexts import ServedContext, admitted
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
+from api.rates.prices import of_file
 from api.transfer.spool import spool, sweep
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation
@@ -68,7 +69,7 @@ class Imports:
     async def _answered(self, request: Request, send: Send) -> Response | None:
         """None when all is said; else what is answered instead."""
         try:
-            context = await proven(request)
+            context = await admitted(request)
             try:
                 user_id = somebody(context)
                 context.access.require_foreseen(Action.CONVERSATION_CREATE)
@@ -77,6 +78,8 @@ class Imports:
             format_name = wanted_format(request)
             if format_name not in KNOWN:
                 return refusal(400, f"`format` must be one of {', '.join(KNOWN)}", Code.BAD_USER_INPUT)
+            announced = request.headers.get("content-length", "")
+            await context.spend(of_file(min(int(announced[:18]), self._most) if announced.isdecimal() else self._most))
             async with alone(context.db.db, "import", user_id) as held:
                 if not held:
                     return refusal(429, "you have an import under way", Code.RATE_LIMITED, {"Retry-After": "30"})
