@@ -136,7 +136,7 @@ async def _add(
         raise ConflictingError(f"`{differing[0]}` is registered with another text: give that another id, or remove it")
     new = [_document(each, client, by) for each in entries if each.id not in known]
     if new:
-        await _change(len(new), sum(len(each.text) for each in new), session)
+        _require_room(await _change(len(new), sum(len(each.text) for each in new), session))
         await TrustedDocument.insert_many(new, session=session)
     return new
 
@@ -150,12 +150,15 @@ async def _drop(ids: list[str], session: AsyncClientSession) -> list[str]:
     return sorted(each.id for each in found)
 
 
-async def _change(documents: int, characters: int, session: AsyncClientSession) -> None:
-    """Count them. Two changes at once write the same document, so that one of them is done again."""
+async def _change(documents: int, characters: int, session: AsyncClientSession) -> TrustedSet | None:
+    """Count them; what there is now. Two changes at once write the same document, so that one of them is done again."""
     sets = TrustedSet.get_pymongo_collection()
     more = {"revision": 1, "documents": documents, "characters": characters}
     await sets.update_one({"_id": ALL}, {"$inc": more}, session=session)
-    after = await TrustedSet.find_one({"_id": ALL}, session=session)
+    return await TrustedSet.find_one({"_id": ALL}, session=session)
+
+
+def _require_room(after: TrustedSet | None) -> None:
     if after is not None and (after.documents > MOST_DOCUMENTS or after.characters > MOST_CHARACTERS):
         raise ConflictingError(
             f"there is no room: {MOST_DOCUMENTS:,} documents of {MOST_CHARACTERS:,} characters may be registered"
