@@ -1,23 +1,87 @@
 """What an `Accept` header wants (RFC 9110, 12.5.1)."""
 
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+_PARAMETERS: Final[Mapping[str, str]] = {"charset": "utf-8"}
+"""Those that everything has which is answered as text; a range with another one means something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How much a type is wanted, 0 to 1, and where in the header that is said, counted from 0."""
+
+    quality: float = 0.0
+    place: int = 0
+
 
 def quality(accept: str, media_type: str) -> float:
-    """How much an `Accept` header wants a type, 0 to 1, by its most specific range (RFC 9110, 12.5.1)."""
-    ranges = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
-    best, quality = -1, 0.0
-    for item in accept.split(","):
-        name, _, parameters = item.strip().lower().partition(";")
-        if name.strip() in ranges and ranges.index(name.strip()) > best:
-            best, quality = ranges.index(name.strip()), _weight(parameters)
-    return quality
+    """How much an `Accept` header wants a type, 0 to 1, by its most specific range."""
+    return wish(_ranges(accept), media_type).quality
 
 
-def _weight(parameters: str) -> float:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                return 0.0
-    return 1.0
+def preferred(accept: str, offered: Iterable[str]) -> str | None:
+    """Which of the types a header wants most; of equals the one that it names first, or that is offered first.
+
+    None where it wants none of them. A header that is empty wants any.
+    """
+    offered = list(offered)
+    if not accept.strip():
+        return offered[0]
+    ranges = list(_ranges(accept))
+    wishes = {media_type: wish(ranges, media_type) for media_type in offered}
+    best = min(offered, key=lambda each: (-wishes[each].quality, wishes[each].place))
+    return best if wishes[best].quality > 0 else None
+
+
+def wish(ranges: Iterable[tuple[str, dict[str, str], float]], media_type: str) -> Wish:
+    """What the most specific of the ranges says that fit a type; of equals the first."""
+    best, found = -1, Wish()
+    names = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
+    for place, (name, parameters, weight) in enumerate(ranges):
+        if name not in names or any(_PARAMETERS.get(key) != value for key, value in parameters.items()):
+            continue
+        specific = 2 * names.index(name) + bool(parameters)
+        if specific > best:
+            best, found = specific, Wish(weight, place)
+    return found
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Name, parameters and weight of each range; one whose weight can't be read is not wanted."""
+    for item in _split(accept, ","):
+        name, *rest = (part.strip() for part in _split(item, ";"))
+        if name:
+            yield name.lower(), *_read(rest)
+
+
+def _read(parts: list[str]) -> tuple[dict[str, str], float]:
+    parameters: dict[str, str] = {}
+    for part in parts:
+        key, _, value = part.partition("=")
+        if key.strip().lower() == "q":  # what follows it is no parameter of the type
+            return parameters, float(value.strip()) if _WEIGHT.fullmatch(value.strip()) else 0.0
+        if key.strip():
+            parameters[key.strip().lower()] = value.strip().strip('"').lower()
+    return parameters, 1.0
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """At each separator that is in no quotes; in linear time, whatever the text is."""
+    if '"' not in text:
+        return text.split(separator)
+    parts, begun, quoted, escaped = list[str](), 0, False, False
+    for index, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif quoted and char == "\\":
+            escaped = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == separator and not quoted:
+            parts.append(text[begun:index])
+            begun = index + 1
+    return [*parts, text[begun:]]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,12 +19,15 @@ from api.attachments import routes as attachments
 from api.authzen.routes import routes as authzen_routes
 from api.clients import ClientAddress
 from api.connections import ConnectionLimits
+from api.cross_origin import CrossOrigin
 from api.graphql import Endpoint
+from api.graphql_request import METHODS
 from api.jwks import jwks_route
 from api.logs import configure_logs
 from api.proxies import TrustedProxies
 from api.rates.headers import RateHeaders
-from api.requests import BodyLimit, RequestLog
+from api.refusals import nowhere, refused_by_route
+from api.requests import BodyLimit, Faults, RequestLog
 from api.schema import Schema, build_schema
 from api.services import Services, open_services
 from api.settings import Settings
@@ -39,7 +43,7 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
     configure_logs(settings)
     limits = ConnectionLimits(settings.socket_init_seconds, settings.socket_operations, settings.sockets_per_user)
     schema = schema or build_schema(settings.document_limits)
-    endpoint = Endpoint(schema, demo=settings.demo, public_url=settings.public_url, limits=limits)
+    endpoint = Endpoint(schema, demo=settings.demo, origins=settings.origins, limits=limits)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -52,7 +56,7 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
     app = Starlette(
         routes=[
             Route("/", _home),
-            Route("/graphql", endpoint),
+            Route("/graphql", endpoint, methods=METHODS),
             WebSocketRoute("/graphql", endpoint),
             *graphiql.routes(),
             *health.ROUTES,
@@ -68,12 +72,16 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
                 trusted=TrustedProxies.parse(settings.trusted_proxies),
                 header=settings.proxy_header,
             ),
-            Middleware(RequestLog),
+            Middleware(RequestLog, secure=settings.behind_tls, hsts_seconds=settings.hsts_seconds),
+            Middleware(CrossOrigin, origins=settings.origins),
+            Middleware(Faults),
             Middleware(RateHeaders),
             Middleware(BodyLimit, limit=settings.request_bytes, streaming={attachments.PATH, transfer.IMPORT}),
         ],
+        exception_handlers={HTTPException: refused_by_route},
         lifespan=lifespan,
     )
+    app.router.default = nowhere
     app.state.connections = endpoint.connections
     app.router.redirect_slashes = False  # such a redirect repeats whatever `Host` the client sent
     return app

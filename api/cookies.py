@@ -6,6 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.origins import Origins
 from models.clock import now
 from permissions.authn.errors import UnauthenticatedError
 from permissions.authn.refresh import CHARACTERS
@@ -20,11 +21,11 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class RefreshCookie:
     """A `Browser`: the cookie of one request, and of its answer."""
 
-    def __init__(self, request: Request, response: Response, public_url: str | None) -> None:
+    def __init__(self, request: Request, response: Response, origins: Origins) -> None:
         self._headers = request.headers
         self._response = response
-        self._public_url = public_url
-        self._secure = _secure(request, public_url)
+        self._origins = origins
+        self._secure = _secure(request, origins.own)
 
     @property
     def name(self) -> str:
@@ -49,7 +50,7 @@ class RefreshCookie:
     def require_own_site(self) -> None:
         if not self._headers.get(HEADER):
             raise UnauthenticatedError(f"a cookie counts only together with the header `{HEADER}: 1`")
-        if self._headers.get("sec-fetch-site", "same-origin") != "same-origin" or not self._own_origin():
+        if not self._of_own_site():
             raise UnauthenticatedError("the request comes from another site")
 
     def keep(self, token: str, until: datetime) -> None:
@@ -63,12 +64,13 @@ class RefreshCookie:
             self.name, value, max_age=seconds, path=PATH, secure=self._secure, httponly=True, samesite="strict"
         )
 
-    def _own_origin(self) -> bool:
-        origin = self._headers.get("origin")
-        if origin is None or origin == self._public_url:
-            return True
-        host = self._headers.get("host")
-        return bool(host) and origin in (f"http://{host}", f"https://{host}")
+    def _of_own_site(self) -> bool:
+        """By what the browser says: our own page, or that of a neighbour which is allowed to."""
+        origin, host = self._headers.get("origin"), self._headers.get("host")
+        site = self._headers.get("sec-fetch-site", "same-origin")
+        if origin is None or self._origins.is_own(origin, host):
+            return site == "same-origin"
+        return site in ("same-origin", "same-site") and self._origins.uses_cookies(origin, host)
 
 
 def _secure(request: Request, public_url: str | None) -> bool:

@@ -3,36 +3,43 @@
 import asyncio
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from secrets import token_hex
 from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Code
+from api.errors import MASKED, Code
+from api.refusals import refusal
+from api.security_headers import STANDING, strict_transport
 
 _log: Final = structlog.get_logger(__name__)
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADER: Final = "X-Request-ID"
 PATIENCE_SECONDS: Final = 30.0
 """How long a request's body may take to come."""
+CLOSE: Final = {"Connection": "close"}
+CUT: Final = "the request's body did not come to its end"
 
 
 class RequestLog:
     """Names each request, and logs its end: method, path, status, milliseconds; never a query, a body or a header."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool = False, hsts_seconds: int = 0) -> None:
         self._app = app
+        self._secure = secure
+        self._hsts = {"Strict-Transport-Security": strict_transport(hsts_seconds)} if hsts_seconds else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
-        answer = _Answer(send, request_id)
+        secure = self._secure or scope.get("scheme") in ("https", "wss")
+        answer = _Answer(send, {HEADER: request_id, **STANDING, **(self._hsts if secure else {})})
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
@@ -51,24 +58,48 @@ class RequestLog:
 class _Answer:
     """Passes the answer on, with the headers that each has; notes its status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, standing: Mapping[str, str]) -> None:
         self._send = send
-        self._request_id = request_id
+        self._standing = standing
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers.setdefault(HEADER, self._request_id)
-            headers.setdefault("X-Content-Type-Options", "nosniff")
-            headers.setdefault("Referrer-Policy", "no-referrer")
-            headers.setdefault("Cache-Control", "no-store")
+            for name, value in self._standing.items():
+                headers.setdefault(name, value)
         elif message["type"] == "websocket.accept":
             self.status = 101
         elif message["type"] == "websocket.close" and self.status is None:
             self.status = 403
         await self._send(message)
+
+
+class Faults:
+    """Answers what nothing else did because of a fault of ours, and says no more of it than that."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if begun:  # the connection is closed, so that nobody takes the rest for the whole
+                raise
+            _log.error("unexpected error", path=scope["path"][:200], exc_info=error)
+            await refusal(500, MASKED, Code.INTERNAL_SERVER_ERROR, CLOSE)(scope, receive, send)
 
 
 class BodyLimit:
@@ -83,47 +114,62 @@ class BodyLimit:
         self._streaming = streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._streaming:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced[:20]) > self._limit:
-            await self._refuse(scope, receive, send)
-            return
+        headers = Headers(scope=scope)
+        if (error := _problem(headers)) is not None:
+            await error(scope, receive, send)
+        elif scope["path"] in self._streaming:
+            await self._app(scope, receive, send)
+        elif int(headers.get("content-length", "0")[:20]) > self._limit:
+            await self._too_large()(scope, receive, send)
+        else:
+            body = await self._body(receive)
+            if isinstance(body, Response):
+                await body(scope, receive, send)
+            elif body is not None:
+                await self._app(scope, _replay(body, receive), send)
+
+    async def _body(self, receive: Receive) -> bytes | Response | None:
+        """The whole of it, or what is said instead; None once the client is gone.
+
+        Half a body is none: by itself it may be sound, and was never meant.
+        """
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                body = await self._read(receive)
+                return await self._read(receive)
         except TimeoutError:
-            await _answer(408, "the request's body did not come to its end", Code.BAD_USER_INPUT)(scope, receive, send)
-            return
-        if body is None:
-            await self._refuse(scope, receive, send)
-            return
-        await self._app(scope, _replay(body, receive), send)
+            return refusal(408, CUT, Code.BAD_USER_INPUT, CLOSE)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body; None if it exceeds the limit."""
+    async def _read(self, receive: Receive) -> bytes | Response | None:
         chunks: list[bytes] = []
         size = 0
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                return b"".join(chunks)
+                return None
             size += len(message.get("body", b""))
             if size > self._limit:
-                return None
+                return self._too_large()
             chunks.append(message.get("body", b""))
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _too_large(self) -> Response:
         message = f"the request's body must not exceed {self._limit:,} bytes"
-        await _answer(413, message, Code.PAYLOAD_TOO_LARGE)(scope, receive, send)
+        return refusal(413, message, Code.PAYLOAD_TOO_LARGE, CLOSE)
 
 
-def _answer(status: int, message: str, code: Code) -> Response:
-    error = {"message": message, "extensions": {"code": code.value}}
-    return JSONResponse({"errors": [error]}, status, {"Connection": "close"})
+def _problem(headers: Headers) -> Response | None:
+    """What is said of a body of which nobody knows how long it is, or how it is encoded."""
+    lengths = headers.getlist("content-length")
+    if len(lengths) > 1 or not all(each.isascii() and each.isdecimal() for each in lengths):
+        return refusal(400, "`Content-Length` is not a number", Code.BAD_USER_INPUT, CLOSE)
+    if any(each.strip().lower() not in ("", "identity") for each in headers.getlist("content-encoding")):
+        accepted = {"Accept-Encoding": "identity", **CLOSE}
+        return refusal(415, "bodies are taken as they are, in no `Content-Encoding`", Code.BAD_USER_INPUT, accepted)
+    return None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.origins import Origins
 from api.proxies import ProxyHeader, TrustedProxies
 from models.attachments.media_types import ALL_TYPES
 from models.redis import RedisAddress
@@ -32,6 +33,13 @@ class Settings(BaseSettings):
     )
     proxy_header: ProxyHeader = Field(
         ProxyHeader.X_FORWARDED_FOR, description="where they write whom they saw; not both"
+    )
+    cors_origins: str = Field(
+        "", max_length=10_000, description="other sites whose pages may ask: `https://…`, by commas; `*`: all"
+    )
+    cors_cookies: bool = Field(False, description="whether those may use the refresh cookie, too; not all sites")
+    hsts_seconds: int = Field(
+        31_536_000, ge=0, le=63_072_000, description="so long browsers come by TLS only, once they did; 0: not said"
     )
     workers: int = Field(1, ge=1, le=64, description="server processes")
     data_dir: Path = Field(Path(".parley"), description="where the embedded stores keep their data")
@@ -255,6 +263,21 @@ class Settings(BaseSettings):
             self.rate_when_away,
             self.document_limits.costs,
         )
+
+    @property
+    def origins(self) -> Origins:
+        """Whose pages may ask."""
+        return Origins.parse(self.cors_origins, self.public_url, cookies=self.cors_cookies)
+
+    @property
+    def behind_tls(self) -> bool:
+        """Whether all who reach this server do so by TLS."""
+        return self.public_url is not None and self.public_url.startswith("https:")
+
+    @model_validator(mode="after")
+    def _origins(self) -> "Settings":
+        Origins.parse(self.cors_origins, cookies=self.cors_cookies)
+        return self
 
     @field_validator("redis_url")
     @classmethod

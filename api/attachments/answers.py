@@ -5,9 +5,11 @@ from urllib.parse import quote
 
 import structlog
 from cross_web import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code, extensions_of
+from api.refusals import refusal
+from api.security_headers import SANDBOX
 from models.attachment import Attachment
 from models.attachments import errors as attachments
 from models.attachments.media_types import INLINE
@@ -31,7 +33,7 @@ def file_headers(file: Attachment) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Disposition": disposition(file),
-        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Content-Security-Policy": SANDBOX,
         "Content-Type": f"{file.media_type}; charset=utf-8" if file.media_type == "text/plain" else file.media_type,
         "Cross-Origin-Resource-Policy": "same-origin",
         "ETag": tag(file),
@@ -51,11 +53,6 @@ def disposition(file: Attachment) -> str:
     kind = "inline" if file.media_type in INLINE else "attachment"
     plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in file.name)
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name, safe='')}"
-
-
-def refusal(status: int, message: str, code: Code, headers: dict[str, str] | None = None) -> Response:
-    """In the form in which errors come from `/graphql`."""
-    return JSONResponse({"errors": [{"message": message, "extensions": {"code": code.value}}]}, status, headers)
 
 
 def refused(error: Exception) -> Response:

@@ -3,11 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.attachments.answers import file_headers, refusal, refused, tag
+from api.attachments.answers import file_headers, refused, tag
 from api.attachments.ranges import Span, UnsatisfiableError, matches, span
 from api.contexts import admitted
 from api.errors import Code
 from api.rates.prices import of_file
+from api.refusals import refusal
 from models.attachment import Attachment
 from resolvers.chat.attachment import readable_attachment
 from resolvers.context import Context

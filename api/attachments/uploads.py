@@ -11,12 +11,13 @@ from beanie import PydanticObjectId
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.attachments.answers import refusal, refused
+from api.attachments.answers import refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
 from api.attachments.multipart import MultipartError, OneFile
 from api.contexts import ServedContext, admitted
 from api.errors import Code
 from api.rates.prices import of_file
+from api.refusals import refusal
 from models.attachment import Attachment
 from models.attachments.errors import FileTooLargeError
 from models.attachments.names import file_name

@@ -14,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.attachments.answers import refusal, refused
+from api.attachments.answers import refused
 from api.contexts import ServedContext, admitted
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
 from api.rates.prices import EXPORT
+from api.refusals import refusal
+from api.security_headers import SANDBOX
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation
 from models.transfer.exporting import Tally, Trees, View, Writing
@@ -101,7 +103,7 @@ def _headers(writing: Writing) -> dict[str, str]:
     return {
         "Content-Type": writing.media_type,
         "Content-Disposition": f'attachment; filename="{writing.file_name}"',
-        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Content-Security-Policy": SANDBOX,
         "Cross-Origin-Resource-Policy": "same-origin",
         "Vary": "Authorization",
     }

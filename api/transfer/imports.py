@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.attachments.answers import refusal, refused
+from api.attachments.answers import refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
 from api.contexts import ServedContext, admitted
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
 from api.rates.prices import of_file
+from api.refusals import refusal
 from api.transfer.spool import spool, sweep
 from api.transfer.streams import AT_ONCE, Answer, GoneError, alone, somebody, wanted_format
 from models.conversation import Conversation

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.cookies import RefreshCookie
+from api.origins import Origins
 from models.database import Database
 from permissions.authn.refresh import PREFIX
 from permissions.authn.registration import NewUser
@@ -220,7 +221,7 @@ def test_only_on_this_very_machine_is_the_cookie_not_secure(url: str, public_url
         "headers": [(b"host", host.encode())],
     }
     response = Response()
-    cookie = RefreshCookie(Request(scope), response, public_url)
+    cookie = RefreshCookie(Request(scope), response, Origins.parse("", public_url))
     cookie.forget()
     assert ("; Secure" in response.headers["set-cookie"]) is secure
     assert response.headers["set-cookie"].startswith("__Secure-") is secure

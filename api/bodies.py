@@ -1,0 +1,41 @@
+"""JSON that can be understood in one way only (RFC 8259 with the rules of RFC 7493)."""
+
+import json
+from collections import Counter
+from typing import Any, Final
+
+import orjson
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class UnreadableBodyError(Exception):
+    """It is no JSON, or JSON that two readers may take for different things."""
+
+
+def parsed(body: bytes | str) -> Any:
+    """What a text says. Raises `UnreadableBodyError`, whose message says why."""
+    if not body.strip():
+        raise UnreadableBodyError("it is empty")
+    if isinstance(body, bytes) and body.startswith(_BOM):
+        raise UnreadableBodyError("it begins with a byte order mark")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableBodyError(f"{error.msg}, at character {error.pos}") from None
+    require_once(body)
+    return value
+
+
+def require_once(body: bytes | str) -> None:
+    """Raise `UnreadableBodyError` where sound JSON names a member twice: a proxy before us may have read the other."""
+    try:
+        json.loads(body, object_pairs_hook=_once, parse_int=float)
+    except RecursionError:  # somewhat earlier than the other reader
+        raise UnreadableBodyError("it is nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        (again, _), *_rest = Counter(name for name, _ in pairs).most_common(1)
+        raise UnreadableBodyError(f"an object has more than one member `{again[:100]}`")

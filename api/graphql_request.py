@@ -1,0 +1,103 @@
+"""GraphQL over HTTP: what a request asks for (<https://graphql.github.io/graphql-over-http/draft/#sec-Request>)."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
+
+from api.accept import preferred
+from api.bodies import UnreadableBodyError, parsed
+from api.event_streams import MEDIA_TYPE, wants_events
+from api.refusals import RefusedRequestError
+
+JSON: Final = "application/json"
+RESPONSE: Final = "application/graphql-response+json"
+METHODS: Final = ("GET", "HEAD", "POST")
+PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
+MOST_PARAMETERS: Final = 100
+LARGE: Final = 64 * 1024
+"""Bytes of a body that are read beside the event loop."""
+
+
+def wanted_type(request: Request) -> str:
+    """The media type in which to answer. Raises `RefusedRequestError`.
+
+    `application/json`, which old clients can read, where a client has no preference.
+    """
+    accept = ",".join(request.headers.getlist("accept"))
+    if wants_events(accept) and request.method != "HEAD":  # it would be a stream of which nothing is sent
+        return MEDIA_TYPE
+    chosen = preferred(accept, (JSON, RESPONSE))
+    if chosen is None:
+        raise RefusedRequestError(406, f"answers are `{RESPONSE}`, `{JSON}` or `{MEDIA_TYPE}`")
+    return chosen
+
+
+async def asked(request: Request, protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
+    """What it asks for. Raises `RefusedRequestError`."""
+    if request.method in ("GET", "HEAD"):
+        return _well_formed(_from_url(request.scope["query_string"]), protocol)
+    require_json(request.headers.getlist("content-type"))
+    body = await request.body()
+    value = _json(body, "body") if len(body) <= LARGE else await asyncio.to_thread(_json, body, "body")
+    if isinstance(value, list):
+        raise RefusedRequestError(400, "one operation is asked for at a time: the body must be an object, and no list")
+    if not isinstance(value, dict):
+        raise RefusedRequestError(400, "the body must be a JSON object")
+    return _well_formed(value, protocol)
+
+
+def require_json(content_types: Sequence[str]) -> None:
+    """Raise `RefusedRequestError` unless a body is said to be JSON.
+
+    It is why no other site's form or script can send one: for this type a browser asks us first.
+    """
+    name, *parameters = content_types[0].split(";") if len(content_types) == 1 else ("",)
+    charsets = [
+        value for key, _, value in (each.partition("=") for each in parameters) if key.strip().lower() == "charset"
+    ]
+    utf_8 = all(each.strip().strip('"').lower() in ("utf-8", "utf8") for each in charsets)
+    if name.strip().lower() != JSON or not utf_8:
+        raise RefusedRequestError(415, f"the body must be `{JSON}`, in UTF-8", {"Accept-Post": JSON})
+
+
+def _from_url(query_string: bytes) -> dict[str, Any]:
+    try:
+        text = query_string.decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise RefusedRequestError(400, "the address has no parameters that can be read as UTF-8") from None
+    ours = [(name, value) for name, value in pairs if name in PARAMETERS]
+    given = dict(ours)
+    if len(given) < len(ours):
+        raise RefusedRequestError(400, "a parameter is there more than once")
+    # What is empty is not there.
+    plain: dict[str, Any] = {name: given[name] for name in ("query", "operationName") if given.get(name)}
+    return plain | {name: _json(given[name], name) for name in ("variables", "extensions") if given.get(name)}
+
+
+def _json(text: bytes | str, name: str) -> Any:
+    try:
+        return parsed(text)
+    except UnreadableBodyError as error:
+        raise RefusedRequestError(400, f"the {name} can't be read as JSON: {error}") from None
+
+
+def _well_formed(given: Mapping[str, Any], protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
+    """Members that are null are not there, and others than these mean nothing."""
+    for name in ("query", "operationName"):
+        if not isinstance(given.get(name), str | None):
+            raise RefusedRequestError(400, f"`{name}` must be a string")
+    for name in ("variables", "extensions"):
+        if not isinstance(given.get(name), dict | None):
+            raise RefusedRequestError(400, f"`{name}` must be an object")
+    return GraphQLRequestData(
+        query=given.get("query"),
+        variables=given.get("variables"),
+        operation_name=given.get("operationName"),
+        extensions=given.get("extensions"),
+        protocol=protocol,
+    )

@@ -1,0 +1,1 @@
+"""Audits and reference clients of others, against this server."""
