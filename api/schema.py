@@ -90,8 +90,9 @@ class Schema(strawberry.Schema):
         except Exception:
             await _count_refused(context)
             raise
-        if failed is not None:
-            await _count_refused(context)
+        if failed is not None and (error := await _count_refused(context)) is not None:
+            context.pre_execution_errors = [error]
+            return PreExecutionError(data=None, errors=[error])
         return failed
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
@@ -116,11 +117,18 @@ def _too_fast(context: Any) -> GraphQLError | None:
     return None
 
 
-async def _count_refused(asked: ExecutionContext) -> None:
-    """To find out that a document has flaws costs about as much as it is long. Whoever sent it is told of those."""
-    if isinstance(asked.context, Context):
-        with suppress(TooFastError, *UNAVAILABLE):
+async def _count_refused(asked: ExecutionContext) -> GraphQLError | None:
+    """To find out that a document has flaws costs about as much as it is long; what is said where that is too much."""
+    if not isinstance(asked.context, Context):
+        return None
+    try:
+        with suppress(*UNAVAILABLE):
             await asked.context.spend(len(asked.query or "") // REFUSED_CHARACTERS)
+    except TooFastError as error:
+        with suppress(TooFastError, *UNAVAILABLE):
+            await asked.context.spend(0)  # or he could go on sending what he can't pay for
+        return GraphQLError(str(error), original_error=error)
+    return None
 
 
 def build_schema(limits: DocumentLimits = DEFAULT_LIMITS) -> Schema:

@@ -22,7 +22,6 @@ class Lease:
     """Held by who asks Redis for more."""
     _until: float = 0.0
     _spent: int = 0
-    _refused: int = 0
     _refused_until: float = 0.0
     _alone: int = 0
     _alone_until: float = 0.0
@@ -50,20 +49,25 @@ class Lease:
         """Of late, by this worker."""
         return self._spent if now < self._until else 0
 
-    def refuses(self, short: int, now: float) -> bool:
-        """Whether it is known that so much more is not to be had yet."""
-        return short >= self._refused and now < self._refused_until
+    def refuses(self, limit: int, amount: int, now: float) -> bool:
+        """Whether Redis has refused so lately that it is known of so much, too: others may have taken more since."""
+        return now < self._refused_until and amount - self.left > self.window.free(limit, now)
 
-    def fill(self, answer: Sequence[int], limit: int, amount: int, short: int, now: float) -> bool:
-        """Take what Redis granted, and spend `amount`, for which `short` was missing; or note that it didn't."""
+    def give_back(self, amount: int) -> None:
+        """What was spent for nothing."""
+        self.left += amount
+
+    def fill(self, answer: Sequence[int], limit: int, wanted: tuple[int, int], now: float) -> bool:
+        """Take what Redis granted, and spend what is `wanted`: in all, and of that what was missing."""
+        amount, short = wanted
         granted, before, before_left, taken, left = map(int, answer)
         self.window = Window(self.window.seconds, now, before, before_left / 1000, taken, left / 1000)
         if not granted:
-            self._refused, self._refused_until = short, now + self.window.wait(limit, short, now)
+            self._refused_until = now + self.window.wait(limit, short, now)
             return False
         if now >= self._until:
             self._spent = 0
-        self._refused_until, self._until = 0.0, now + KEPT_SECONDS
+        self._until, self._refused_until = now + KEPT_SECONDS, 0.0
         self.left += granted - amount
         self._spent += amount
         return True
@@ -73,11 +77,11 @@ class Lease:
         if now >= self._alone_until:
             self._alone, self._alone_until = 0, now + self.window.seconds
         if self._alone + amount > limit:
-            self._refused, self._refused_until = amount, self._alone_until
             return False
         self._alone += amount
         return True
 
-    def wait(self, now: float) -> float:
-        """Seconds until what was refused last may be had."""
-        return max(0.0, self._refused_until - now)
+    def wait(self, limit: int, amount: int, now: float) -> float:
+        """Seconds until `amount`, which was refused, may be had."""
+        alone = self._alone_until - now if self._alone + amount > limit else 0.0
+        return max(0.0, alone, self.window.wait(limit, amount - self.left, now))

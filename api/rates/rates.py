@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from api.documents.executing import budget_of
 from api.documents.limits import CostBudgets
+from api.rates.lease import Lease
 from api.rates.storage import Clock, LeasingStorage, When
 from permissions.access import Access
 from permissions.authn.addresses import subscriber
@@ -63,18 +64,22 @@ class Rates:
 
     async def spend(self, access: Access, ip: str | None, cost: int) -> Verdict:
         """Count what costs so much. Raises `RedisError` where it can't be counted and must be."""
-        claims = self._claims(access, ip)
-        passed = await self._hit_all(claims, max(cost, self.limits.least))
-        refused = next((claim for claim, let in zip(claims, passed, strict=True) if not let), None)
-        return self._verdict(refused or claims[0], refused=refused is not None)
+        claims, cost = self._claims(access, ip), max(cost, self.limits.least)
+        passed = await self._hit_all(claims, cost)
+        refused = next((claim for claim, let in zip(claims, passed, strict=False) if not let), None)
+        if refused is None:
+            return self._verdict(claims[0])
+        for claim, let in zip(claims, passed, strict=False):
+            if let:
+                self._lease(claim).give_back(min(cost, claim.item.amount))
+        return self._verdict(refused, cost)
 
     def known(self, access: Access, ip: str | None) -> Verdict | None:
         """Why not even the least is let pass, where that is known without asking."""
         now = self._storage.clock()
         for claim in self._claims(access, ip):
-            lease = self._storage.lease(_key(claim), claim.item.get_expiry())
-            if lease.refuses(self.limits.least - lease.left, now):
-                return self._verdict(claim, refused=True)
+            if self._lease(claim).refuses(claim.item.amount, self.limits.least, now):
+                return self._verdict(claim, self.limits.least)
         return None
 
     def _claims(self, access: Access, ip: str | None) -> Sequence[Claim]:
@@ -89,30 +94,36 @@ class Rates:
         return account, Claim(_item(limits.budgets_address * costs.signed_in), "address", place)
 
     async def _hit_all(self, claims: Sequence[Claim], cost: int) -> Sequence[bool]:
-        """Those for which Redis has to be asked are asked for together."""
+        """Up to the first that is refused; those for which Redis has to be asked are asked for together."""
         asking = [claim for claim in claims if not self._covered(claim, cost)]
         if len(asking) > 1:
             return await asyncio.gather(*(self._hit(claim, cost) for claim in claims))
-        return [await self._hit(claim, cost) for claim in claims]
+        passed = list[bool]()
+        for claim in claims:
+            passed.append(await self._hit(claim, cost))
+            if not passed[-1]:
+                break
+        return passed
 
     async def _hit(self, claim: Claim, cost: int) -> bool:
         return await self._limiter.hit(claim.item, claim.kind, claim.name, cost=min(cost, claim.item.amount))
 
     def _covered(self, claim: Claim, cost: int) -> bool:
-        return self._storage.lease(_key(claim), claim.item.get_expiry()).left >= cost
+        lease = self._lease(claim)
+        return lease.left >= cost or lease.refuses(claim.item.amount, cost, self._storage.clock())
 
-    def _verdict(self, claim: Claim, *, refused: bool) -> Verdict:
-        now, lease = self._storage.clock(), self._storage.lease(_key(claim), claim.item.get_expiry())
-        remaining = lease.left + lease.window.free(claim.item.amount, now)
+    def _lease(self, claim: Claim) -> Lease:
+        return self._storage.lease(claim.item.key_for(claim.kind, claim.name), claim.item.get_expiry())
+
+    def _verdict(self, claim: Claim, refused: int | None = None) -> Verdict:
+        """`refused` is what was wanted in vain."""
+        now, lease, limit = self._storage.clock(), self._lease(claim), claim.item.amount
+        remaining = lease.left + lease.window.free(limit, now)
         reset = math.ceil(lease.window.reset(now))
-        if not refused:
-            return Verdict(claim.item.amount, remaining, reset)
-        wait = max(1, math.ceil(lease.wait(now)))
-        return Verdict(claim.item.amount, remaining, max(reset, wait), wait)
-
-
-def _key(claim: Claim) -> str:
-    return claim.item.key_for(claim.kind, claim.name)
+        if refused is None:
+            return Verdict(limit, remaining, reset)
+        wait = max(1, math.ceil(lease.wait(limit, min(refused, limit), now)))
+        return Verdict(limit, remaining, max(reset, wait), wait)
 
 
 @lru_cache(maxsize=256)

@@ -57,14 +57,16 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
 
     async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Spend `amount` of what the worker has, or of what Redis gives it then."""
-        lease = self.lease(key, expiry)
-        if lease.spend(amount, self.clock()):
+        lease, now = self.lease(key, expiry), self.clock()
+        if lease.spend(amount, now):
             return True
+        if lease.refuses(limit, amount, now):
+            return False
         async with lease.filling:
             if lease.spend(amount, self.clock()):  # somebody else has filled it
                 return True
             with lease.held() as held:  # nobody else may spend it while Redis is asked for the rest
-                return await self._fill(key, lease, limit, amount, amount - held)
+                return await self._fill(key, lease, limit, (amount, amount - held))
 
     async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """As the worker knows it; what it has and has not spent is free."""
@@ -89,9 +91,10 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
             self._leases.move_to_end(key)
         return lease
 
-    async def _fill(self, key: str, lease: Lease, limit: int, amount: int, short: int) -> bool:
-        now = self.clock()
-        if lease.refuses(short, now):
+    async def _fill(self, key: str, lease: Lease, limit: int, wanted: tuple[int, int]) -> bool:
+        """`wanted`: in all, and what of it the worker hasn't got."""
+        (amount, short), now = wanted, self.clock()
+        if lease.refuses(limit, short, now):
             return False
         if now >= self._away_until:
             most = short + min(lease.spent(now), limit // HANDFUL)
@@ -102,7 +105,7 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
                 self._away_until = self.clock() + AWAY_SECONDS
                 _log.warning("store away", what="rates", kind=type(error).__name__)
             else:
-                return lease.fill(answer, limit, amount, short, self.clock())
+                return lease.fill(answer, limit, wanted, self.clock())
         if self._when_away == "fail_closed":
             raise RedisTimeoutError("rates can't be counted")
         return lease.alone(limit, amount, now)
