@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from beanie import PydanticObjectId
-from strawberry.dataloader import DataLoader
 
 from models.answer import AnswerRequest
 from models.answers import Answers
@@ -17,6 +16,7 @@ from models.role import Role, RoleAssignment
 from models.tree import Address, BranchEnd, History, MessageTree, Row
 from models.tree.meter import Meter
 from models.user import User
+from resolvers.loading import SharedLoader
 from resolvers.sights import Sights
 
 K = TypeVar("K", Address, str)
@@ -46,15 +46,15 @@ class Loaders:
         self._tree = tree
         self._reading = reading
         self._sights = sights
-        self.users: DataLoader[PydanticObjectId, User | None] = DataLoader(_users)
-        self.roles: DataLoader[str, Role | None] = DataLoader(_roles)
-        self.assignments: DataLoader[PydanticObjectId, list[RoleAssignment]] = DataLoader(_assignments)
-        self.conversations: DataLoader[PydanticObjectId, Conversation | None] = DataLoader(_conversations)
-        self.rows: DataLoader[InConversation[Address], Row | None] = DataLoader(self._rows)
-        self.siblings: DataLoader[Place, list[Address]] = DataLoader(self._siblings)
-        self.ends: DataLoader[InConversation[str], BranchEnd | None] = DataLoader(self._ends)
-        self.answers: DataLoader[InConversation[Address], AnswerRequest | None] = DataLoader(_answers)
-        self.branch_times: DataLoader[InConversation[str], datetime | None] = DataLoader(self._branch_times)
+        self.users: SharedLoader[PydanticObjectId, User | None] = SharedLoader(_users)
+        self.roles: SharedLoader[str, Role | None] = SharedLoader(_roles)
+        self.assignments: SharedLoader[PydanticObjectId, list[RoleAssignment]] = SharedLoader(_assignments)
+        self.conversations: SharedLoader[PydanticObjectId, Conversation | None] = SharedLoader(_conversations)
+        self.rows: SharedLoader[InConversation[Address], Row | None] = SharedLoader(self._rows)
+        self.siblings: SharedLoader[Place, list[Address]] = SharedLoader(self._siblings)
+        self.ends: SharedLoader[InConversation[str], BranchEnd | None] = SharedLoader(self._ends)
+        self.answers: SharedLoader[InConversation[Address], AnswerRequest | None] = SharedLoader(_answers)
+        self.branch_times: SharedLoader[InConversation[str], datetime | None] = SharedLoader(self._branch_times)
 
     def prime(self, conversations: Iterable[Conversation]) -> None:
         """Conversations that are loaded already, as they are now."""

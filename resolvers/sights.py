@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Final
 
 from beanie import PydanticObjectId
-from strawberry.dataloader import DataLoader
 
 from models.conversation import Conversation
 from models.share import Share
@@ -14,6 +13,7 @@ from models.tree import Address, MessageTree, Sight
 from permissions.actions import Action
 from permissions.engine.facts import Resource
 from permissions.resources import message_resource
+from resolvers.loading import SharedLoader
 
 Shared = Callable[[Conversation, Action], frozenset[str] | None]
 """The branches of a conversation to which an action is confined; None: it isn't."""
@@ -27,7 +27,7 @@ class Sights:
         self._tree: Final = tree
         self._shared = shared
         self._found: dict[tuple[PydanticObjectId, Action], Sight | None] = {}
-        self._made: DataLoader[_Asked, Sight] = DataLoader(self._make, cache_key_fn=_key)
+        self._made: SharedLoader[_Asked, Sight] = SharedLoader(self._make, cache_key_fn=_key)
 
     async def of(self, conversation: Conversation, action: Action = Action.MESSAGE_READ) -> Sight | None:
         """Where the caller may do `action`; None is everywhere. Ask it where he may do it at all.
