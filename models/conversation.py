@@ -39,8 +39,8 @@ class Conversation(Document):
     title: str | None = None
     title_key: str | None = None
     """The title case folded, for `titleContains`: embedded stores have no collation."""
-    tags: list[str] = []
-    attributes: dict[str, Any] = {}
+    tags: list[str] = Field(default_factory=list)
+    attributes: dict[str, Any] = Field(default_factory=dict)
     archived: bool = False
     answers: bool = False
     """Whether every message of a user is answered by the assistant, as far as its writer may ask for that."""
@@ -49,32 +49,32 @@ class Conversation(Document):
     deleted_at: datetime | None = None
     purging: bool = False
     """A deleted one that can't be restored any more: parts of it are gone."""
-    removed: list[Removal] = []
+    removed: list[Removal] = Field(default_factory=list)
     """Subtrees that are out of sight (`tree.removals`); `tree.deletion` adds and takes away, at most 200."""
     started_at: datetime
     updated_at: datetime
     message_count: int = 0
-    counted: list[str] = []
+    counted: list[str] = Field(default_factory=list)
     """The latest messages that were counted, in order (`tree.figures`): so none is counted twice."""
     branch_count: int = 1
     news: int = 0
     """The number of its latest change that readers are told of (`models.news`)."""
-    newest: list[str] = []
+    newest: list[str] = Field(default_factory=list)
     """The marks of the latest of them, in order."""
     root_forks: int = 0
     """How many alternatives the very first message has; those of other messages stand on their parent."""
-    root_gone: list[int] = []
+    root_gone: list[int] = Field(default_factory=list)
     """Which of them were purged, by ordinal; for other messages this, too, stands on their parent."""
     chosen_branch: str = "main"
     """Where the owner left off; `Reader` remembers it for everybody else."""
     slot_width: int
     """Depths to a slot of buckets (`tree.address`); fixed for life, so that the setting may change."""
-    shares: list[Share] = []
+    shares: list[Share] = Field(default_factory=list)
     """Who else may use it: at most 200, one for each grantee and branch."""
-    grantees: list[str] = []
+    grantees: list[str] = Field(default_factory=list)
     """Whom `shares` are for, each once, written in the same update: an index finds a conversation by them."""
-    terms: list[str] = []
-    title_terms: list[str] = []
+    terms: list[str] = Field(default_factory=list)
+    title_terms: list[str] = Field(default_factory=list)
     """What lists find it by (`list_terms`): `insert` and `change` write them with the fields that they follow from."""
     source: str | None = None
     """Where it was imported from: format and id, for the curious; the document's id is derived from it."""

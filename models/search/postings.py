@@ -7,10 +7,9 @@ on over many pages, each of which begins with a whole document number, so any st
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -124,17 +123,20 @@ class Page:
         starts: NDArray[np.int64] = np.cumsum(counts) - counts
         return starts
 
-    def _term(self, number: int) -> bytes:
-        return self._data[self._edges[number] : self._edges[number + 1]]
+    @property
+    def _term(self) -> Callable[[int], bytes]:
+        """Gives the term of an entry; a search for one asks for ten, so it looks up nothing."""
+        data, edges = self._data, self._edges
+        return lambda number: data[edges[number] : edges[number + 1]]
 
     def between(self, low: bytes, high: bytes) -> tuple[Docs, Impacts] | None:
         """The documents of the terms from `low` to `high`, which is included; a term's documents in order."""
-        entries = range(len(self._counts))
-        first = bisect_left(entries, low, key=self._term)
-        if low == high:  # it stands there once, or not at all; twice where a long one begins anew
-            last = first + sum(1 for _ in takewhile(lambda number: self._term(number) == low, entries[first:]))
-        else:
-            last = bisect_right(entries, high, first, key=self._term)
+        entries, term = range(len(self._counts)), self._term
+        first = bisect_left(entries, low, key=term)
+        if low < high:
+            last = bisect_right(entries, high, first, key=term)
+        else:  # it stands there once as a rule, or not at all; again where a frequent one goes on
+            last = next((number for number in entries[first:] if term(number) != low), len(entries))
         if first == last:
             return None
         start, stop = int(self._starts[first]), int(self._starts[last - 1]) + int(self._counts[last - 1])

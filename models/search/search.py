@@ -37,6 +37,8 @@ TOGETHER: Final = 101
 """Looked at in one round: what they say is in memory meanwhile, up to a mebibyte each."""
 CHARACTERS: Final = 4 * 1024 * 1024
 """Of messages, judged in one request, which takes some seconds at worst; then, too, the page is short."""
+LITTLE: Final = 8 * 1024
+"""Of messages, judged where they are: it takes a millisecond or two. More is in a thread, and the rest goes on."""
 FULL: Final = PRECISION * STRONGEST
 """A score of 1."""
 TRIES: Final = 5
@@ -107,7 +109,7 @@ class MessageSearch:
         while more and looked < CANDIDATES and budget > 0:
             candidates, more = await ranking.next(weights, place, size)
             rows = await self._rows(candidates, reach, request)
-            found, judged, spent = await asyncio.to_thread(_judged, candidates, rows, request, budget)
+            found, judged, spent = await _judge(candidates, rows, request, budget)
             budget -= spent
             more = more or judged < len(candidates)
             for candidate in candidates[:judged]:
@@ -155,6 +157,15 @@ class MessageSearch:
         stages = [{"$match": {"_id": {"$in": list(ids)}}}, {"$match": reach.match(request.wanted)}]
         cursor = await self._db.conversations.aggregate(stages, batchSize=CANDIDATES)
         return {record["_id"]: Conversation.model_validate(record) async for record in cursor}
+
+
+async def _judge(
+    candidates: Sequence[Candidate], rows: Found, request: SearchRequest, budget: int
+) -> tuple[dict[bytes, tuple[Conversation, Row, Snippet]], int, int]:
+    """What `_judged` gives."""
+    if sum(len(row.message.get("content") or "") for _, row in rows.values()) <= LITTLE:
+        return _judged(candidates, rows, request, budget)
+    return await asyncio.to_thread(_judged, candidates, rows, request, budget)
 
 
 def _judged(
