@@ -1,0 +1,77 @@
+"""Apollo Client and urql, as npm has them, name documents by hashes and by ids."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from api.persisted import PersistedSettings
+from permissions.audit.events import SYSTEM
+from permissions.operations import manifest
+from permissions.operations.manifest import digest
+from tests.api.clients import START
+from tests.api.persisted.asking import Sound, serve_with
+from tests.api.test_socket_expiry import listening
+from tests.npm import packages, program
+from tests.served import Served
+
+SCRIPT = Path(__file__).with_name("clients.mjs")
+PACKAGES = SCRIPT.parents[1] / "ws" / "package.json"
+BODY = "query Trusted {\n  me {\n    displayName\n  }\n}"
+MANIFEST = json.dumps(
+    {
+        "format": "apollo-persisted-query-manifest",
+        "version": 1,
+        "operations": [{"id": digest(BODY), "body": BODY, "name": "Trusted", "type": "query"}],
+    }
+)
+
+ANY = """\
+apollo, hash, first: Alice: GET, POST with text
+urql, hash, first: Alice: GET, GET with text
+apollo, hash, again: Alice: GET
+urql, hash, again: Alice: GET
+apollo, id: Alice: POST
+urql, id: Alice: GET
+urql, documentId: Alice: GET
+apollo, socket: ResyncRequired: WS with text
+urql, socket, first: ResyncRequired: WS, WS with text
+urql, socket, again: ResyncRequired: WS
+urql, event stream, first: ResyncRequired: POST, POST with text
+urql, event stream, again: ResyncRequired: POST""".splitlines()
+UNTRUSTED = "QUERY_NOT_IN_SAFELIST"
+ONLY_TRUSTED = f"""\
+apollo, hash, first: {UNTRUSTED}: GET, POST with text
+urql, hash, first: {UNTRUSTED}: GET, GET with text
+apollo, hash, again: {UNTRUSTED}: GET, POST with text
+urql, hash, again: {UNTRUSTED}: GET, GET with text
+apollo, id: Alice: POST
+urql, id: Alice: GET
+urql, documentId: Alice: GET
+apollo, socket: {UNTRUSTED}: WS with text
+urql, socket, first: {UNTRUSTED}: WS, WS with text
+urql, socket, again: {UNTRUSTED}: WS, WS with text
+urql, event stream, first: {UNTRUSTED}: POST, POST with text
+urql, event stream, again: {UNTRUSTED}: POST, POST with text""".splitlines()
+
+
+async def test_both_ask_by_hash_and_by_id_over_every_transport(pytestconfig: pytest.Config, served: Served) -> None:
+    node, folder = program("node"), packages(pytestconfig, PACKAGES)
+    alice = await served.as_("alice")
+    conversation = (await alice.ask(START)).data["startConversation"]["conversation"]["id"]
+    await served.services.register.register(manifest.parse(MANIFEST), Sound(), SYSTEM)
+
+    async def told() -> list[str]:
+        async with listening(served) as address:
+            url = address.replace("ws:", "http:")
+            arguments = [str(SCRIPT), url, str(folder), alice.token or "", conversation, MANIFEST]
+            piped = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(node, *arguments, stdout=piped, stderr=piped)
+            out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, err.decode()
+        return out.decode().splitlines()
+
+    assert await told() == ANY
+    serve_with(served, PersistedSettings(only_trusted=True))
+    assert await told() == ONLY_TRUSTED
