@@ -41,7 +41,7 @@ from api.persisted import Reference, Resolved, document_id, named, reference
 from api.refusals import RefusedRequestError
 from api.schema import Schema
 from api.shared_streams import shared
-from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketAdapter, SocketHandler
+from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketHandler
 from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
 from resolvers.context import Context
@@ -55,7 +55,6 @@ class Endpoint(GraphQLView):
     """GraphQL over HTTP, Server-Sent Events and WebSocket, and GraphiQL for a browser."""
 
     graphql_transport_ws_handler_class = SocketHandler
-    websocket_adapter_class = SocketAdapter
     stream_transport_classes_by_protocol = {GRAPHQL_SSE_PROTOCOL: EventStreamTransport}
 
     def __init__(

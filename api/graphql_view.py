@@ -27,6 +27,7 @@ from api.graphql_request import JSON, RESPONSE, asked, wanted_type
 from api.graphql_response import CHALLENGE, never_executed, status
 from api.origins import Origins
 from api.refusals import RefusedRequestError, refusal
+from api.sockets import SocketAdapter
 from resolvers.context import Context
 
 SAFE: Final = frozenset({OperationType.QUERY})
@@ -51,6 +52,7 @@ class GraphQLView(GraphQL[Context, None]):
     """Strawberry's, with requests read and answers told as the specification says."""
 
     request_adapter_class = RequestAdapter
+    websocket_adapter_class = SocketAdapter
     origins: Origins
 
     async def answer(self, request: Request) -> Response:
@@ -89,7 +91,7 @@ class GraphQLView(GraphQL[Context, None]):
         """Pages are answered elsewhere."""
         return False
 
-    async def get_sub_response(self, request: Request) -> Response:
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """It has the media type of the answer."""
         response = await super().get_sub_response(request)
         response.media_type = request.state.media_type

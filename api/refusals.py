@@ -25,7 +25,7 @@ STATUSES: Final[Mapping[str, int]] = {
     Code.UNAVAILABLE: 503,
 }
 """By the code of the error because of which a request was not carried out; 400 for all others."""
-_CODES: Final[Mapping[int, Code]] = {status: Code(code) for code, status in reversed(STATUSES.items())}
+_CODES: Final[Mapping[int, Code]] = {status: Code(code) for code, status in reversed(list(STATUSES.items()))}
 _WORDS: Final[Mapping[int, str]] = {404: "there is nothing at this address", 405: "the method is not allowed here"}
 
 

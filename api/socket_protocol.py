@@ -5,8 +5,12 @@ from collections import deque
 from functools import lru_cache
 from typing import Any, Final, Literal
 
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+
+from api.http_protocol import Handshake
 
 
 class Inbox(asyncio.Queue[Any]):
@@ -60,11 +64,28 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.conn = Handshake(
+            extensions=self.conn.available_extensions, max_size=self.config.ws_max_size, logger=self.logger
+        )
         self.queue = Inbox()
         self.writable = Gate()
         self.writable.set()
         self.silent = False
         """Whether what `write_text` is given is lost."""
+
+    def data_received(self, data: bytes) -> None:
+        """Whoever sends what is no handshake is told so, and not kept waiting."""
+        try:
+            super().data_received(data)
+        except UnicodeError:  # a path that is not ASCII
+            self.conn.handshake_exc = None
+            self.conn.send_response(self.conn.reject(400, "the address is not ASCII"))
+        else:
+            if self.handshake_initiated or self.conn.handshake_exc is None:
+                return
+        self.handshake_complete = self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
 
     def forget_handshake(self) -> None:
         """It is over, and its headers are as large as all the rest."""
@@ -76,6 +97,18 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = self.scope["extensions"] or {}
             extensions[FRAMES] = self
         await super().run_asgi()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Nothing once its end was sent, whatever still waited to be answered.
+
+        A handshake that is refused is complete: uvicorn would log each as an error.
+        """
+        await self.writable.wait()
+        if self.close_sent and self.initial_response is None:
+            raise ClientDisconnected
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
     def write_text(self, before: bytes, body: bytes, after: bytes, then: bytes = b"") -> bool:
         """Write a message now; False, and nothing is written, where it must wait. Nobody reads what comes too late.
@@ -94,6 +127,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     async def drained(self) -> None:
         """Return when the client has read enough for more to be written."""
         await self.writable.wait()
+
+    def handle_ping(self) -> None:
+        """Unanswered after the end: nothing may be written there."""
+        if not self.close_sent:
+            super().handle_ping()
 
     def send_receive_event_to_app(self) -> None:
         """A text that is none is refused without a line in the log: clients would fill it."""

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.connections import Connections
+from api.heads import with_limits
 from api.settings import Settings
 from api.socket_protocol import SocketProtocol
 
@@ -69,7 +70,7 @@ def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=with_limits(settings.head_limits),
         ws=SocketProtocol,
         ws_max_size=settings.socket_message_bytes,
         ws_per_message_deflate=False,  # it costs 40 KB a socket

@@ -1,9 +1,10 @@
 """A request's body: JSON that can be understood in one way only, and of bounded size (AuthZEN 1.0, 10.1 and 11.6)."""
 
-import json
 from typing import Any, Final
 
 import orjson
+
+from api.bodies import UnreadableBodyError, require_once
 
 MOST_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
@@ -33,8 +34,10 @@ def read(content_type: str, body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequestError("the body must be a JSON object")
     _check_depth(value)
-    # Two members of one name: we would decide on the one, and a proxy before us on the other.
-    json.loads(body, object_pairs_hook=_once)
+    try:
+        require_once(body)
+    except UnreadableBodyError as error:
+        raise BadRequestError(str(error)) from None
     return value
 
 
@@ -75,10 +78,3 @@ def _children(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        again = next(name for index, name in enumerate(names) if name in names[:index])
-        raise BadRequestError(f"an object has more than one member `{again[:100]}`")

@@ -1,0 +1,49 @@
+"""Beneath the application: what is no HTTP request, or no WebSocket handshake, is refused as all else is, as JSON."""
+
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Response as HandshakeResponse
+from websockets.server import ServerProtocol
+
+from api.errors import Code
+from api.refusals import refusal
+from api.security_headers import STANDING
+
+_CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's."""
+
+    def on_headers_complete(self) -> None:
+        """One host is asked (RFC 9112, 3.2): of two, a proxy before us may have believed the other."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise ValueError("not one host")  # the parser turns it into an error of its own
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What can't be parsed has no method and no path: no application sees it."""
+        answer = _answer(400, msg.removesuffix("."))
+        head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, bytes(answer.body)))
+        self.transport.close()
+
+
+class Handshake(ServerProtocol):
+    """That of websockets."""
+
+    def reject(self, status: HTTPStatus | int, text: str) -> HandshakeResponse:
+        """With the first line of what there is to say."""
+        answer = _answer(int(status), text.strip().partition("\n")[0].removesuffix("."))
+        headers = Headers((name.decode(), value.decode()) for name, value in answer.raw_headers)
+        return HandshakeResponse(int(status), HTTPStatus(status).phrase, headers, bytes(answer.body))
+
+
+def _answer(status: int, message: str) -> Response:
+    code = _CODES.get(status, Code.BAD_USER_INPUT)
+    return refusal(status, message, code, {**STANDING, "Connection": "close"})
