@@ -10,7 +10,7 @@ from models.search import search as searching
 from models.search.matching import Mark, marks
 from models.search.query import Query, parse
 from models.search.reach import MessageFilter
-from models.search.search import CHARACTERS, SearchRequest
+from models.search.search import CHARACTERS, LITTLE, SearchRequest
 from tests.models.search.corpus import Corpus, owner, texts
 
 
@@ -27,13 +27,18 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
     return seen
 
 
-async def test_texts_are_judged_beside_the_event_loop(database: Database, judged: list[tuple[bool, int]]) -> None:
+@pytest.mark.parametrize("length", [1, LITTLE // 4, LITTLE // 2, LITTLE])
+async def test_more_than_a_little_is_judged_beside_the_event_loop(
+    database: Database, judged: list[tuple[bool, int]], length: int
+) -> None:
     corpus, alice = Corpus(database), PydanticObjectId()
-    await corpus.chat(alice, ["a fox", "two foxes"])
+    await corpus.chat(alice, ["a fox " + "x" * length, "two foxes"])
+    await corpus.chat(alice, ["no fox " + "x" * length])
     await corpus.indexed()
-    assert len(await corpus.found(owner(alice), "fox")) == 2
-    assert len(judged) == 2
-    assert not any(stands_still for stands_still, _ in judged)
+    assert len(await corpus.found(owner(alice), "fox")) == 3
+    little = sum(each for _, each in judged) <= LITTLE
+    assert little is (length <= LITTLE // 4)
+    assert [stands_still for stands_still, _ in judged] == [little] * 3
 
 
 async def test_a_request_judges_so_many_characters_and_the_next_goes_on(
