@@ -38,7 +38,7 @@ TOGETHER: Final = 101
 CHARACTERS: Final = 4 * 1024 * 1024
 """Of messages, judged in one request, which takes some seconds at worst; then, too, the page is short."""
 LITTLE: Final = 8 * 1024
-"""Of messages, judged where they are: it takes 2 ms as a rule, 20 at worst. More is in a thread, and the rest goes on."""
+"""Of messages, judged where they are: it takes 2 ms as a rule, 20 at worst. More is judged in a thread."""
 FULL: Final = PRECISION * STRONGEST
 """A score of 1."""
 TRIES: Final = 5
