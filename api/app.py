@@ -76,7 +76,12 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
             Middleware(CrossOrigin, origins=settings.origins),
             Middleware(Faults),
             Middleware(RateHeaders),
-            Middleware(BodyLimit, limit=settings.request_bytes, streaming={attachments.PATH, transfer.IMPORT}),
+            Middleware(
+                BodyLimit,
+                limit=settings.request_bytes,
+                streaming={attachments.PATH, transfer.IMPORT},
+                seconds=settings.request_seconds,
+            ),
         ],
         exception_handlers={HTTPException: refused_by_route},
         lifespan=lifespan,

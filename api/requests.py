@@ -19,8 +19,6 @@ from api.security_headers import STANDING, strict_transport
 _log: Final = structlog.get_logger(__name__)
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADER: Final = "X-Request-ID"
-PATIENCE_SECONDS: Final = 30.0
-"""How long a request's body may take to come."""
 CLOSE: Final = {"Connection": "close"}
 CUT: Final = "the request's body did not come to its end"
 
@@ -108,9 +106,11 @@ class BodyLimit:
     `streaming` are paths whose endpoints read bodies piece by piece, with limits of their own.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, streaming: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, limit: int, streaming: Collection[str] = (), seconds: float = 30.0) -> None:
+        """`seconds`: so long may a body take to come."""
         self._app = app
         self._limit = limit
+        self._seconds = seconds
         self._streaming = streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,7 +137,7 @@ class BodyLimit:
         Half a body is none: by itself it may be sound, and was never meant.
         """
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 return await self._read(receive)
         except TimeoutError:
             return refusal(408, CUT, Code.BAD_USER_INPUT, CLOSE)

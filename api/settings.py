@@ -13,6 +13,7 @@ from models.redis import RedisAddress
 
 if TYPE_CHECKING:  # it needs the whole of GraphQL, for which commands should not wait: 0.8 s
     from api.documents.limits import DocumentLimits
+    from api.heads import HeadLimits
     from api.rates.rates import RateLimits
 
 DEFAULT_TYPES: Final = ",".join(sorted(ALL_TYPES))
@@ -158,7 +159,12 @@ class Settings(BaseSettings):
     decision_log_seconds: float = Field(1.0, ge=0.05, le=60, description="an allow is logged within this time")
     decision_log_queue: int = Field(10_000, ge=0, le=1_000_000, description="allows that may wait; more are counted")
 
+    url_bytes: int = Field(16 * 1024, ge=256, le=1024 * 1024, description="longest address of a request, query and all")
+    header_bytes: int = Field(32 * 1024, ge=1024, le=1024 * 1024, description="all headers of a request together")
+    headers: int = Field(100, ge=10, le=10_000, description="headers of a request")
+    head_seconds: float = Field(10, ge=0.1, le=600, description="so long may address and headers take to come")
     request_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="longest request body")
+    request_seconds: float = Field(30, ge=0.1, le=600, description="so long may such a body take to come")
     socket_message_bytes: int = Field(
         1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="longest message over a WebSocket"
     )
@@ -177,6 +183,8 @@ class Settings(BaseSettings):
     document_fields: int = Field(5_000, ge=100, le=1_000_000, description="the same of fields")
     document_root_fields: int = Field(50, ge=1, le=10_000, description="of one operation")
     document_operations: int = Field(50, ge=1, le=1_000, description="of one document, one of which is executed")
+    document_name_characters: int = Field(128, ge=16, le=10_000, description="of any name in a document")
+    document_errors: int = Field(20, ge=1, le=1_000, description="flaws of a document that are told")
     document_repeats: int = Field(50, ge=1, le=10_000, description="fields of one name, side by side")
     document_overlaps: int = Field(
         4_000,
@@ -192,6 +200,9 @@ class Settings(BaseSettings):
         32 * 1024 * 1024, ge=64 * 1024, le=1024 * 1024 * 1024, description="largest answer, and messages read for one"
     )
     query_seconds: float = Field(30, ge=0.1, le=600, description="longest time that a query may take")
+    mutation_seconds: float = Field(
+        60, ge=0.1, le=3600, description="after so long no further field of a mutation is begun; what was is done"
+    )
     cost_budget: int = Field(20_000, ge=100, description="what an operation may cost by estimate, in objects")
     cost_budget_nobody: int = Field(5_000, ge=10, description="the same of who isn't signed in")
     cost_budgets: str = Field(
@@ -239,6 +250,8 @@ class Settings(BaseSettings):
             fields=self.document_fields,
             root_fields=self.document_root_fields,
             operations=self.document_operations,
+            name_characters=self.document_name_characters,
+            errors=self.document_errors,
             repeats=self.document_repeats,
             overlaps=self.document_overlaps,
             variables=self.variables,
@@ -247,9 +260,17 @@ class Settings(BaseSettings):
             variable_depth=self.variable_depth,
             answer_bytes=self.answer_bytes,
             seconds=self.query_seconds,
+            mutation_seconds=self.mutation_seconds,
             costs=CostBudgets(self.cost_budget, self.cost_budget_nobody, budgets_of_roles(self.cost_budgets)),
             introspection="everyone" if self.demo else self.introspection,
         )
+
+    @property
+    def head_limits(self) -> "HeadLimits":
+        """What comes before the body of a request."""
+        from api.heads import HeadLimits
+
+        return HeadLimits(self.url_bytes, self.header_bytes, self.headers, self.head_seconds)
 
     @property
     def rate_limits(self) -> "RateLimits":

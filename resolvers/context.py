@@ -1,6 +1,7 @@
 """What a resolver has at hand: who asks, what he may do, and the stores."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -111,6 +112,8 @@ class Context:
     """The bytes of messages that are read for the answer."""
     answering: Meter = field(init=False, default_factory=Meter)
     """The bytes of the answer."""
+    begin_until: float = field(init=False, default=math.inf)
+    """When no further field of a mutation is begun, by the clock that only goes on."""
     missed: bool = field(init=False, default=False)
     """Whether a store was away when the last event of a subscription was told."""
     _sights: Sights | None = field(init=False, default=None)

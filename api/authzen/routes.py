@@ -1,7 +1,7 @@
 """The endpoints: who asks, what he sends, what he gets (AuthZEN 1.0, 10)."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -170,7 +170,7 @@ async def _call(request: Request) -> Call:
     return Call(services, access, origin, request.scope["path"], body)
 
 
-def _price(path: str, body: Mapping[str, Any]) -> int:
+def _price(path: str, body: dict[str, Any]) -> int:
     """By how much is asked."""
     if path in SEARCHES:
         return SEARCH + page_request(path, body).size

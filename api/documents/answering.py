@@ -1,10 +1,14 @@
 """Answers are counted while they are put together, and end where they would be too large."""
 
+import math
+import time
 from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLLeafType
+from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from api.errors import Code
 from models.tree.errors import AnswerTooLargeError
 from models.tree.meter import Meter
 from resolvers.context import Context
@@ -22,11 +26,35 @@ class CountingExecution(StrawberryGraphQLCoreExecutionContext):
     An error for each would be more than what they say.
     """
 
+    def execute_fields_serially(self, *given: Any, **named: Any) -> Any:
+        """The fields of a mutation, one after the other: what is not begun in time is not begun at all.
+
+        INVARIANT: a field that has begun is done to its end. To cut it off would leave half of what it writes.
+        """
+        execute, until = self.execute_field, getattr(self.context_value, "begin_until", math.inf)
+
+        def in_time(parent_type: Any, source: Any, details: Any, path: Path, *rest: Any) -> Any:
+            if path.prev is None and time.monotonic() >= until:
+                raise _not_begun(details, path)
+            return execute(parent_type, source, details, path, *rest)
+
+        self.execute_field = in_time  # type: ignore[assignment, method-assign]
+        return super().execute_fields_serially(*given, **named)
+
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
         value = _complete(return_type, result)
         size = LEAF_BYTES + (len(value) if type(value) is str else _size(value))
         meter: Meter | None = getattr(self.context_value, "answering", None)
         return value if meter is None or meter.fits(size) else ""
+
+
+def _not_begun(details: Any, path: Path) -> GraphQLError:
+    return GraphQLError(
+        "the mutation took so long that this field was not begun; those before it were done",
+        [each.node for each in details],
+        path=path.as_list(),
+        extensions={"code": Code.QUERY_TOO_COMPLEX.value, "limit": "mutation_seconds"},
+    )
 
 
 def refusal(context: Context) -> GraphQLError | None:

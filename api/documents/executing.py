@@ -44,6 +44,7 @@ class LimitExecution(SchemaExtension):
             return
         context.measure_anew(self._limits.answer_bytes)
         await self._judge(context)
+        context.begin_until = time.monotonic() + self._limits.mutation_seconds
         if self.execution_context.operation_type is not OperationType.QUERY:
             yield
             context.answering.require()

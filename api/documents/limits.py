@@ -56,6 +56,8 @@ class DocumentLimits:
     """Of an answer, and of the messages that are read for it."""
     seconds: float = 30.0
     """That a query may take."""
+    mutation_seconds: float = 60.0
+    """After which no further field of a mutation is begun."""
     costs: CostBudgets = field(default_factory=CostBudgets)
     introspection: Introspection = "permitted"
 
