@@ -66,7 +66,14 @@ class AutomaticQueries:
         known = self._near.get(hash_)
         if known is not None and known[1] > self._clock():
             return
-        args: list[str | bytes | int] = [hash_, text.encode(), self._life, limits.documents, limits.bytes, limits.per_user]
+        args: list[str | bytes | int] = [
+            hash_,
+            text.encode(),
+            self._life,
+            limits.documents,
+            limits.bytes,
+            limits.per_user,
+        ]
         try:
             await self._putting(keys=[*KEYS, f"parley:{{apq}}:of:{user_id}"], args=args)
         except RedisError as error:

@@ -1,12 +1,14 @@
 """Which text a request stands for, and whether that may be run: before anything of it is parsed or executed."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from graphql import BREAK, DocumentNode, GraphQLError, Node, Visitor, VisitorAction, visit
 from redis.asyncio import Redis
 
 from api.documents.limits import DocumentLimits
+from api.errors import UNAVAILABLE, publish
 from api.persisted.automatic import ApqLimits, AutomaticQueries
 from api.persisted.catalog import Catalog
 from api.persisted.errors import MISMATCH, NOT_FOUND, NOT_SUPPORTED, UNTRUSTED
@@ -18,6 +20,10 @@ from permissions.operations.manifest import digest
 from permissions.operations.registry import OperationRegister
 from permissions.resources import OPERATION
 from resolvers.context import Context
+from resolvers.errors import TooFastError
+
+LOOKED_FOR: Final = 1
+"""What is counted for a document that isn't there, as `resolvers.context.Context.spend` does."""
 
 
 class Sounding(Protocol):
@@ -36,7 +42,7 @@ class PersistedSettings:
     """With `only_trusted` what isn't registered is run for nobody but who may `operation:run_any`."""
 
     only_trusted: bool = False
-    apq: ApqLimits = ApqLimits()
+    apq: ApqLimits = field(default_factory=ApqLimits)
 
 
 class PersistedOperations:
@@ -52,9 +58,23 @@ class PersistedOperations:
     ) -> str | None:
         """What is to be run, by the limits of any document; None where nothing was asked.
 
-        Raise `GraphQLError` where that isn't known, isn't what was named, or isn't trusted and has to be. Raise
+        Raise `GraphQLError` where that isn't known, isn't what was named, isn't trusted and has to be, or comes too
+        often. Raise
         `PyMongoError` where that can't be told; without Redis there is nothing but trusted documents to be named.
         """
+        try:
+            if context.allowance is not None:
+                context.allowance.require(context.access)
+            return await self._found(query, reference, context, schema)
+        except TooFastError as error:
+            raise _told(error) from error
+        except GraphQLError:
+            await _count(context)
+            raise
+
+    async def _found(
+        self, query: str | None, reference: Reference | None, context: Context, schema: Sounding
+    ) -> str | None:
         if query is not None and len(query) > schema.limits.characters:
             return query  # it is refused as too long: not even a hash is made of it
         if reference is None:
@@ -106,6 +126,21 @@ class PersistedOperations:
 
     def _may_share(self, access: Access) -> bool:
         return access.subject is not None and (not self._settings.only_trusted or _may_run_any(access))
+
+
+async def _count(context: Context) -> None:
+    """What is refused is looked for all the same, and is no way round what one may do in a minute."""
+    try:
+        with suppress(*UNAVAILABLE):
+            await context.spend(LOOKED_FOR)
+    except TooFastError as error:
+        raise _told(error) from error
+
+
+def _told(error: TooFastError) -> GraphQLError:
+    told = GraphQLError(str(error), original_error=error)
+    publish(told)
+    return told
 
 
 async def _access(context: Context) -> Access:

@@ -8,8 +8,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnectedError
 
+from api.documents.limits import CostBudgets
 from api.persisted import ApqLimits, PersistedSettings
 from api.persisted.automatic import KEYS, AutomaticQueries
+from api.rates.rates import RateLimits, Rates
 from permissions.operations.manifest import LONGEST_ID, digest
 from tests.api.clients import START
 from tests.api.persisted.asking import LOW, ME, Asking, asking, automatic, over_socket, serve_with, told
@@ -187,3 +189,11 @@ async def test_it_can_be_switched_off(served: Served) -> None:
     assert answer["errors"][0]["message"] == "PersistedQueryNotSupported"
     assert told(await alice.post(query=ME, **automatic(ME))) == "Alice"
     assert told(await alice.post(documentId=f"sha256:{digest(ME)}")) == NOT_FOUND
+
+
+async def test_names_of_what_is_not_there_are_counted_as_anything_else(served: Served) -> None:
+    limits = RateLimits(1, 5, 50, costs=CostBudgets(500))
+    served.app.state.services = replace(served.services, rates=Rates(served.services.redis, limits))
+    alice = await asking(served, "alice")
+    codes = [told(await alice.post(**automatic(f"{{ a{number} }}"))) for number in range(12)]
+    assert codes == [NOT_FOUND] * 10 + ["RATE_LIMITED"] * 2
