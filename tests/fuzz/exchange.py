@@ -17,10 +17,14 @@ HEARD: Final = 4 * 2**20
 
 @dataclass(frozen=True)
 class Sent:
-    """`pieces` go out one by one. `whole`: it must be answered, and hung up on, before we hang up."""
+    """`pieces` go out one by one. `whole`: it must be answered, and hung up on, before we hang up.
+
+    `greeted`: the first one is answered before more is sent; uvicorn forgets what comes too soon after a handshake.
+    """
 
     pieces: tuple[bytes, ...]
     whole: bool = False
+    greeted: bool = False
 
     def __repr__(self) -> str:
         shown = b"|".join(self.pieces)
@@ -43,7 +47,11 @@ async def exchange(host: str, port: int, sent: Sent) -> Heard:
     heard = bytearray()
     try:
         async with asyncio.timeout(BOUND_SECONDS):
-            await _write(writer, sent.pieces)
+            first = 1 if sent.greeted else 0
+            await _write(writer, sent.pieces[:first])
+            if sent.greeted:
+                await _head(reader, heard)
+            await _write(writer, sent.pieces[first:])
             over = await _read(reader, heard, None if sent.whole else QUIET_SECONDS)
             if not over:
                 with suppress(OSError):
@@ -63,6 +71,12 @@ async def _write(writer: asyncio.StreamWriter, pieces: Sequence[bytes]) -> None:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
+
+
+async def _head(reader: asyncio.StreamReader, heard: bytearray) -> None:
+    with suppress(ConnectionError):
+        while b"\r\n\r\n" not in heard and (data := await reader.read(65_536)):
+            heard += data
 
 
 async def _read(reader: asyncio.StreamReader, heard: bytearray, quiet: float | None) -> bool:

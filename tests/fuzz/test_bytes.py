@@ -1,6 +1,9 @@
 """Bytes on a real socket of a real server: what is no request is refused; nothing fails, hangs or tells too much."""
 
+import logging
 from collections.abc import Iterable
+
+import pytest
 
 from tests.api.test_socket_expiry import listening
 from tests.fuzz.exchange import Sent
@@ -29,17 +32,19 @@ def faulty(tried: Iterable[tuple[Sent, Answer]]) -> list[str]:
     ]
 
 
-async def test_no_bytes_break_http(served: Served) -> None:
+async def test_no_bytes_break_http(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     async with listening(served) as address:
         tried = await send_all(cases(requests(), REQUESTS), port_of(address).http)
     assert not faulty(tried)
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert {"200", "400"} <= {answer.kind for _, answer in tried}
 
 
-async def test_no_bytes_break_a_socket(served: Served) -> None:
+async def test_no_bytes_break_a_socket(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     alice = await served.as_("alice")
     said = conversations(documents(SCHEMA, Values(("x",))), alice.token)
     async with listening(served) as address:
         tried = await send_all(cases(said, SOCKETS), port_of(address).frames)
     assert not faulty(tried)
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert {"1002", "4400"} <= {answer.kind for _, answer in tried}

@@ -40,7 +40,7 @@ TEXTS: Final = (
     "\u0130\u212a",
     "2026-01-01",
 )
-INTEGERS: Final = (0, 1, -1, 2, 20, 100, 101, 2**31 - 1, -(2**31), 2**31, 10**30)
+INTEGERS: Final = (0, 1, 1, 2, 3, 5, 20, -1, 101, 2**31 - 1, -(2**31), 2**31, 10**30)
 FLOATS: Final = (0.0, -1.5, 1e308, 5e-324, 3)
 MOMENTS: Final = (
     "2026-01-01T00:00:00Z",
@@ -73,7 +73,7 @@ class Values:
         """A value of the type, as JSON; now and then one that is not."""
         if isinstance(type_, GraphQLNonNull):
             return self.draw(draw, type_.of_type, depth)
-        if draw(st.integers(0, 60)) == 0:
+        if draw(st.integers(0, 150)) == 0:
             return draw(JSON)
         if isinstance(type_, GraphQLList):
             return [self.draw(draw, type_.of_type, depth + 1) for _ in range(draw(st.integers(0, 3 - min(depth, 2))))]
@@ -96,10 +96,10 @@ class Values:
 
     def _scalar(self, name: str) -> st.SearchStrategy[Any]:
         strategies: dict[str, st.SearchStrategy[Any]] = {
-            "Int": st.sampled_from(INTEGERS[:8]),
+            "Int": st.sampled_from(INTEGERS[:11]),
             "Float": st.sampled_from(FLOATS),
             "Boolean": st.booleans(),
-            "ID": st.sampled_from(self.ids) | st.sampled_from(TEXTS),
+            "ID": st.one_of(*[st.sampled_from(self.ids)] * 4, st.sampled_from(TEXTS)),
             "DateTime": st.sampled_from(MOMENTS),
             "Date": st.sampled_from(DATES),
             "JSON": JSON,
