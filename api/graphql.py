@@ -133,7 +133,7 @@ class Endpoint(GraphQLView):
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         """As ever, with the ids of documents."""
         data = await super().parse_http_body(request)
-        if request.method == "GET":
+        if request.method != "POST":
             return named(data, request.query_params)
         body = await request.get_body()
         return named(data, self.decode_json(body)) if b"documentId" in body else data

@@ -16,7 +16,7 @@ from api.refusals import RefusedRequestError
 JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
 METHODS: Final = ("GET", "HEAD", "POST")
-PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
+PARAMETERS: Final = ("query", "documentId", "operationName", "variables", "extensions")
 MOST_PARAMETERS: Final = 100
 LARGE: Final = 64 * 1024
 """Bytes of a body that are read beside the event loop."""

@@ -70,6 +70,8 @@ WHOLE: Final = {"roles", "policies", "resource_types", "signing_keys", "migratio
     "erasures",
     "plantings",
     "leases",
+    "trusted_documents",
+    "trusted_set",
 }
 """Read whole: a few documents that administrators write and workers keep in memory; what the index is made of, and
 what it is to forget; what is being planted, and who is at work that one should do at a time (the embedded server goes
