@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from permissions.actions import Action, resource_type
 from permissions.authn.errors import UnauthenticatedError
@@ -21,8 +21,7 @@ MOST_EFFORT: Final = 1_000
 """Of one request: so many simple questions about permissions, or fewer that take longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A decision that an answer rests on, with what else it rested on."""
 
     decision: Decision
@@ -58,9 +57,10 @@ class Takings:
 
     def take(self, others: "Takings") -> None:
         """Keep those too."""
-        for taken in (*others.denied, *others.allowed):
-            self.add(taken)
-        self.missed += others.missed
+        room = KEPT - len(self.allowed)
+        self.denied += others.denied
+        self.allowed += others.allowed[:room]
+        self.missed += others.missed + max(0, len(others.allowed) - room)
 
 
 class Access:
@@ -82,7 +82,7 @@ class Access:
         self._subject: Final = subject
         self._env: Final = env
         self._refusal: Final = refusal
-        self._decisions: Final[dict[tuple[str, str, Id], Decision]] = {}
+        self._logged: Final[set[int]] = set()
         self._known: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._foreseen: Final[dict[str, Decision]] = {}
         self._listed: Final[set[str]] = set()
@@ -108,10 +108,10 @@ class Access:
         """Whether the caller may, and why. Such a decision is logged; see `takings`."""
         if resource.id is None:
             return self._taken(self._ask(action, resource))
-        key = (action, resource.type, resource.id)
-        decision = self._decisions.get(key)
-        if decision is None:
-            decision = self._decisions[key] = self._taken(self.consider(action, resource))
+        decision = self.consider(action, resource)
+        if id(decision) not in self._logged:  # it is kept, so nothing else gets its place in memory
+            self._logged.add(id(decision))
+            self._taken(decision)
         return decision
 
     def consider(self, action: str, resource: Resource) -> Decision:

@@ -113,8 +113,10 @@ class PermissionStore:
         at_least: int | None = None,
     ) -> Access:
         """What the caller may do as of now; `circumstances` are read as `env.…`. Who has no live account is nobody."""
-        snapshot, _ = await self._present(await self._at_least(at_least or 0))
-        subject = None if principal is None else await self.subject(principal.user_id)
+        snapshot = self._at_hand(at_least or 0)
+        if snapshot is None:
+            snapshot, _ = await self._present(await self._at_least(at_least or 0))
+        subject = None if principal is None else self._known(principal.user_id) or await self.subject(principal.user_id)
         return Access(snapshot, subject, Env(now(), circumstances), refusal)
 
     async def snapshot(self, at_least: int | None = None) -> Snapshot:
@@ -169,6 +171,16 @@ class PermissionStore:
             if self._ground is ground:
                 for user_id, subject in found.items():
                     self._remember(user_id, subject)
+
+    def _at_hand(self, at_least: int) -> Snapshot | None:
+        """The rules as of now, where they are known and compiled: the common case."""
+        ground = self._ground if self.fresh else None
+        if ground is None or self._compiled is not ground.state or ground.revision < at_least:
+            return None
+        return self._snapshot
+
+    def _known(self, user_id: PydanticObjectId) -> Subject | None:
+        return self._subjects.get(user_id) if self.fresh else None
 
     def forget(self) -> None:
         """Read what is new when next asked: something has changed."""

@@ -9,6 +9,7 @@ from api.fanout.members import Member, Outlet
 from api.fanout.places import Places
 from api.fanout.rendering import Renderer, settled
 from resolvers.chat.subscriptions import revoked
+from resolvers.live.collector import FEW_PASSES
 
 TOGETHER: Final = 200
 """Members whose denials are written down together."""
@@ -54,15 +55,19 @@ class Farewells:
         await finish(member.outlet, body)
 
     async def _tell(self) -> None:
-        writing: asyncio.Task[Told] | None = None
         try:
-            while self._waiting or writing is not None:
-                written, members = writing, list(self._next())
-                writing = asyncio.create_task(self._write(members)) if members else None
-                for member, body in await written if written is not None else ():
-                    _send(member, body)
+            with FEW_PASSES:
+                await self._tell_all()
         finally:
             self._telling = None
+
+    async def _tell_all(self) -> None:
+        writing: asyncio.Task[Told] | None = None
+        while self._waiting or writing is not None:
+            written, members = writing, list(self._next())
+            writing = asyncio.create_task(self._write(members)) if members else None
+            for member, body in await written if written is not None else ():
+                _send(member, body)
 
     def _next(self) -> Iterator[Member]:
         for _ in range(min(TOGETHER, len(self._waiting))):

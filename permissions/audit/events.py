@@ -85,7 +85,10 @@ def decided(taken: Taken, origin: Origin, at: datetime) -> Record:
     return _present(
         at=at,
         kind=DECISION,
-        **_whence(origin) | {"by": _text(decision.subject_id)},
+        by=_text(decision.subject_id),
+        session=_text(origin.session_id),
+        ip=_text(origin.ip),
+        request=_text(origin.request_id) or None,
         action=_text(decision.action),
         resource_type=_text(decision.resource.type),
         resource_id=_text(decision.resource.id),
@@ -131,9 +134,9 @@ def _facts(taken: Taken) -> str | None:
     subject, resource, env = taken.subject, taken.decision.resource, taken.env
     facts = {
         "ahead": taken.ahead,
-        "time": env.time,
-        "user_id": subject.id,
-        "resource_id": resource.id,
+        "time": _value(env.time),
+        "user_id": _value(subject.id),
+        "resource_id": _value(resource.id),
         "roles": subject.roles_at(env.time),
         "user": _attributes(subject.attributes),
         "resource": _attributes(resource.attributes),
@@ -155,8 +158,11 @@ def _attributes(attributes: Mapping[str, Any]) -> Record:
 
 
 def _value(value: Any) -> Any:
+    """As it is encoded. What is common is so here: to be called back for it takes longer than all the rest."""
     if isinstance(value, str):
         return _text(value, MAX_FACTS)
+    if isinstance(value, ObjectId) or (isinstance(value, datetime) and value.tzinfo is not None):
+        return _extended(value)
     return list(value) if isinstance(value, set | frozenset | tuple) else value
 
 

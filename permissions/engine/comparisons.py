@@ -159,6 +159,8 @@ def _contained(item: object, within: Any) -> Truth:
         return item
     if isinstance(within, Fault):
         return within
+    if type(item) is str and (type(within) is list or type(within) is tuple):  # the common case
+        return item in within
     if kind(item) is None or not is_list(within):
         return Fault(f"can't look for {name_of(item)} in {name_of(within)}")
     return any(same(item, element) for element in within)

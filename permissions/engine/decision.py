@@ -1,6 +1,6 @@
 """A decision: a value that explains itself and is falsy when it denies."""
 
-import uuid
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -37,7 +37,7 @@ class Decision:
     def id(self) -> str:
         """Given when first asked for: most decisions are never named."""
         if self._id is None:
-            self._id = uuid.uuid4().hex
+            self._id = secrets.token_hex(16)
         return self._id
 
     @property

@@ -44,26 +44,22 @@ ORDERED: Final = frozenset({Kind.NUMBER, Kind.STRING, Kind.DATE, Kind.DURATION})
 LONGEST_INT: Final = 2**63
 """MongoDB stores integers below this, and from minus this on."""
 
-_EXACT: Final[Mapping[type, Kind]] = {
-    type(None): Kind.NULL,
-    bool: Kind.BOOL,
-    int: Kind.NUMBER,
-    str: Kind.STRING,
-    ObjectId: Kind.ID,
-    timedelta: Kind.DURATION,
-}
-_DERIVED: Final[tuple[tuple[type, Kind], ...]] = (
+_CLASSES: Final[tuple[tuple[type, Kind], ...]] = (
+    (bool, Kind.BOOL),
     (str, Kind.STRING),
     (int, Kind.NUMBER),
     (ObjectId, Kind.ID),
 )
+_LAST: Final[Mapping[type, Kind]] = {type(None): Kind.NULL, timedelta: Kind.DURATION}
+"""Classes whose own classes are something else."""
 
 
 class _Kinds(dict[type, Kind | None]):
     """By class, as soon as it was asked for: ids come as a class of their own, on each decision."""
 
     def __missing__(self, type_: type) -> Kind | None:
-        self[type_] = next((derived for cls, derived in _DERIVED if issubclass(type_, cls)), None)
+        derived = next((derived for cls, derived in _CLASSES if issubclass(type_, cls)), None)
+        self[type_] = _LAST.get(type_, derived)
         return self[type_]
 
 
@@ -72,14 +68,14 @@ _OF_CLASS: Final = _Kinds()
 
 def kind(value: object) -> Kind | None:
     """The kind of a scalar; None for what can't be compared: lists, maps, NaN, a time without a zone, the rest."""
-    exact = _EXACT.get(type(value))
-    if exact is not None:
-        return exact
+    found = _OF_CLASS[type(value)]
+    if found is not None:
+        return found
     if isinstance(value, float):
         return None if math.isnan(value) else Kind.NUMBER
     if isinstance(value, datetime):
         return None if value.tzinfo is None else Kind.DATE
-    return _OF_CLASS[type(value)]
+    return None
 
 
 def same(left: object, right: object) -> bool:

@@ -146,7 +146,10 @@ class Standing:
             return
         self._right, self._access, self._revision = right_to(access, followed), access, revision
         self._seen, self._clock = followed, clock
+        if not self._right:
+            self._deadline = self._until = None
+            self._standings.judged(self)
+            self._ended()
+            return
         self._deadline, self._until = (None if left is None else begun + left for left in lasting(access, followed))
         self._standings.judged(self)
-        if not self._right:
-            self._ended()

@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, islice
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -23,6 +23,7 @@ from permissions.errors import NotFreshError
 from permissions.store import News, PermissionStore
 from resolvers.live.backoff import delays
 from resolvers.live.broker import Position
+from resolvers.live.collector import FEW_PASSES
 from resolvers.live.known import KnownConversations
 
 CHANGES: Final = "conversations"
@@ -33,7 +34,7 @@ SWEEP_SECONDS: Final = 10.0
 """So often what rights hang on is read of all followed conversations, should a change never have been told of."""
 TOGETHER_SECONDS: Final = 0.02
 """Whose time is up within so much of each other are judged together."""
-BATCH: Final = 200
+BATCH: Final = 100
 """Members judged before others have their turn."""
 UNJUDGED: Final = (PyMongoError, AuthnUnavailableError, NotFreshError)
 """Why nobody can tell what somebody may do, for now: nothing is delivered, and nothing ends."""
@@ -192,9 +193,10 @@ class Standings:
             self.clock += 1
             self._suspect(self._members)
         self._suspect(self._over())
-        while self._suspects:
-            await self._judge(list(self._suspects)[:BATCH])
-            await asyncio.sleep(0)
+        with FEW_PASSES:
+            while self._suspects:
+                await self._judge(list(islice(self._suspects, BATCH)))
+                await asyncio.sleep(0)
 
     def _over(self) -> Iterable[Member]:
         """Those whose time is up."""
