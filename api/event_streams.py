@@ -37,6 +37,8 @@ def wants_events(accept: str) -> bool:
 class EventStreamTransport(SSETransport):
     """Strawberry's, for who wants it, and with the line ends of the reference server."""
 
+    headers: Mapping[str, str] = {**SSETransport.headers, "Cache-Control": "no-store, no-transform"}
+
     def accepts(self, accept: str) -> bool:
         return wants_events(accept)
 

@@ -14,6 +14,8 @@ from starlette.routing import BaseRoute, Route
 
 from api.accept import quality
 from api.demo_world import PASSWORD, PEOPLE
+from api.errors import Code
+from api.refusals import refusal
 
 _HOME = Path(__file__).with_name("graphiql_assets")
 _TYPES = {
@@ -93,7 +95,7 @@ def examples() -> tuple[str, ...]:
 async def _asset(request: Request) -> Response:
     asset = _assets().get(request.path_params["name"])
     if asset is None or request.path_params["version"] != _version():
-        return Response("no such asset", 404, _HEADERS | {"Cache-Control": "no-store"}, "text/plain")
+        return refusal(404, "no such asset", Code.NOT_FOUND)
     headers = _HEADERS | {"Cache-Control": "public, max-age=31536000, immutable", "ETag": asset.etag}
     if asset.etag in _etags(request):
         return Response(status_code=304, headers=headers)
