@@ -9,6 +9,9 @@ from api.http_protocol import HttpProtocol
 from api.refusals import refusal
 from api.security_headers import STANDING
 
+LINGER_SECONDS: Final = 1.0
+"""How long what still comes is thrown away before the connection is closed."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeadLimits:
@@ -40,7 +43,9 @@ class HeadProtocol(HttpProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._coming = True
+        self._begun = False
+        """Whether some of a head is there, and not all."""
+        self._upgraded = False
         self._bytes = 0
         self._unseen = 0
         self._error: HeadError | None = None
@@ -58,17 +63,17 @@ class HeadProtocol(HttpProtocol):
         """What the parser keeps of a header that has not come to its end is counted here."""
         if self._error is not None:  # it is closing
             return
-        before = self._coming
-        self._wait()
+        self._unseen += len(data)
         super().data_received(data)
-        self._unseen = self._unseen + len(data) if before and self._coming else 0
-        if self._error is None and self._unseen > self.limits.bytes + self.limits.url:
+        if not self._upgraded and (self._begun or self.timeout_keep_alive_task is None):
+            self._wait()
+        if self._error is None and self._begun and self._unseen > self.limits.bytes + self.limits.url:
             self._error = _too_long(self.limits.bytes)
             self._refuse(self._error)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._bytes = 0
+        self._begun, self._bytes = True, 0
 
     def on_url(self, url: bytes) -> None:
         if len(self.url) + len(url) > self.limits.url:
@@ -84,13 +89,19 @@ class HeadProtocol(HttpProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._coming = False
+        self._begun, self._unseen = False, 0
         self._stop_waiting()
         super().on_headers_complete()
 
-    def on_message_complete(self) -> None:
-        self._coming = True
-        super().on_message_complete()
+    def handle_websocket_upgrade(self) -> None:
+        self._upgraded = True
+        self._stop_waiting()
+        super().handle_websocket_upgrade()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._begun:
+            self._wait()
 
     def send_400_response(self, msg: str) -> None:
         """The parser tells of our own errors as of its own."""
@@ -104,8 +115,13 @@ class HeadProtocol(HttpProtocol):
         return error
 
     def _wait(self) -> None:
-        if self._coming and self._timer is None:
+        if self._timer is None and self._error is None and self._idle:
             self._timer = self.loop.call_later(self.limits.seconds, self._waited)
+
+    @property
+    def _idle(self) -> bool:
+        """Whether no request is being answered: the next one waits for that anyway."""
+        return self.cycle is None or bool(self.cycle.response_complete)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -113,11 +129,13 @@ class HeadProtocol(HttpProtocol):
             self._timer = None
 
     def _waited(self) -> None:
-        """Not while an earlier request is answered: this one waits for that anyway."""
+        """Whoever has sent nothing at all is left without a word."""
         self._timer = None
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._wait()
-        elif not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if not self._begun:
+            self.transport.close()
+        elif self._idle:
             self._error = HeadError(408, "the request did not come to its end", Code.BAD_USER_INPUT)
             self._refuse(self._error)
 
@@ -126,7 +144,12 @@ class HeadProtocol(HttpProtocol):
         head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
         status = b"HTTP/1.1 %d %b\r\n" % (error.status, PHRASES[error.status])
         self.transport.write(b"%b%b\r\n%b" % (status, head, bytes(answer.body)))
-        self.transport.close()
+        self._stop_waiting()
+        if self.transport.can_write_eof():  # what a client is still sending would reset the connection
+            self.transport.write_eof()
+            self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
 
 
 PHRASES: Final = {408: b"Request Timeout", 414: b"URI Too Long", 431: b"Request Header Fields Too Large"}
