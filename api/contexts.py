@@ -59,6 +59,7 @@ class ServedContext(Context):
             raise TokenRevokedError(ANOTHER_ACCOUNT)
         self.access = await self.judge(token.principal, token)
         self.principal, self.token = token.principal, token
+        self.standings.proved_again(token.principal.user_id)
         self.watch()
         return token
 

@@ -9,6 +9,7 @@ from api.fanout.log import Answer, AnswerLog
 from api.fanout.members import Member
 from api.fanout.rendering import Renderer
 from api.fanout.rights import rights
+from api.fanout.trust import Trust
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired
 from resolvers.chat.patience import MISSED, made_good, patiently
@@ -20,43 +21,98 @@ AT_ONCE: Final = 200
 """Members written to before others have their turn."""
 
 Follow = Callable[[Member], Coroutine[Any, Any, None]]
+Lost = Callable[[Member], None]
 
 
 class Group:
-    """`position` is that of the last item that it was told; `follow` has a member read what he is behind by."""
+    """`position` is that of the last item that it was told.
+
+    `follow` has a member read what he is behind by, `lost` is told who has no right any more.
+    """
 
     def __init__(
-        self, key: Hashable, deltas: Deltas, position: Position, log: AnswerLog, renderer: Renderer, follow: Follow
+        self,
+        key: Hashable,
+        deltas: Deltas,
+        position: Position,
+        log: AnswerLog,
+        trust: Trust,
+        renderer: Renderer,
+        follow: Follow,
+        lost: Lost,
     ) -> None:
         self.key: Hashable = key
         self.deltas = deltas
         self.position = position
         self.members: dict[Member, None] = {}
         self.log = log
+        self.trust: Final = trust
+        self.lost: Final = lost
         self._renderer: Final = renderer
         self._follow: Final = follow
+        self._before = deltas, log.last
+        self._behind = False
 
-    def enter(self, member: Member, since: Position | None = None) -> None:
-        """He is told what comes from now on, or after `since`."""
+    def enter(self, member: Member, at: Position, since: Position | None = None) -> None:
+        """He is told what comes after `at`: the last item, or the one before; or after `since`."""
         self.members[member] = None
-        member.group, member.number, member.since = self, self.log.last, since
+        self.trust.doubt(member)
+        number = self._before[1] if self.position > at else self.log.last
+        member.group, member.number, member.since = self, number, since
 
     def leave(self, member: Member) -> None:
         """He is told nothing more."""
         self.members.pop(member, None)
+        self.trust.forget(member)
         member.group = None
 
-    async def take(self, item: Event | Resync) -> ConversationEvent | None:
-        """Have all told what happened, and return it. Raises what keeps it from being told to anybody."""
+    def doubt(self, member: Member) -> None:
+        """As of any fellows."""
+        self.trust.doubt(member)
+
+    def trusts(self, member: Member) -> bool:
+        """As of any fellows."""
+        return self.trust.holds(member)
+
+    def deltas_at(self, position: Position) -> Deltas:
+        """What they had of texts then: after the last item, or after the one before."""
+        return self._before[0] if self.position > position else self.deltas
+
+    @property
+    def led(self) -> bool:
+        """Whether there is anybody by whose rights all can be told."""
+        return len(self.trust.doubtful) < len(self.members)
+
+    async def take(self, item: Event | Resync) -> tuple[ConversationEvent | None, list[Member]]:
+        """Have all told what happened; return it, and those who have to be judged first, to `bring` it to them.
+
+        Raises what keeps it from being told to anybody.
+        """
+        self._before = self.deltas, self.log.last
         event, bodies = await self._answer(item)
         self.position = Position.of(item.cursor)
+        left: dict[Member, None] = {}
         for body in bodies:
-            await self._deliver(self.log.add(self.position, body))
-        return event
+            await self._deliver(self.log.add(self.position, body), left)
+        return event, list(left)
+
+    def bring(self, member: Member) -> None:
+        """Tell him what he has not been told; what can't be told at once he reads by himself."""
+        while member.number < self.log.last:
+            answer = self.log.after(member.number)
+            if answer is None or not self.trusts(member) or not self._give(member, answer):
+                member.work(self._follow(member))
+                return
+
+    def tidy(self) -> None:
+        """All have been told, or read by themselves: keep nothing for whom nobody needs it."""
+        if not self._behind or all(each.number == self.log.last for each in self.members):
+            self._behind = False
+            self.log.clear()
 
     async def take_apart(self, item: Event | Resync, concerned: Callable[[Member], bool]) -> None:
         """Have each of those whom it concerns told by himself; the group isn't told anything."""
-        self.position = Position.of(item.cursor)
+        self._before, self.position = (self.deltas, self.log.last), Position.of(item.cursor)
         for member in [each for each in self.members if concerned(each)]:
             event = await told(member, item, self.deltas.by(member.context))
             if event is None or isinstance(event, AccessRevoked):
@@ -102,29 +158,39 @@ class Group:
             yield await self._renderer.render(lead.context, lead.question, missed)
 
     def _leads(self) -> Iterator[Member]:
-        """Whoever is not behind comes first."""
-        yield from [each for each in self.members if each.task is None]
-        yield from [each for each in self.members if each.task is not None]
-
-    async def _deliver(self, answer: Answer) -> None:
-        """At once to those who can take it; the others follow by themselves: for them it is kept."""
-        number, position, body = answer
-        behind = False
-        for index, member in enumerate(list(self.members)):
-            if index % AT_ONCE == AT_ONCE - 1:
-                await asyncio.sleep(0)
-            if member.number != number - 1 or member.task is not None or member.group is not self:
-                behind = True
-                continue
-            if (member.since is not None and not passed(member, position)) or (
-                member.settled and member.outlet.write(body)
-            ):
-                member.number = number
+        """Whoever is not behind, and not in doubt, comes first."""
+        last = []
+        for each in list(self.members):
+            if each.task is None and each not in self.trust.doubtful:
+                yield each
             else:
-                behind = True
+                last.append(each)
+        yield from sorted(last, key=lambda each: each.task is not None)
+
+    async def _deliver(self, answer: Answer, left: dict[Member, None]) -> None:
+        """At once to those who can take it; the others follow by themselves: for them it is kept."""
+        before = answer.number - 1
+        doubtful = self.trust.doubtful
+        for index, member in enumerate(list(self.members)):
+            if index % AT_ONCE == 0:
+                if index:
+                    await asyncio.sleep(0)
+                self.trust.look(self.members)
+            if member.number != before or member.task is not None or member.group is not self:
+                self._behind = True
+            elif doubtful and not self.trust.holds(member):
+                self._behind = True
+                left[member] = None
+            elif not self._give(member, answer):
+                self._behind = True
                 member.work(self._follow(member))
-        if not behind:
-            self.log.clear()
+
+    def _give(self, member: Member, answer: Answer) -> bool:
+        """Tell him, if he can take it now."""
+        if (member.since is not None and not passed(member, answer.position)) or member.outlet.write(answer.body):
+            member.number = answer.number
+            return True
+        return False
 
 
 def passed(member: Member, position: Position) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
-from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from api.fanout.log import AnswerLog
@@ -13,6 +12,7 @@ from resolvers.chat.deltas import Deltas
 from resolvers.chat.standing import Standing
 from resolvers.context import Context
 from resolvers.live.backoff import delays
+from resolvers.live import News
 from resolvers.live.broker import Position
 from resolvers.live.standings import UNJUDGED
 
@@ -44,6 +44,23 @@ class Fellows(Protocol):
     members: dict["Member", None]
     deltas: Deltas
     key: Hashable
+    position: Position
+
+    def trusts(self, member: "Member") -> bool:
+        """Whether he has the rights by which they share."""
+        ...
+
+    def bring(self, member: "Member") -> None:
+        """Tell him what he has not been told."""
+        ...
+
+    def doubt(self, member: "Member") -> None:
+        """Something may have changed of his right."""
+        ...
+
+    def lost(self, member: "Member") -> None:
+        """He has no right any more."""
+        ...
 
     def leave(self, member: "Member") -> None:
         """He is told nothing more."""
@@ -52,10 +69,6 @@ class Fellows(Protocol):
     async def resync(self, member: "Member", reason: str) -> bytes:
         """What stands for all that he was not told; what follows is told to him, too."""
         ...
-
-
-def _nothing() -> None:
-    pass
 
 
 class Member:
@@ -67,9 +80,9 @@ class Member:
         "access",
         "asked",
         "context",
-        "ended",
         "group",
         "key",
+        "missing",
         "number",
         "outlet",
         "since",
@@ -82,8 +95,8 @@ class Member:
         self.context: Final = context
         self.outlet: Final = outlet
         self.standing: Final = Standing(context, asked.conversation_id)
-        self.ended: Callable[[], None] = _nothing
-        """Is called when his right is lost."""
+        self.missing: News | None = None
+        """What he hears of by himself, before he comes to a group."""
         self.group: Fellows | None = None
         self.number = 0
         """Of the answer of his group that he was given last."""
@@ -94,7 +107,7 @@ class Member:
         self.key: Hashable = None
         self.task: asyncio.Task[None] | None = None
         """What he is doing by himself."""
-        self._held: AbstractContextManager[None] | None = None
+        self._held = False
         self._left: Callable[[Member], None] | None = left
 
     @property
@@ -114,18 +127,29 @@ class Member:
 
     def hold(self) -> None:
         """Have his right kept up to date until `leave`."""
-        self._held = self.standing.held(lambda: self.ended())
-        self._held.__enter__()
+        self.standing.hold(self)
+        self._held = True
+
+    def ended(self) -> None:
+        """As of any follower: his right is lost."""
+        if self.group is not None:
+            self.group.lost(self)
+        elif self.missing is not None:
+            self.missing.close()
+
+    def stirred(self) -> None:
+        """As of any follower: something may have changed of his right."""
+        if self.group is not None:
+            self.group.doubt(self)
 
     def leave(self) -> None:
         """He is told nothing more; a second time nothing happens."""
-        left, self._left = self._left, None
+        left, self._left, self.missing = self._left, None, None
         if left is None:
             return
-        self.ended = _nothing
-        if self._held is not None:
-            held, self._held = self._held, None
-            held.__exit__(None, None, None)
+        if self._held:
+            self._held = False
+            self.standing.release()
         self.rest()
         left(self)
 

@@ -9,10 +9,12 @@ from api.fanout.log import AnswerLog
 from api.fanout.members import Member
 from api.fanout.questions import Question
 from api.fanout.rendering import Renderer
+from api.fanout.trust import Trust
 from models.bucket import MessageStatus
 from models.tree import Address
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import ConversationEvent, MessageAdded, MessageChanged
+from resolvers.live import Standings
 from resolvers.live.broker import Position
 
 
@@ -22,12 +24,23 @@ class Places:
     `position` is that of the last item that all were told, `growing` are the messages of which more is to come.
     """
 
-    __slots__ = ("_capacity", "_conversation_id", "_follow", "_lost", "_renderer", "groups", "growing", "position")
+    __slots__ = (
+        "_capacity",
+        "_conversation_id",
+        "_follow",
+        "_lost",
+        "_renderer",
+        "_standings",
+        "groups",
+        "growing",
+        "position",
+    )
 
     def __init__(
         self,
         conversation_id: PydanticObjectId,
         renderer: Renderer,
+        standings: Standings,
         capacity: int,
         follow: Follow,
         lost: Callable[[Member], None],
@@ -37,6 +50,7 @@ class Places:
         self.position = Position(0, 0)
         self._conversation_id = conversation_id
         self._renderer = renderer
+        self._standings = standings
         self._capacity = capacity
         self._follow = follow
         self._lost = lost
@@ -57,21 +71,28 @@ class Places:
         return True
 
     def place(self, member: Member, deltas: Deltas | None = None, since: Position | None = None) -> bool:
-        """Have him in the group of his rights; whether he has what it has."""
+        """Have him in the group of his rights; whether he has what it has.
+
+        What happens at the moment he is not told yet, though his group may be, or the one that he comes from.
+        """
         where, before = (member.question, member.key), member.group
         group = self.groups.get(where)
         if group is not None and group is before:
             return True
-        kept = before.deltas if before is not None else deltas or self.texts_of(member)
-        agrees = group is None or kept.agrees(group.deltas, self.growing)
+        kept = before.deltas_at(self.position) if before is not None else deltas or self.texts_of(member)
+        agrees = group is None or kept.agrees(group.deltas_at(self.position), self.growing)
         if group is None:
-            log = AnswerLog(self._capacity)
-            group = Group(member.key, kept.by(member.context), self.position, log, self._renderer, self._follow)
-            self.groups[where] = group
+            group = self.groups[where] = self._group(member, kept)
         self.part(member)
-        member.ended = lambda: self._lost(member)
-        group.enter(member, since)
+        member.missing = None
+        group.enter(member, self.position, since)
         return agrees
+
+    def _group(self, member: Member, deltas: Deltas) -> Group:
+        """One that was told what all were told."""
+        log, trust = AnswerLog(self._capacity), Trust(self._standings)
+        told = deltas.by(member.context)
+        return Group(member.key, told, self.position, log, trust, self._renderer, self._follow, self._lost)
 
     def texts_of(self, member: Member) -> Deltas:
         """What he has of texts who comes now, or comes back."""
@@ -86,6 +107,14 @@ class Places:
         where = (member.question, group.key)
         if not group.members and self.groups.get(where) is group:
             del self.groups[where]
+
+    def doubtful(self) -> dict[Member, None]:
+        """Those who have to be looked at before they are told anything."""
+        found: dict[Member, None] = {}
+        for group in self.groups.values():
+            group.trust.look(group.members)
+            found |= group.trust.doubtful
+        return found
 
     def grows(self, event: ConversationEvent | None) -> None:
         """More of its message may be to come."""

@@ -11,12 +11,12 @@ from beanie import PydanticObjectId
 from redis.exceptions import RedisError
 
 from api.fanout.farewells import finish
-from api.fanout.groups import Group
 from api.fanout.members import Member, Outlet
 from api.fanout.places import Places
 from api.fanout.questions import Asked
 from api.fanout.rendering import Renderer
 from api.fanout.solo import Soloists
+from api.fanout.telling import Telling
 from models.tree import Address
 from resolvers.chat.events import channel
 from resolvers.chat.subscriptions import changes
@@ -24,14 +24,8 @@ from resolvers.context import Context
 from resolvers.errors import NotFoundError
 from resolvers.live import Delta, Event, Resync, Thinned
 from resolvers.live.broker import Position
-from resolvers.live.standings import UNJUDGED
 
 _log: Final = structlog.get_logger(__name__)
-
-ALIKE: Final = frozenset({"message", "changed", "deleted", "conversation", "ended", "answer"})
-"""What notes say that is told alike to all who see where it was. Of any other each is told by himself."""
-GROUPS: Final = 20
-"""Groups for which an event is rendered at a time."""
 
 
 class Room:
@@ -58,6 +52,7 @@ class Room:
         self._places: Final = Places(
             conversation_id,
             renderer,
+            context.standings,
             capacity,
             follow=lambda member: self._solo.follow(member),
             lost=lambda member: self._solo.lost(member),
@@ -65,6 +60,7 @@ class Room:
         self._solo: Final[Soloists] = Soloists(
             conversation_id, renderer, context.broker, context.standings.store, self._places, self._turn
         )
+        self._telling: Final = Telling(renderer, context.standings.store, self._places, self._solo)
         self._checking: Final = asyncio.Lock()
         self._out = -1
         """The number of the news up to which all is known to be out."""
@@ -144,13 +140,7 @@ class Room:
             self._places.growing.add(delta.address)
         elif changes(item):
             self._standings.conversation_changed(self.conversation_id, position)
-        await self._settle()
-        while waiting := [each for each in self._places.groups.values() if each.position < position][:GROUPS]:
-            if not note.keys() <= ALIKE:
-                for group in waiting:
-                    await self._tell_apart(group, item, note.get("by"))
-            else:
-                await asyncio.gather(*(self._tell(group, item) for group in waiting))
+        await self._telling.tell(item, position, note)
         self._places.position = position
         if isinstance(item, Resync):
             await self._start_texts_anew()
@@ -163,37 +153,3 @@ class Room:
             group.deltas.lost()
         with suppress(RedisError):
             self._places.growing = set(await self._texts.written(self.conversation_id))
-
-    async def _tell(self, group: Group, item: Event | Resync) -> None:
-        try:
-            self._places.grows(await group.take(item))
-        except Exception as error:  # as it would end each of them alone
-            self._fail(group, error)
-
-    async def _tell_apart(self, group: Group, item: Event | Resync, by: str | None) -> None:
-        try:
-            await group.take_apart(item, lambda member: by is None or by == str(member.standing.user_id))
-        except Exception as error:
-            self._fail(group, error)
-
-    def _fail(self, group: Group, error: Exception) -> None:
-        body = self._renderer.failed(error)
-        group.position = Position(2**64, 0)
-        for member in list(group.members):
-            self._places.part(member)
-            member.work(finish(member.outlet, body))
-
-    async def _settle(self) -> None:
-        """Have all judged by whose rights something may have changed, before they are told anything."""
-        store = self._standings.store
-        suspects = [each for each in self._places if not each.settled]
-        with suppress(*UNJUDGED):
-            if not store.fresh:
-                await store.freshen()
-            if suspects:
-                await store.remember(each.standing.user_id for each in suspects if each.standing.user_id is not None)
-            for member in suspects:
-                here = member.task is None and member.group is not None
-                if here and await member.settle(patient=False) and not self._places.place(member):
-                    member.number = -1  # he has not what his new group has
-                    member.work(self._solo.follow(member))

@@ -90,7 +90,7 @@ class Soloists:
     async def catch_up(self, member: Member, deltas: Deltas) -> None:
         """Tell him by himself what he has missed, until he has come to where the others are."""
         async with self._broker.subscribe(channel(self._conversation_id), member.asked.after) as news:
-            member.ended = news.close
+            member.missing = news
             if member.standing.over:
                 news.close()
             async for item in news:

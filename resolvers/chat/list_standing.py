@@ -81,6 +81,11 @@ class ListStanding:
         """When it has to be judged again though nothing has changed, by the monotonic clock."""
         return self._deadline
 
+    @property
+    def outdated(self) -> bool:
+        """Whether who asks has proved it by a newer token since."""
+        return self._context.outdated
+
     def suspect(self, *, conversation: bool = False) -> None:
         """Nothing is delivered by it: each note is judged by itself."""
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from beanie import PydanticObjectId
 
@@ -18,6 +18,28 @@ from resolvers.live.known import Followed
 from resolvers.live.standings import UNJUDGED
 
 
+class Follower(Protocol):
+    """Who hears of what becomes of his right."""
+
+    def ended(self) -> None:
+        """It is lost, or can't be judged."""
+        ...
+
+    def stirred(self) -> None:
+        """Something may have changed of it, otherwise than by `Standings.stamp` and by `until`."""
+        ...
+
+
+class _Ended:
+    """One who hears of the end only."""
+
+    def __init__(self, ended: Callable[[], None]) -> None:
+        self.ended: Final = ended
+
+    def stirred(self) -> None:
+        pass
+
+
 def _nothing() -> None:
     pass
 
@@ -28,17 +50,34 @@ class Standing:
     `judged` costs no call while nothing has changed: no event is shown by what was known more than a second ago.
     """
 
+    __slots__ = (
+        "_access",
+        "_context",
+        "_deadline",
+        "_error",
+        "_follower",
+        "_right",
+        "_seen",
+        "_shaken",
+        "_stamp",
+        "_standings",
+        "_suspected",
+        "_until",
+        "_user_id",
+        "conversation_id",
+    )
+
     def __init__(self, context: Context, conversation_id: PydanticObjectId) -> None:
         self.conversation_id: Final = conversation_id
         self._context: Final = context
         self._standings: Final = context.standings
         self._user_id: Final = None if context.principal is None else context.principal.user_id
-        self._ended: Callable[[], None] = _nothing
+        self._follower: Follower | None = None
         self._error: Exception | None = None
         self._right: Right | None = None
         self._access: Access | None = None
         self._seen: Followed | None = None
-        self._revision = self._clock = -1
+        self._stamp: object = None
         self._suspected = self._shaken = False
         self._deadline: float | None = None
         self._until: float | None = None
@@ -46,9 +85,21 @@ class Standing:
     @contextmanager
     def held(self, ended: Callable[[], None] = _nothing) -> Iterator[None]:
         """Within the block it is kept up to date; `ended` is called when the right is lost, or can't be judged."""
-        self._ended = ended
-        with self._standings.held(self):
+        self.hold(_Ended(ended))
+        try:
             yield
+        finally:
+            self.release()
+
+    def hold(self, follower: Follower) -> None:
+        """Have it kept up to date until `release`; `follower` hears of it."""
+        self._follower = follower
+        self._standings.add(self)
+
+    def release(self) -> None:
+        """It isn't kept up to date any more, and nobody hears of it."""
+        self._follower = None
+        self._standings.discard(self)
 
     @property
     def user_id(self) -> PydanticObjectId | None:
@@ -59,6 +110,16 @@ class Standing:
     def deadline(self) -> float | None:
         """When it has to be judged again though nothing has changed, by the monotonic clock."""
         return None if self.over else self._deadline
+
+    @property
+    def until(self) -> float | None:
+        """When anything of it may be another by itself, by the monotonic clock."""
+        return self._until
+
+    @property
+    def outdated(self) -> bool:
+        """Whether who asks has proved it by a newer token since."""
+        return self._context.outdated
 
     @property
     def access(self) -> Access | None:
@@ -84,8 +145,7 @@ class Standing:
     def _unmoved(self) -> bool:
         """Whether all but the conversation is as it was judged last: the rules, the caller, and the time."""
         return (
-            self._revision == self._standings.store.revision
-            and self._clock == self._standings.clock
+            self._stamp == self._standings.stamp
             and (self._until is None or time.monotonic() < self._until)
             and not self._context.outdated
         )
@@ -117,11 +177,12 @@ class Standing:
         """Something has changed that it may hang on: if `conversation`, nothing else than that."""
         self._suspected = True
         self._shaken = self._shaken or not conversation
+        self._stir()
 
     def fail(self, error: Exception) -> None:
         """It can't be judged."""
         self._error = error
-        self._ended()
+        self._end()
 
     async def judge(self) -> None:
         """Judge it anew, if that is needed. Raises what `UNJUDGED` names, and `RulesError`."""
@@ -131,7 +192,7 @@ class Standing:
         if self.over or self.holds:
             return
         shaken, self._suspected, self._shaken = self._shaken, False, False
-        revision, clock, begun = store.revision, self._standings.clock, time.monotonic()
+        stamp, begun = self._standings.stamp, time.monotonic()
         try:
             followed = await self._standings.conversations.get(self.conversation_id)
             right = self._right if self._unmoved and not shaken else None
@@ -144,12 +205,22 @@ class Standing:
             raise
         if self.over:
             return
-        self._right, self._access, self._revision = right_to(access, followed), access, revision
-        self._seen, self._clock = followed, clock
+        self._right, self._access, self._stamp = right_to(access, followed), access, stamp
+        self._seen = followed
         if not self._right:
             self._deadline = self._until = None
             self._standings.judged(self)
-            self._ended()
+            self._end()
             return
         self._deadline, self._until = (None if left is None else begun + left for left in lasting(access, followed))
         self._standings.judged(self)
+        self._stir()
+
+    def _stir(self) -> None:
+        if self._follower is not None:
+            self._follower.stirred()
+
+    def _end(self) -> None:
+        self._stir()
+        if self._follower is not None:
+            self._follower.ended()

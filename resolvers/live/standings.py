@@ -66,6 +66,11 @@ class Member(Protocol):
         """Something has changed that its right may hang on: if `conversation`, nothing else than that."""
         ...
 
+    @property
+    def outdated(self) -> bool:
+        """Whether who asks has proved it by a newer token since."""
+        ...
+
     async def judge(self) -> None:
         """Judge it anew, if that is needed. Raises what `UNJUDGED` names."""
         ...
@@ -91,27 +96,45 @@ class Standings:
         self._woken: Final = asyncio.Event()
         self._swept = self._looked = time.monotonic()
         self._ahead = _ahead()
+        self._kept = False
+        self._rules = 0
         self.clock = 0
         """How often the clock on the wall was set."""
+
+    @property
+    def stamp(self) -> tuple[int, int, bool]:
+        """It is another one as soon as something has changed that may concern anybody.
+
+        What concerns few is told to them, while `keep` runs; else any change of permissions makes another one.
+        """
+        return (self._rules if self._kept else self.store.revision), self.clock, self._kept
 
     @contextmanager
     def held(self, member: Member) -> Iterator[None]:
         """Within the block it is one of them."""
+        self.add(member)
+        try:
+            yield
+        finally:
+            self.discard(member)
+
+    def add(self, member: Member) -> None:
+        """It is one of them, until `discard`."""
         self._members.add(member)
         self._of_user[member.user_id].add(member)
         self._of_conversation[member.conversation_id].add(member)
         self.conversations.follow(member.conversation_id)
         if len(self._members) == 1:
             self._woken.set()  # nobody looked while there was nobody
-        try:
-            yield
-        finally:
-            self.conversations.leave(member.conversation_id)
-            self._members.discard(member)
-            _discard(self._of_user, member.user_id, member)
-            _discard(self._of_conversation, member.conversation_id, member)
-            self._suspects.pop(member, None)
-            self._noted.pop(member, None)
+
+    def discard(self, member: Member) -> None:
+        """It is none of them any more."""
+        self.conversations.leave(member.conversation_id)
+        self._members.discard(member)
+        _discard(self._of_user, member.user_id, member)
+        _discard(self._of_conversation, member.conversation_id, member)
+        self._suspects.pop(member, None)
+        self._noted.pop(member, None)
 
     def rules_told(self) -> None:
         """Some worker says that permissions have changed: look at once."""
@@ -121,10 +144,15 @@ class Standings:
     def rules_changed(self, news: News) -> None:
         """What has changed, as the store read it."""
         if news.rules:
+            self._rules += 1
             self._suspect(self._members)
         else:
             for user_id in news.users:
                 self._suspect(self._of_user.get(user_id, ()))
+
+    def proved_again(self, user_id: PydanticObjectId | None) -> None:
+        """A newer token has come from this account, over some socket."""
+        self._suspect([each for each in self._of_user.get(user_id, ()) if each.outdated])
 
     def conversation_changed(self, id_: PydanticObjectId, told: Position | None = None) -> None:
         """Some worker says so; `told` is where, if on the conversation's own channel."""
@@ -154,7 +182,7 @@ class Standings:
     async def keep(self) -> None:
         """Judge whom it concerns, for as long as this runs."""
         waits = delays()
-        with self.store.telling(self.rules_changed):
+        with self.store.telling(self.rules_changed), self._keeping():
             while True:
                 await self._rest()
                 try:
@@ -166,6 +194,15 @@ class Standings:
                     _log.warning("rights can't be judged", kind=type(error).__name__, followers=len(self._members))
                     self._woken.set()
                     await asyncio.sleep(next(waits))
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Within the block whom a change concerns is told of it."""
+        self._kept = True
+        try:
+            yield
+        finally:
+            self._kept = False
 
     async def _rest(self) -> None:
         """Until there is something to do."""

@@ -1,0 +1,123 @@
+"""Something that happened is told to all who follow a conversation: by groups, and to nobody whose right is in doubt."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Final
+
+from api.fanout.farewells import finish
+from api.fanout.groups import Group
+from api.fanout.members import Member
+from api.fanout.places import Places
+from api.fanout.rendering import Renderer
+from api.fanout.solo import Soloists
+from permissions.store import PermissionStore
+from resolvers.live import Event, Resync
+from resolvers.live.broker import Position
+from resolvers.live.standings import UNJUDGED
+
+ALIKE: Final = frozenset({"message", "changed", "deleted", "conversation", "ended", "answer"})
+"""What notes say that is told alike to all who see where it was. Of any other each is told by himself."""
+GROUPS: Final = 20
+"""Groups for which an event is rendered at a time."""
+BATCH: Final = 100
+"""Members judged before others have their turn: some 5 ms."""
+
+
+class Telling:
+    """Of one conversation; its `turn` is held."""
+
+    __slots__ = ("_places", "_renderer", "_solo", "_store")
+
+    def __init__(self, renderer: Renderer, store: PermissionStore, places: Places, solo: Soloists) -> None:
+        self._renderer = renderer
+        self._store = store
+        self._places = places
+        self._solo = solo
+
+    async def tell(self, item: Event | Resync, position: Position, note: Mapping[str, Any]) -> None:
+        """Return when all were told `item`, which is at `position`, or read it by themselves."""
+        with suppress(*UNJUDGED):
+            if not self._store.fresh:
+                await self._store.freshen()
+        alike = note.keys() <= ALIKE
+        doubtful, known = self._places.doubtful(), True
+        if alike:
+            doubtful |= await self._tell_groups(item, position)
+        while doubtful:
+            batch = list(islice(doubtful, BATCH))
+            for member in batch:
+                del doubtful[member]
+            known = known and await self._judged(batch)
+            for member in batch:
+                if member.group is not None:
+                    member.group.trusts(member)
+            if alike:
+                doubtful |= await self._tell_groups(item, position)
+                self._bring(batch, position)
+            await asyncio.sleep(0)
+        if alike:  # those of whom nobody could be judged: they wait until somebody can
+            self._bring(await self._tell_groups(item, position, led=False), position)
+        else:
+            await self._tell_apart(item, position, note.get("by"))
+        for group in self._places.groups.values():
+            group.tidy()
+
+    async def _tell_groups(self, item: Event | Resync, position: Position, *, led: bool = True) -> dict[Member, None]:
+        """Have those told that were not yet, if somebody is there who can lead them; whom it could not be told to."""
+        left: dict[Member, None] = {}
+        while waiting := [
+            each for each in self._places.groups.values() if each.position < position and (each.led or not led)
+        ][:GROUPS]:
+            for found in await asyncio.gather(*(self._tell(group, item) for group in waiting)):
+                left |= dict.fromkeys(found)
+        return left
+
+    async def _tell(self, group: Group, item: Event | Resync) -> Iterable[Member]:
+        try:
+            event, left = await group.take(item)
+        except Exception as error:  # as it would end each of them alone
+            self._fail(group, error)
+            return ()
+        self._places.grows(event)
+        return left
+
+    async def _tell_apart(self, item: Event | Resync, position: Position, by: str | None) -> None:
+        for group in [each for each in self._places.groups.values() if each.position < position]:
+            try:
+                await group.take_apart(item, lambda member: by is None or by == str(member.standing.user_id))
+            except Exception as error:
+                self._fail(group, error)
+
+    def _bring(self, members: Iterable[Member], position: Position) -> None:
+        """Have those told whose group was told without them."""
+        for member in members:
+            group = member.group
+            if group is not None and member.task is None and group.position >= position:
+                group.bring(member)
+
+    def _fail(self, group: Group, error: Exception) -> None:
+        body = self._renderer.failed(error)
+        group.position = Position(2**64, 0)
+        for member in list(group.members):
+            self._places.part(member)
+            member.work(finish(member.outlet, body))
+
+    async def _judged(self, members: list[Member]) -> bool:
+        """Have them where their rights as of now belong; False where nobody can tell these."""
+        there = [each for each in members if each.group is not None and each.task is None and not each.settled]
+        try:
+            await self._store.remember(each.standing.user_id for each in there if each.standing.user_id is not None)
+        except UNJUDGED:
+            return False
+        for member in there:
+            if member.task is not None or member.group is None:
+                continue
+            if await member.settle(patient=False):
+                if not self._places.place(member):
+                    member.number = -1  # he has not what his new group has
+                    member.work(self._solo.follow(member))
+            elif not member.standing.over:
+                return False
+        return True
