@@ -24,14 +24,18 @@ class ClientAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in SCHEMES:
-            host, port = scope.get("client") or (None, 0)
-            peer = host or None  # a unix socket's is empty
-            headers = Headers(scope=scope)
-            client = self._trusted.client(peer, hops(self._header, headers.getlist(self._header)))
-            scope = {**scope, "client": None if client is None else (client, port if client == peer else 0)}
-            if self._trusted.trusts(None if peer is None else address(peer)):
-                scope["scheme"] = _scheme(scope, headers)
+            scope = self._told(scope)
         await self._app(scope, receive, send)
+
+    def _told(self, scope: Scope) -> Scope:
+        host, port = scope.get("client") or (None, 0)
+        peer = host or None  # a unix socket's is empty
+        headers = Headers(scope=scope)
+        client = self._trusted.client(peer, hops(self._header, headers.getlist(self._header)))
+        scope = {**scope, "client": None if client is None else (client, port if client == peer else 0)}
+        if self._trusted.trusts(None if peer is None else address(peer)):
+            scope["scheme"] = _scheme(scope, headers)
+        return scope
 
 
 def _scheme(scope: Scope, headers: Headers) -> str:

@@ -41,16 +41,24 @@ class Connections:
 
     @contextmanager
     def held(self, leave: Callable[[], None]) -> Iterator[None]:
-        """Within the block something is open. `leave` is called, at most once, when it shall come to its end."""
-        self._leave.add(leave)
-        if self.draining:
-            leave()
+        """Within the block something is open, as between `add` and `discard`."""
+        self.add(leave)
         try:
             yield
         finally:
-            self._leave.discard(leave)
-            if not self._leave:
-                self._empty.set()
+            self.discard(leave)
+
+    def add(self, leave: Callable[[], None]) -> None:
+        """Something is open. `leave` is called, at most once, when it shall come to its end."""
+        self._leave.add(leave)
+        if self.draining:
+            leave()
+
+    def discard(self, leave: Callable[[], None]) -> None:
+        """It is open no more."""
+        self._leave.discard(leave)
+        if not self._leave:
+            self._empty.set()
 
     @contextmanager
     def counted(self, user_id: PydanticObjectId) -> Iterator[None]:

@@ -29,7 +29,7 @@ ABSENT: Final = "absent"
 """In place of a session, of who isn't there."""
 
 
-@dataclass
+@dataclass(slots=True)
 class ServedContext(Context):
     """A context that can be told who asks after it was made: a socket's first message does."""
 
@@ -65,7 +65,7 @@ class ServedContext(Context):
 
     async def for_operation(self) -> Self:
         """As of any context; it follows what this one is proved by later."""
-        operation = await super().for_operation()
+        operation = await super(ServedContext, self).for_operation()
         operation.opened = self
         return operation
 
@@ -78,7 +78,7 @@ class ServedContext(Context):
         """As of any context, with the newest proof that the socket was given."""
         if self.opened is not None:
             self.principal, self.token = self.opened.principal, self.opened.token
-        return await super().judged()
+        return await super(ServedContext, self).judged()
 
     def require_still(self) -> None:
         """Raise as `SessionGate.require` where what proved who asks was taken back since the request began."""

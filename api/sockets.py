@@ -112,17 +112,19 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._named: Final[dict[str, Mapping[str, Any]]] = {}
         """What operations were asked by that name a document, and have not begun."""
         self._text: Final[Text] = parts["view"].text
-        scope = getattr(getattr(self.websocket, "ws", None), "scope", {})
+        scope: dict[str, Any] = getattr(getattr(self.websocket, "ws", None), "scope", {})
         self._frames: Final[SocketProtocol | None] = scope.get("extensions", {}).get(FRAMES)
         if self._frames is not None:
             self._frames.forget_handshake()
+            scope["headers"].clear()
 
     async def handle(self) -> None:
         self._cutoff.heard(self._cut_off)
         try:
-            with self._connections.held(self._leave):
-                await super().handle()
+            self._connections.add(self._leave)
+            await super().handle()
         finally:
+            self._connections.discard(self._leave)
             self._cutoff.release()
             if self._counted is not None:
                 self._counted.__exit__(None, None, None)
@@ -337,18 +339,19 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 class SocketOutlet:
     """An operation's answers, as they go over its socket: `frames` are silent once it is cut off."""
 
-    __slots__ = ("_frames", "_operation", "_prefix", "used")
+    __slots__ = ("_ended", "_frames", "_operation", "_prefix", "used")
 
     def __init__(self, frames: SocketProtocol, operation: Operation[Context, None]) -> None:
         self._frames = frames
         self._operation = operation
         self._prefix = b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation.id)
+        self._ended = False
         self.used = False
         """Whether anything has been sent."""
 
     def write(self, body: bytes) -> bool:
         """As of any outlet; what comes after the end is lost."""
-        if self._operation.completed:
+        if self._ended:
             return True
         self.used = True
         return self._frames.write_text(self._prefix, body, b"}")
@@ -356,13 +359,13 @@ class SocketOutlet:
     def end(self, body: bytes) -> bool:
         """As of any outlet."""
         operation = self._operation
-        if operation.completed:
+        if self._ended:
             return True
         self.used = True
         complete = b'{"id":%b,"type":"complete"}' % orjson.dumps(operation.id)
         if not self._frames.write_text(self._prefix, body, b"}", complete):
             return False
-        operation.completed = True
+        self._ended = operation.completed = True
         operation.handler.forget_id(operation.id)
         return True
 
@@ -372,7 +375,7 @@ class SocketOutlet:
 
     async def complete(self) -> None:
         """As of any outlet."""
-        self.used = True
+        self._ended = self.used = True
         await self._operation.send_operation_message({"id": self._operation.id, "type": "complete"})
 
 

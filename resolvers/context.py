@@ -63,7 +63,7 @@ class Allowance(Protocol):
         """Count what costs so much. Raise `TooFastError` where it is used up."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Context:
     """One request's, or one socket's; `api.graphql` makes it."""
 

@@ -18,10 +18,12 @@ AT_ONCE: Final = 8
 class Meter:
     """One request's, or one event's."""
 
+    __slots__ = ("_readings", "_used", "most")
+
     def __init__(self, most: int | None = ANSWER_BYTES) -> None:
         self.most: Final = most
         self._used = 0
-        self._readings: Final = asyncio.Semaphore(AT_ONCE)
+        self._readings: asyncio.Semaphore | None = None
 
     def fits(self, size: int) -> bool:
         """Count so many bytes more; whether they are let pass."""
@@ -40,6 +42,8 @@ class Meter:
 
     def within(self, turns: Turns) -> "Turn":
         """Turns for this request's readings: who waits for one of its own holds none of the worker's."""
+        if self._readings is None:
+            self._readings = asyncio.Semaphore(AT_ONCE)
         return Turn(self, self._readings, turns)
 
     def message(self, message: Any) -> None:

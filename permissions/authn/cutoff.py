@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from permissions.authn.revocation.listeners import Listener
 from permissions.authn.revocation.mirror import Mirror
 from permissions.authn.revocation.rules import Rule
 from permissions.authn.tokens import AccessToken
@@ -31,14 +32,14 @@ class Cutoff:
         # Not an event and a stack, which are empty nearly always, and large: there is one of these to each socket.
         self._waiting: Final[list[asyncio.Future[None]]] = []
         self._heard: Callable[[], None] | None = None
-        self._listening: AbstractContextManager[None] | None = None
+        self._mirror: Mirror | None = None
+        self._listener: Listener | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, token: AccessToken, mirror: Mirror) -> None:
         """Hear of the end of `token`, and no more of an earlier one's."""
         self.release()
-        self._listening = mirror.listeners.listening(token.judged, self._revoked)
-        self._listening.__enter__()
+        self._mirror, self._listener = mirror, mirror.listeners.add(token.judged, self._revoked)
         left = max(0.0, token.expires_at - time.time())
         self._timer = asyncio.get_running_loop().call_later(left, self.end, Cut(None))
         # It may have been taken back between being judged and this.
@@ -47,9 +48,10 @@ class Cutoff:
 
     def release(self) -> None:
         """Hear of nothing any more."""
-        listening, timer, self._listening, self._timer = self._listening, self._timer, None, None
-        if listening is not None:
-            listening.__exit__(None, None, None)
+        mirror, listener, timer = self._mirror, self._listener, self._timer
+        self._mirror = self._listener = self._timer = None
+        if mirror is not None and listener is not None:
+            mirror.listeners.discard(listener)
         if timer is not None:
             timer.cancel()
 
