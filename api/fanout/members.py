@@ -11,8 +11,8 @@ from permissions.access import Access
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.standing import Standing
 from resolvers.context import Context
-from resolvers.live.backoff import delays
 from resolvers.live import News
+from resolvers.live.backoff import delays
 from resolvers.live.broker import Position
 from resolvers.live.standings import UNJUDGED
 
@@ -52,6 +52,10 @@ class Fellows(Protocol):
 
     def bring(self, member: "Member") -> None:
         """Tell him what he has not been told."""
+        ...
+
+    def deltas_at(self, position: Position) -> Deltas:
+        """What they had of texts then."""
         ...
 
     def doubt(self, member: "Member") -> None:

@@ -1,4 +1,4 @@
-"""Something that happened is told to all who follow a conversation: by groups, and to nobody whose right is in doubt."""
+"""What happens is told to all who follow a conversation: by groups, and to nobody whose right is in doubt."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -56,7 +56,8 @@ class Telling:
             if alike:
                 doubtful |= await self._tell_groups(item, position)
                 self._bring(batch, position)
-            await asyncio.sleep(0)
+            if doubtful:
+                await asyncio.sleep(0)
         if alike:  # those of whom nobody could be judged: they wait until somebody can
             self._bring(await self._tell_groups(item, position, led=False), position)
         else:
