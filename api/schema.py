@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import strawberry
-from graphql import DocumentNode, GraphQLError
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
@@ -49,6 +49,7 @@ from resolvers.context import Context
 from resolvers.errors import TooFastError
 
 AWAY: Final = Code.UNAVAILABLE.value
+BAD_INPUT: Final = {"code": Code.BAD_USER_INPUT.value}
 REFUSED_CHARACTERS: Final = 64
 """Of a document that is refused; so many count as an object."""
 
@@ -90,9 +91,13 @@ class Schema(strawberry.Schema):
         except Exception:
             await _count_refused(context)
             raise
-        if failed is not None and (error := await _count_refused(context)) is not None:
-            context.pre_execution_errors = [error]
-            return PreExecutionError(data=None, errors=[error])
+        if failed is None and (error := _undetermined(context)) is not None:
+            failed = PreExecutionError(data=None, errors=[error])
+        if failed is not None:
+            context.pre_execution_errors = failed.errors
+            if (error := await _count_refused(context)) is not None:
+                context.pre_execution_errors = [error]
+                return PreExecutionError(data=None, errors=[error])
         return failed
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
@@ -104,6 +109,15 @@ class Schema(strawberry.Schema):
             publish(error)
         if isinstance(context, Context) and any((each.extensions or {}).get("code") == AWAY for each in errors):
             context.missed = True
+
+
+def _undetermined(asked: ExecutionContext) -> GraphQLError | None:
+    """What is said where one of several operations should be named (GraphQL, 6.1): Strawberry would take the first."""
+    definitions = asked.graphql_document.definitions if asked.graphql_document is not None else ()
+    operations = sum(isinstance(each, OperationDefinitionNode) for each in definitions)
+    if asked._provided_operation_name is not None or operations < 2:
+        return None
+    return GraphQLError("`operationName` must say which of the document's operations is meant", extensions=BAD_INPUT)
 
 
 def _too_fast(context: Any) -> GraphQLError | None:
