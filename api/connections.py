@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from beanie import PydanticObjectId
 
@@ -19,7 +19,7 @@ class ConnectionLimits:
     operations: int = 1_000
     """Under way on one socket."""
     per_user: int = 100
-    """Sockets and streams of one account, on this worker."""
+    """Sockets and streams of one account, on all workers together."""
 
 
 class TooManyConnectionsError(Exception):
@@ -27,6 +27,16 @@ class TooManyConnectionsError(Exception):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} sockets and streams are open: close some, or come back later")
+
+
+class Register(Protocol):
+    """Knows what all workers hold."""
+
+    async def hold(self, user_id: PydanticObjectId, count: Callable[[], int], most: int) -> bool:
+        """Whether this worker may hold as many of the account's as `count` tells."""
+
+    async def let_go(self, user_id: PydanticObjectId, count: Callable[[], int]) -> None:
+        """It holds less by now."""
 
 
 class Connections:
@@ -60,18 +70,23 @@ class Connections:
         if not self._leave:
             self._empty.set()
 
-    @contextmanager
-    def counted(self, user_id: PydanticObjectId) -> Iterator[None]:
+    @asynccontextmanager
+    async def counted(self, user_id: PydanticObjectId, register: Register) -> AsyncIterator[None]:
         """Within the block it is one of the account's. Raise `TooManyConnectionsError` where that is too many."""
-        if self._of[user_id] >= self.limits.per_user:
-            raise TooManyConnectionsError(self.limits.per_user)
+        most = self.limits.per_user
+        if self._of[user_id] >= most:
+            raise TooManyConnectionsError(most)
         self._of[user_id] += 1
         try:
+            if not await register.hold(user_id, lambda: self._of[user_id], most):
+                raise TooManyConnectionsError(most)
             yield
         finally:
             self._of[user_id] -= 1
             if not self._of[user_id]:
                 del self._of[user_id]
+            if not self.draining:  # with the worker all of it ends
+                await register.let_go(user_id, lambda: self._of.get(user_id, 0))
 
     async def drain(self, seconds: float) -> None:
         """Have everything come to its end, and return when it has; after `seconds` anyway."""

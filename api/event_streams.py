@@ -5,7 +5,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
 import orjson
@@ -107,11 +107,12 @@ async def until_over(
     With the worker it ends without `complete`: so a client knows that it shall come back.
     """
     leaving, cutoff = asyncio.Event(), context.cutoff or Cutoff()
-    with ExitStack() as held:
+    async with AsyncExitStack() as held:
         held.enter_context(connections.held(leaving.set))
         try:
             if context.principal is not None:
-                held.enter_context(connections.counted(context.principal.user_id))
+                counted = connections.counted(context.principal.user_id, context.services.presence)
+                await held.enter_async_context(counted)
         except TooManyConnectionsError as error:
             yield _refused(str(error), {"code": Code.RATE_LIMITED.value})
             return

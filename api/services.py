@@ -15,6 +15,7 @@ from api.interrupting import Interrupter, interrupting
 from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
 from api.persisted import ApqLimits, PersistedOperations, PersistedSettings
+from api.presence import Presence, present
 from api.propagation import announcer, following
 from api.purging import purging
 from api.rates.rates import Rates
@@ -64,6 +65,7 @@ class Services:
     usage: Usage
     cursors: CursorSeal
     rates: Rates
+    presence: Presence
     register: OperationRegister
     operations: PersistedOperations
 
@@ -102,6 +104,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             collecting(database.db, timedelta(hours=settings.attachment_hours)),
             interrupting(Interrupter(database.db, tree, texts, broker), settings.interrupt_seconds),
             counting(NewsCheck(database.db, broker), settings.news_seconds),
+            present(redis) as presence,
         ):
             search = MessageSearch(database.db, tree)
             register = OperationRegister(audit)
@@ -123,6 +126,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 Usage(database.db),
                 cursor_seal(settings),
                 Rates(redis, settings.rate_limits),
+                presence,
                 register,
                 PersistedOperations(register, redis, persisted_settings(settings)),
             )

@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     )
     socket_operations: int = Field(1000, ge=1, le=100_000, description="operations under way on one WebSocket")
     sockets_per_user: int = Field(
-        100, ge=1, le=100_000, description="WebSockets and event streams of one user, on each worker"
+        100, ge=1, le=100_000, description="WebSockets and event streams of one user, on all workers"
     )
     document_characters: int = Field(64 * 1024, ge=256, le=1024 * 1024, description="longest document")
     document_tokens: int = Field(2_000, ge=100, le=50_000, description="of one document")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
 from json import JSONDecodeError
 from typing import Any, Final
@@ -102,7 +102,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._connections: Final[Connections] = parts["view"].connections
         self.connection_init_wait_timeout = timedelta(seconds=self._connections.limits.init_seconds)
         self._cutoff: Final = self.context.cutoff or Cutoff()
-        self._counted: AbstractContextManager[None] | None = None
+        self._counted: AbstractAsyncContextManager[None] | None = None
         self._guarding: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._closing = False
@@ -127,7 +127,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             self._connections.discard(self._leave)
             self._cutoff.release()
             if self._counted is not None:
-                self._counted.__exit__(None, None, None)
+                await self._counted.__aexit__(None, None, None)
             ending = [task for task in (self._guarding, self._leaving) if task is not None]
             for task in ending:
                 task.cancel()
@@ -223,9 +223,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self.context.connection_params = message.get("payload") or {}
         try:
             await self.view.on_ws_connect(self.context)
-            if self.context.principal is not None:
-                counted = self._connections.counted(self.context.principal.user_id)
-                counted.__enter__()
+            if self.context.principal is not None and isinstance(self.context, ServedContext):
+                presence = self.context.services.presence
+                counted = self._connections.counted(self.context.principal.user_id, presence)
+                await counted.__aenter__()
                 self._counted = counted
         except ConnectionRejectionError:
             await self.websocket.close(FORBIDDEN, "Forbidden")
