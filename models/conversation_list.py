@@ -1,7 +1,8 @@
 """Lists of conversations, newest change first or by start: each scope on an index, merged in order."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from beanie import PydanticObjectId
@@ -113,15 +114,15 @@ class _Reading:
         tags = self._wanted.tags_any
         apart: Iterable[str | None] = tags if tags is not None and len(scopes) * len(tags) <= MOST_SOURCES else [None]
         chosen = await asyncio.gather(
-            *(self._in_turn(self._choice.source(scope, tag)) for scope in scopes for tag in apart)
+            *(self._in_turn(partial(self._choice.source, scope, tag)) for scope in scopes for tag in apart)
         )
         sources = list({source.key: source for source in chosen if source}.values())
         budget = max(LEAST_BUDGET, BUDGET // max(1, len(sources)))
-        return await asyncio.gather(*(self._in_turn(self._read(source, budget)) for source in sources))
+        return await asyncio.gather(*(self._in_turn(partial(self._read, source, budget)) for source in sources))
 
-    async def _in_turn(self, work: Awaitable[T]) -> T:
+    async def _in_turn(self, work: Callable[[], Awaitable[T]]) -> T:
         async with self._turn:
-            return await work
+            return await work()
 
     async def _read(self, source: Source, budget: int) -> _Read:
         if source.whole:
