@@ -27,7 +27,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """What can't be parsed has no method and no path: no application sees it."""
+        """What can't be parsed has no method and no path: no application sees it.
+
+        Whoever still answers what came before has nobody to answer any more; uvicorn would log an error for each.
+        """
+        if self.cycle is not None:
+            self.cycle.disconnected = True
         answer = _answer(400, msg.removesuffix("."))
         head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, bytes(answer.body)))

@@ -1,10 +1,13 @@
 """What fuzzing has found, kept as the few bytes that it takes."""
 
+import asyncio
 import logging
 import struct
+from typing import Any
 
 import pytest
 
+from api.http_protocol import HttpProtocol
 from tests.api.test_socket_expiry import listening
 from tests.fuzz.exchange import Sent
 from tests.fuzz.frames import CLOSE, HANDSHAKE, PING, frame
@@ -35,3 +38,41 @@ async def test_what_comes_with_the_frame_that_ends_a_socket_is_no_error_of_ours(
             with subtests.test(name):
                 assert (answer.kind, answer.faults) == (code, ())
                 assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+async def test_an_answer_under_way_is_not_written_to_who_was_hung_up_on_for_what_came_after(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[bytes] = []
+
+    class Lingering:
+        """Closes a little later, as where there is still something to be written. uvloop raises at what comes then."""
+
+        def __init__(self, transport: Any) -> None:
+            self.transport = transport
+            self.closed = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.transport, name)
+
+        def is_closing(self) -> bool:
+            return self.closed
+
+        def close(self) -> None:
+            self.closed = True
+            asyncio.get_running_loop().call_later(0.1, self.transport.close)
+
+        def write(self, data: bytes) -> None:
+            if self.closed:
+                late.append(data)
+            self.transport.write(data)
+
+    made = HttpProtocol.connection_made
+    monkeypatch.setattr(HttpProtocol, "connection_made", lambda self, transport: made(self, Lingering(transport)))  # type: ignore[arg-type]
+    body = b'{"query": "{ __typename }"}'
+    good = b"POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(
+        body
+    )
+    async with listening(served) as address:
+        answer = await port_of(address).http(Sent((good + body + b"\x00\r\n\r\n",)))
+    assert (answer.kind, answer.faults, late) == ("400", (), [])
