@@ -156,9 +156,12 @@ class Campaign:
         yield from self.judge.leaks(
             log.encode(), (*self.canary.texts, *(each.token for each in self.demo.known.values()))
         )
-        for line in log.splitlines():
-            if '"level": "error"' in line or '"level":"error"' in line or "Traceback" in line:
-                yield line[:6_000]
+        lines = log.splitlines()
+        for at, line in enumerate(lines):
+            if '"level": "error"' in line:
+                yield line
+            elif "Traceback" in line:
+                yield "\n".join(lines[at : at + 30])
 
 
 def elapsed(since: float) -> str:
