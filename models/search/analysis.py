@@ -80,9 +80,9 @@ def words(text: str) -> list[str]:
     return [word[:LONGEST] for word in _ASCII.findall(text.lower())]
 
 
-def spans(text: str) -> Iterator[tuple[int, int]]:
+def spans(text: str) -> list[tuple[int, int]]:
     """Where they stand."""
-    return (found.span() for found in _ASCII.finditer(text))
+    return [found.span() for found in _ASCII.finditer(text)]
 
 
 def forms(word: str) -> Forms:

@@ -61,7 +61,7 @@ class _Words:
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
-        return list(spans(self._text))
+        return spans(self._text)
 
     def joined(self, clause: Clause, start: int) -> bool:
         return not any(unit.alone for unit in clause.units)
