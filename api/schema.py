@@ -77,6 +77,11 @@ class Schema(strawberry.Schema):
             return "the document is nested too deeply"
         return None
 
+    def name(self, text: str) -> str | None:
+        """Of the one operation of a sound document, if it has one."""
+        operations = [each for each in self.sound(text).definitions if isinstance(each, OperationDefinitionNode)]
+        return operations[0].name.value if len(operations) == 1 and operations[0].name else None
+
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
     ) -> PreExecutionError | None:

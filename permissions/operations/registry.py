@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from beanie import PydanticObjectId
-from graphql import GraphQLError, OperationDefinitionNode
-from graphql import parse as parse_document
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from models.clock import now
@@ -33,6 +31,9 @@ class Judge(Protocol):
 
     def flaw(self, text: str) -> str | None:
         """What is wrong with a document, by its limits or the schema; None if it is sound."""
+
+    def name(self, text: str) -> str | None:
+        """Of the one operation of a sound document, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class OperationRegister:
         if flaws := [Flaw(each.id, reason) for each in entries if (reason := judge.flaw(each.text)) is not None]:
             raise FlawedManifestError(flaws, len(entries))
         await _begin()
-        added = await _in_transaction(lambda session: _add(entries, client, by, session))
+        added = await _in_transaction(lambda session: _add(entries, judge, client, by, session))
         await self._tell(REGISTERED, [each.id for each in added], by, client)
         return Registered(len(added), len(entries) - len(added))
 
@@ -127,14 +128,14 @@ async def _in_transaction(work: Callable[[AsyncClientSession], Any]) -> list[Any
 
 
 async def _add(
-    entries: Sequence[Entry], client: str | None, by: Origin, session: AsyncClientSession
+    entries: Sequence[Entry], judge: Judge, client: str | None, by: Origin, session: AsyncClientSession
 ) -> list[TrustedDocument]:
     """Those that were not there."""
     stored = TrustedDocument.find({"_id": {"$in": [each.id for each in entries]}}, session=session)
     known = {each.id: each.text async for each in stored}
     if differing := [each.id for each in entries if known.get(each.id, each.text) != each.text]:
         raise ConflictingError(f"`{differing[0]}` is registered with another text: give that another id, or remove it")
-    new = [_document(each, client, by) for each in entries if each.id not in known]
+    new = [_document(each, judge.name(each.text), client, by) for each in entries if each.id not in known]
     if new:
         _require_room(await _change(len(new), sum(len(each.text) for each in new), session))
         await TrustedDocument.insert_many(new, session=session)
@@ -165,24 +166,14 @@ def _require_room(after: TrustedSet | None) -> None:
         )
 
 
-def _document(entry: Entry, client: str | None, by: Origin) -> TrustedDocument:
+def _document(entry: Entry, name: str | None, client: str | None, by: Origin) -> TrustedDocument:
     whose = PydanticObjectId(by.user_id) if by.user_id is not None else None
     return TrustedDocument(
         id=entry.id,
         text=entry.text,
         sha256=entry.sha256,
-        name=_name(entry.text),
+        name=name,
         client=client,
         registered_at=now(),
         registered_by=whose,
     )
-
-
-def _name(text: str) -> str | None:
-    """Of the one operation of a sound document."""
-    try:
-        definitions = parse_document(text, no_location=True).definitions
-    except GraphQLError:
-        return None
-    names = [each.name for each in definitions if isinstance(each, OperationDefinitionNode)]
-    return names[0].value if len(names) == 1 and names[0] is not None else None

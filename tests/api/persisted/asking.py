@@ -69,6 +69,9 @@ class Sound:
     def flaw(self, text: str) -> str | None:
         return None
 
+    def name(self, text: str) -> str | None:
+        return None
+
 
 async def trust(served: Served, **texts: str) -> None:
     """Register these, by their ids, as seen at once by this worker."""

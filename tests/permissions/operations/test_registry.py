@@ -22,6 +22,9 @@ class Anything:
     def flaw(self, text: str) -> str | None:
         return "it is bad" if "bad" in text else None
 
+    def name(self, text: str) -> str | None:
+        return text.split()[1]
+
 
 JUDGE = Anything()
 
