@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from typing import Final
+from typing import ClassVar, Final
 
 import orjson
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse
@@ -37,7 +37,7 @@ def wants_events(accept: str) -> bool:
 class EventStreamTransport(SSETransport):
     """Strawberry's, for who wants it, and with the line ends of the reference server."""
 
-    headers: Mapping[str, str] = {**SSETransport.headers, "Cache-Control": "no-store, no-transform"}
+    headers: ClassVar[Mapping[str, str]] = {**SSETransport.headers, "Cache-Control": "no-store, no-transform"}
 
     def accepts(self, accept: str) -> bool:
         return wants_events(accept)
