@@ -1,10 +1,12 @@
 // Asks with Apollo Client and urql by hashes and by ids, over HTTP, WebSocket and Server-Sent Events, and prints for each
 // what came, and what was sent for it: GET or POST, and whether a text was among it.
+// It does so anew, with new clients, for each line that it reads, and ends it with an empty line.
 // node clients.mjs SERVER_URL MODULES_FOLDER TOKEN CONVERSATION_ID MANIFEST
 
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 const [uri, folder, token, id, written] = process.argv.slice(2);
 const require = createRequire(join(folder, 'package.json'));
@@ -33,7 +35,7 @@ function counting(into) {
     return fetch(address, options);
   };
 }
-const over = ws.createClient({
+const connect = () => ws.createClient({
   url: uri.replace('http', 'ws'),
   webSocketImpl: require('ws'),
   connectionParams: headers,
@@ -53,7 +55,7 @@ function urql({ into, ...options } = {}, ...others) {
     exchanges: [persistedExchange({ preferGetForPersistedQueries: true, ...options }), ...others, fetchExchange],
   });
 }
-const sockets = subscriptionExchange({
+const sockets = (over) => subscriptionExchange({
   // graphql-ws sends nothing without a text; an empty one is none.
   forwardSubscription: ({ query = '', ...rest }) => ({
     subscribe: (sink) => ({ unsubscribe: over.subscribe({ query, ...rest }, sink) }),
@@ -84,21 +86,27 @@ const plain = new Client({
   url: uri, fetch: counting(), fetchOptions: { headers }, preferGetMethod: 'force', exchanges: [fetchExchange],
 });
 const byDocumentId = { kind: 'Document', definitions: [], documentId: `sha256:${manifest.operations[0].id}` };
-const clients = { apollo: apollo(byHash), urql: urql() };
+async function all() {
+  const clients = { apollo: apollo(byHash), urql: urql() };
+  const socket = connect();
+  for (const time of ['first', 'again']) {
+    await tell(`apollo, hash, ${time}`, () => clients.apollo.query({ query: gql(named('Apollo')) }));
+    await tell(`urql, hash, ${time}`, () => clients.urql.query(named('Urql'), {}).toPromise());
+  }
+  await tell('apollo, id', () => apollo(byId).query({ query: gql(named('Trusted')) }));
+  await tell('urql, id', () => urql({ enforcePersistedQueries: true, generateHash: idOf }).query(named('Trusted'), {}).toPromise());
+  process.env.NODE_ENV = 'production'; // else urql looks for a definition in what has none
+  await tell('urql, documentId', () => plain.query(byDocumentId, {}).toPromise());
+  await tell('apollo, socket', () => subscribed(apollo(byHash, new GraphQLWsLink(socket)), 'ApolloSocket'));
+  for (const time of ['first', 'again']) {
+    await tell(`urql, socket, ${time}`, () => followed(urql({ enableForSubscriptions: true }, sockets(socket)), 'UrqlSocket'));
+  }
+  for (const time of ['first', 'again']) {
+    await tell(`urql, event stream, ${time}`, () => followed(urql({ into: sent, enableForSubscriptions: true }), 'UrqlStream'));
+  }
+  socket.terminate();
+  console.log();
+}
 
-for (const time of ['first', 'again']) {
-  await tell(`apollo, hash, ${time}`, () => clients.apollo.query({ query: gql(named('Apollo')) }));
-  await tell(`urql, hash, ${time}`, () => clients.urql.query(named('Urql'), {}).toPromise());
-}
-await tell('apollo, id', () => apollo(byId).query({ query: gql(named('Trusted')) }));
-await tell('urql, id', () => urql({ enforcePersistedQueries: true, generateHash: idOf }).query(named('Trusted'), {}).toPromise());
-process.env.NODE_ENV = 'production'; // else urql looks for a definition in what has none
-await tell('urql, documentId', () => plain.query(byDocumentId, {}).toPromise());
-await tell('apollo, socket', () => subscribed(apollo(byHash, new GraphQLWsLink(over)), 'ApolloSocket'));
-for (const time of ['first', 'again']) {
-  await tell(`urql, socket, ${time}`, () => followed(urql({ enableForSubscriptions: true }, sockets), 'UrqlSocket'));
-}
-for (const time of ['first', 'again']) {
-  await tell(`urql, event stream, ${time}`, () => followed(urql({ into: sent, enableForSubscriptions: true }), 'UrqlStream'));
-}
+for await (const _ of createInterface({ input: process.stdin })) await all();
 process.exit(0);

@@ -62,16 +62,27 @@ async def test_both_ask_by_hash_and_by_id_over_every_transport(pytestconfig: pyt
     conversation = (await alice.ask(START)).data["startConversation"]["conversation"]["id"]
     await served.services.register.register(manifest.parse(MANIFEST), Sound(), SYSTEM)
 
-    async def told() -> list[str]:
-        async with listening(served) as address:
-            url = address.replace("ws:", "http:")
-            arguments = [str(SCRIPT), url, str(folder), alice.token or "", conversation, MANIFEST]
-            piped = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(node, *arguments, stdout=piped, stderr=piped)
-            out, err = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == 0, err.decode()
-        return out.decode().splitlines()
+    async with listening(served) as address:
+        url = address.replace("ws:", "http:")
+        arguments = [str(SCRIPT), url, str(folder), alice.token or "", conversation, MANIFEST]
+        piped = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(node, *arguments, stdin=piped, stdout=piped)
+        try:
+            assert await told(process) == ANY
+            serve_with(served, PersistedSettings(only_trusted=True))
+            assert await told(process) == ONLY_TRUSTED
+        finally:
+            process.kill()
+            await process.communicate()
 
-    assert await told() == ANY
-    serve_with(served, PersistedSettings(only_trusted=True))
-    assert await told() == ONLY_TRUSTED
+
+async def told(process: asyncio.subprocess.Process) -> list[str]:
+    """What its clients say of all that they ask."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b"\n")
+    lines = list[str]()
+    async with asyncio.timeout(60):
+        while line := (await process.stdout.readline()).decode().strip():
+            lines.append(line)
+    return lines
