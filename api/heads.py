@@ -43,7 +43,7 @@ class HeadProtocol(HttpProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._begun = False
+        self._partial = False
         """Whether some of a head is there, and not all."""
         self._upgraded = False
         self._bytes = 0
@@ -65,15 +65,15 @@ class HeadProtocol(HttpProtocol):
             return
         self._unseen += len(data)
         super().data_received(data)
-        if not self._upgraded and (self._begun or self.timeout_keep_alive_task is None):
+        if not self._upgraded and (self._partial or self.timeout_keep_alive_task is None):
             self._wait()
-        if self._error is None and self._begun and self._unseen > self.limits.bytes + self.limits.url:
+        if self._error is None and self._partial and self._unseen > self.limits.bytes + self.limits.url:
             self._error = _too_long(self.limits.bytes)
             self._refuse(self._error)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._begun, self._bytes = True, 0
+        self._partial, self._bytes = True, 0
 
     def on_url(self, url: bytes) -> None:
         if len(self.url) + len(url) > self.limits.url:
@@ -89,7 +89,7 @@ class HeadProtocol(HttpProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._begun, self._unseen = False, 0
+        self._partial, self._unseen = False, 0
         self._stop_waiting()
         super().on_headers_complete()
 
@@ -100,7 +100,7 @@ class HeadProtocol(HttpProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._begun:
+        if self._partial:
             self._wait()
 
     def send_400_response(self, msg: str) -> None:
@@ -133,7 +133,7 @@ class HeadProtocol(HttpProtocol):
         self._timer = None
         if self.transport.is_closing():
             return
-        if not self._begun:
+        if not self._partial:
             self.transport.close()
         elif self._idle:
             self._error = HeadError(408, "the request did not come to its end", Code.BAD_USER_INPUT)

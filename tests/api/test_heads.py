@@ -78,8 +78,6 @@ async def told(port: int, *parts: bytes) -> list[Told]:
             writer.write(part)
             await writer.drain()
             await asyncio.sleep(0)
-        if parts and parts[-1].endswith(b"\r\n\r\n") and b"Connection: close" not in parts[-1]:
-            writer.write_eof()
         data = await asyncio.wait_for(reader.read(), 20)
     except ConnectionError:
         data = b""

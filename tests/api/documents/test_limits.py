@@ -213,3 +213,11 @@ def test_settings_have_the_same_limits() -> None:
     settings = Settings(_env_file=None)
     assert settings.document_limits == DEFAULT_LIMITS
     assert settings.model_copy(update={"demo": True}).document_limits.introspection == "everyone"
+
+
+@pytest.mark.parametrize(("flaws", "told"), [(1, 1), (2, 2), (3, 3), (4, 4), (9, 4)])
+async def test_no_more_flaws_are_told_than_the_most_and_that_there_are_more(flaws: int, told: int) -> None:
+    schema = build_schema(replace(DEFAULT_LIMITS, errors=3))
+    result = await schema.execute("{ " + " ".join(f"nothing{number}" for number in range(flaws)) + " }")
+    assert isinstance(result, ExecutionResult) or result.errors
+    assert len(result.errors or ()) == told

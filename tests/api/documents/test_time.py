@@ -3,6 +3,8 @@
 import asyncio
 import time
 from dataclasses import replace
+from math import inf
+from types import SimpleNamespace
 from typing import Any, Final
 
 import httpx
@@ -66,3 +68,23 @@ async def test_a_call_to_the_database_ends_before_it_is_cancelled(
         assert len(asked) == 1
         monkeypatch.undo()
         assert (await served.nobody.ask("{ me { id } }")).data == {"me": None}
+
+
+@pytest.mark.parametrize("begun", [0, 1, 2, 3])
+async def test_no_field_of_a_mutation_is_begun_late_and_those_before_are_done(
+    served: Served, monkeypatch: pytest.MonkeyPatch, begun: int
+) -> None:
+    looks = iter([0.0] * begun + [inf] * 3)
+    monkeypatch.setattr("api.documents.answering.time", SimpleNamespace(monotonic=lambda: next(looks)))
+    alice = await served.as_("alice")
+    start = "startConversation(input: {}) { conversation { id title } }"
+    answer = await alice.ask(f"mutation {{ a: {start} b: {start} c: {start} }}")
+    monkeypatch.undo()
+    if begun < 3:
+        assert answer.codes == ["QUERY_TOO_COMPLEX"]
+        (error,) = answer.body["errors"]
+        assert (error["path"], error["extensions"]["limit"]) == (["abc"[begun]], "mutation_seconds")
+    else:
+        assert set(answer.data) == {"a", "b", "c"}
+    listed = await alice.ask("{ conversations(first: 10) { edges { node { id messageCount } } } }")
+    assert len(listed.data["conversations"]["edges"]) == begun
