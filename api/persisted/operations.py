@@ -59,8 +59,7 @@ class PersistedOperations:
         """What is to be run, by the limits of any document; None where nothing was asked.
 
         Raise `GraphQLError` where that isn't known, isn't what was named, isn't trusted and has to be, or comes too
-        often. Raise
-        `PyMongoError` where that can't be told; without Redis there is nothing but trusted documents to be named.
+        often. Raise `PyMongoError` where that can't be told; without Redis only trusted documents can be named.
         """
         try:
             if context.allowance is not None:
