@@ -1,10 +1,10 @@
 """Beneath the application: what is no HTTP request, or no WebSocket handshake, is refused as all else is, as JSON."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from websockets.datastructures import Headers
 from websockets.http11 import Response as HandshakeResponse
 from websockets.server import ServerProtocol
@@ -17,7 +17,11 @@ _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's."""
+    """uvicorn's, which goes on to answer on a connection that is closed, and logs an error for each."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._begun: list[RequestResponseCycle] = []
 
     def on_headers_complete(self) -> None:
         """One host is asked (RFC 9112, 3.2): of two, a proxy before us may have believed the other."""
@@ -25,18 +29,23 @@ class HttpProtocol(HttpToolsProtocol):
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise ValueError("not one host")  # the parser turns it into an error of its own
         super().on_headers_complete()
+        self._begun = [each for each in (*self._begun, self.cycle) if each is not None and not each.response_complete]
+
+    def eof_received(self) -> None:
+        """The connection is closed next: who is hung up on hears nothing more of what he asked."""
+        self._forsake()
 
     def send_400_response(self, msg: str) -> None:
-        """What can't be parsed has no method and no path: no application sees it.
-
-        Whoever still answers what came before has nobody to answer any more; uvicorn would log an error for each.
-        """
-        if self.cycle is not None:
-            self.cycle.disconnected = True
+        """What can't be parsed has no method and no path: no application sees it. What came before is not answered."""
+        self._forsake()
         answer = _answer(400, msg.removesuffix("."))
         head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, bytes(answer.body)))
         self.transport.close()
+
+    def _forsake(self) -> None:
+        for cycle in self._begun:
+            cycle.disconnected = True
 
 
 class Handshake(ServerProtocol):

@@ -215,7 +215,7 @@ def nearly(draw: st.DrawFn, of: st.SearchStrategy[Asked]) -> Asked:
 
 
 soup: Final = st.lists(st.sampled_from(TOKENS), max_size=40).map(lambda tokens: {"query": " ".join(tokens)})
-KINDS: Final = ("query", "query", "query", "mutation", "mutation", "subscription")
+KINDS: Final = ("query",) * 8 + ("mutation",) * 5 + ("subscription",)
 
 
 def documents(schema: GraphQLSchema, values: Values, kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[Asked]:

@@ -40,8 +40,9 @@ async def test_what_comes_with_the_frame_that_ends_a_socket_is_no_error_of_ours(
                 assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
+@pytest.mark.parametrize("before", [1, 3])
 async def test_an_answer_under_way_is_not_written_to_who_was_hung_up_on_for_what_came_after(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    served: Served, monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
     late: list[bytes] = []
 
@@ -74,5 +75,5 @@ async def test_an_answer_under_way_is_not_written_to_who_was_hung_up_on_for_what
         body
     )
     async with listening(served) as address:
-        answer = await port_of(address).http(Sent((good + body + b"\x00\r\n\r\n",)))
+        answer = await port_of(address).http(Sent(((good + body) * before + b"\x00\r\n\r\n",)))
     assert (answer.kind, answer.faults, late) == ("400", (), [])
