@@ -95,7 +95,7 @@ def examples() -> tuple[str, ...]:
 async def _asset(request: Request) -> Response:
     asset = _assets().get(request.path_params["name"])
     if asset is None or request.path_params["version"] != _version():
-        return refusal(404, "no such asset", Code.NOT_FOUND)
+        return refusal(404, "no such asset", Code.NOT_FOUND, {"Cache-Control": "no-store"})
     headers = _HEADERS | {"Cache-Control": "public, max-age=31536000, immutable", "ETag": asset.etag}
     if asset.etag in _etags(request):
         return Response(status_code=304, headers=headers)

@@ -94,9 +94,9 @@ async def _receive(request: Request, context: ServedContext, owner_id: PydanticO
     longest = attachments.limits.file_bytes + ENVELOPE
     body = OneFile(request.headers.get("content-type", ""))
     announced = _announced(request)
-    await context.spend(of_file(longest if announced is None else announced))
     if announced is not None and announced > longest:
         raise FileTooLargeError(attachments.limits.file_bytes)
+    await context.spend(of_file(longest if announced is None else announced))
     async with attachments.upload(owner_id, announced) as upload:
         async for piece in pieces(request, longest):
             for data in body.feed(piece):
