@@ -156,7 +156,7 @@ class MessageSearch:
             return {}
         stages = [{"$match": {"_id": {"$in": list(ids)}}}, {"$match": reach.match(request.wanted)}]
         cursor = await self._db.conversations.aggregate(stages, batchSize=CANDIDATES)
-        return {record["_id"]: Conversation.model_validate(record) async for record in cursor}
+        return {record["_id"]: Conversation.model_validate(record) for record in await cursor.to_list()}
 
 
 async def _judge(

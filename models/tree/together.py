@@ -66,7 +66,7 @@ async def _messages(db: AsyncDatabase[Record], wanted: Sequence[Wanted]) -> dict
         {"$project": {"conversation_id": 1, "branch": 1, "messages": _at_depths(around)}},
     ]
     found: dict[PydanticObjectId, Messages] = {id_: {} for id_ in around}
-    async for bucket in await db["buckets"].aggregate(stages, batchSize=BATCH):
+    for bucket in await (await db["buckets"].aggregate(stages, batchSize=BATCH)).to_list():
         messages = found[bucket["conversation_id"]]
         messages |= {Address(bucket["branch"], message["depth"]): message for message in bucket["messages"]}
     return found
