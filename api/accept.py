@@ -3,8 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+Range = tuple[str, Mapping[str, str], float]
+"""Name, parameters and weight."""
+SHORT: Final = 300
+"""Characters of a header that is kept."""
 _WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _PARAMETERS: Final[Mapping[str, str]] = {"charset": "utf-8"}
 """Those that everything has which is answered as text; a range with another one means something else."""
@@ -37,7 +42,7 @@ def preferred(accept: str, offered: Iterable[str]) -> str | None:
     return best if wishes[best].quality > 0 else None
 
 
-def wish(ranges: Iterable[tuple[str, dict[str, str], float]], media_type: str) -> Wish:
+def wish(ranges: Iterable[Range], media_type: str) -> Wish:
     """What the most specific of the ranges says that fit a type; of equals the first."""
     best, found = -1, Wish()
     names = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
@@ -50,8 +55,18 @@ def wish(ranges: Iterable[tuple[str, dict[str, str], float]], media_type: str) -
     return found
 
 
-def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Name, parameters and weight of each range; one whose weight can't be read is not wanted."""
+def _ranges(accept: str) -> Iterable[Range]:
+    """Most clients send one of few headers, always the same."""
+    return _known(accept) if len(accept) <= SHORT else _found(accept)
+
+
+@lru_cache(maxsize=256)
+def _known(accept: str) -> tuple[Range, ...]:
+    return tuple(_found(accept))
+
+
+def _found(accept: str) -> Iterator[Range]:
+    """One whose weight can't be read is not wanted."""
     for item in _split(accept, ","):
         name, *rest = (part.strip() for part in _split(item, ";"))
         if name:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
 
 from api.accept import preferred
-from api.bodies import UnreadableBodyError, parsed
+from api.bodies import TooManyValuesError, UnreadableBodyError, parsed, require_few
 from api.event_streams import MEDIA_TYPE, wants_events
 from api.refusals import RefusedRequestError
 
@@ -18,6 +18,8 @@ RESPONSE: Final = "application/graphql-response+json"
 METHODS: Final = ("GET", "HEAD", "POST")
 PARAMETERS: Final = ("query", "documentId", "operationName", "variables", "extensions")
 MOST_PARAMETERS: Final = 100
+SPARE: Final = 1_000
+"""Names and values of a body beside those of its variables."""
 LARGE: Final = 64 * 1024
 """Bytes of a body that are read beside the event loop."""
 
@@ -36,13 +38,14 @@ def wanted_type(request: Request) -> str:
     return chosen
 
 
-async def asked(request: Request, protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
-    """What it asks for. Raises `RefusedRequestError`."""
+async def asked(request: Request, protocol: GraphQLRequestProtocol, variable_values: int) -> GraphQLRequestData:
+    """What it asks for; its variables may have so many values. Raises `RefusedRequestError`."""
     if request.method in ("GET", "HEAD"):
         return _well_formed(_from_url(request.scope["query_string"]), protocol)
     require_json(request.headers.getlist("content-type"))
     body = await request.body()
-    value = _json(body, "body") if len(body) <= LARGE else await asyncio.to_thread(_json, body, "body")
+    most = 4 * variable_values + SPARE
+    value = _read(body, most) if len(body) <= LARGE else await asyncio.to_thread(_read, body, most)
     if isinstance(value, list):
         raise RefusedRequestError(400, "one operation is asked for at a time: the body must be an object, and no list")
     if not isinstance(value, dict):
@@ -77,6 +80,14 @@ def _from_url(query_string: bytes) -> dict[str, Any]:
     # What is empty is not there.
     plain: dict[str, Any] = {name: given[name] for name in ("query", "operationName") if given.get(name)}
     return plain | {name: _json(given[name], name) for name in ("variables", "extensions") if given.get(name)}
+
+
+def _read(body: bytes, most: int) -> Any:
+    try:
+        require_few(body, most)
+    except TooManyValuesError as error:
+        raise RefusedRequestError(413, f"the body is too much to read: {error}") from None
+    return _json(body, "body")
 
 
 def _json(text: bytes | str, name: str) -> Any:

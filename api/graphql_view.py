@@ -27,6 +27,7 @@ from api.graphql_request import JSON, RESPONSE, asked, wanted_type
 from api.graphql_response import CHALLENGE, never_executed, status
 from api.origins import Origins
 from api.refusals import RefusedRequestError, refusal
+from api.schema import Schema
 from api.sockets import SocketAdapter
 from resolvers.context import Context
 
@@ -51,6 +52,7 @@ class RequestAdapter(StarletteRequestAdapter):
 class GraphQLView(GraphQL[Context, None]):
     """Strawberry's, with requests read and answers told as the specification says."""
 
+    schema: Schema
     request_adapter_class = RequestAdapter
     websocket_adapter_class = SocketAdapter
     origins: Origins
@@ -70,7 +72,8 @@ class GraphQLView(GraphQL[Context, None]):
         streams = request.state.media_type == MEDIA_TYPE
         if streams and not self._may_listen(request):
             raise RefusedRequestError(403, "pages of other sites may not open a stream of events")
-        request.state.asked_for = await asked(request, "sse" if streams else "http")
+        most = self.schema.limits.variable_values
+        request.state.asked_for = await asked(request, "sse" if streams else "http", most)
         return await self.run(request)
 
     def _may_listen(self, connection: Request | WebSocket) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.bodies import UnreadableBodyError, parsed
+from api.bodies import TooManyValuesError, UnreadableBodyError, parsed, require_few
 
 NAMES = st.sampled_from(["a", "b", "é", '"', "\\", "a:", ""])
 LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.sampled_from([":", '":', "{", 0.5])
@@ -84,3 +84,27 @@ def test_what_can_not_be_read_is_refused_with_a_reason(body: bytes, why: str) ->
 
 def test_a_long_number_is_read() -> None:
     assert parsed(b'{"a": ' + b"9" * 300 + b"}") == {"a": pytest.approx(1e300)}
+
+
+@given(VALUES)
+def test_names_and_values_are_counted_without_parsing_and_never_too_many(value: object) -> None:
+    text = written(value).encode()
+    require_few(text, 3 * number(value))
+    if number(value) > 3:
+        with pytest.raises(TooManyValuesError):
+            require_few(text, number(value) // 3)
+
+
+def number(value: object) -> int:
+    """Of all names and values."""
+    if isinstance(value, Members):
+        return 1 + sum(1 + number(each) for _, each in value)
+    return 1 + sum(map(number, value)) if isinstance(value, list) else 1
+
+
+def test_what_stands_in_strings_is_no_value() -> None:
+    for text in ('[,]{:}"' * 10_000, '\\"' * 10_000, "\\", '\\\\"', "\\\\\\"):
+        require_few(json.dumps({"query": text, "variables": {"a": text}}).encode(), 10)
+    for body in (b"[]," * 1_000, b'"",' * 1_000, b'{"a":{}},' * 1_000):
+        with pytest.raises(TooManyValuesError):
+            require_few(b"[" + body + b"1]", 100)

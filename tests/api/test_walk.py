@@ -41,6 +41,7 @@ BODIES: Final = (
     b"\xff\xfe",
     b"\xef\xbb\xbf{}",
     b'{"query": 1}',
+    b"[" + b"[]," * 2_000_000 + b"1]",
     b'{"query": "{ __typename }", "query": "{ me { id } }"}',
     b'{"query": "\\ud800"}',
     b'{"query": "{ __typename }\\u0000"}',
