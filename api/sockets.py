@@ -137,6 +137,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """Who follows a conversation shares answers with others; everything else is his own."""
         if not await self._found(operation):
             return
+        error = self._questions.unidentified(operation.query, operation.operation_name)
+        if error is not None:  # as the reference server does: it is no answer of an execution
+            await operation.send_initial_errors([error])
+            return
         if not await self._follows(operation):
             await super().run_operation(operation)
 

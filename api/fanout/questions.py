@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -16,15 +17,18 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     VariableNode,
+    get_operation_ast,
 )
 from graphql.execution.values import get_argument_values, get_variable_values
 from graphql.language import OperationType
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from api.documents import Documents
 from api.documents.cost import Estimate
 from api.documents.cost_model import declare
 from api.documents.judging import sound
 from api.documents.limits import DocumentLimits
+from api.errors import Code
 from api.fanout.selection import needs
 from permissions.actions import Action
 from resolvers.errors import BadInputError
@@ -85,6 +89,14 @@ class Questions:
             return None
         return Asked(question, conversation_id, arguments.get("after"), cost)
 
+    def unidentified(self, query: str, operation_name: str | None) -> GraphQLError | None:
+        """Why nobody can tell which of a document's operations is meant, if it is sound but for that."""
+        document = self._sound(query)
+        if document is None or get_operation_ast(document, operation_name) is not None:
+            return None
+        reason = CannotGetOperationTypeError(operation_name).as_http_error_reason()
+        return GraphQLError(reason, extensions={"code": Code.BAD_USER_INPUT.value})
+
     def _question(
         self,
         query: str,
@@ -97,7 +109,7 @@ class Questions:
         """The one question for all who ask this. What `apart` names tells only from where on."""
         defined = {each.variable.name.value for each in operation.variable_definitions or ()} - {apart}
         told = {key: value for key, value in given.items() if key in defined}
-        key = orjson.dumps([query, name, told], option=orjson.OPT_SORT_KEYS)
+        key = sha256(orjson.dumps([query, name, told], option=orjson.OPT_SORT_KEYS)).digest()
         found = self._known.get(key)
         if found is None:
             found = Question(document, name, told, needs(self._schema, document, operation))

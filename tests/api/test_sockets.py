@@ -41,13 +41,16 @@ class Socket:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The payload of the answer."""
+        return self.tell({"query": query, "variables": variables})["payload"]
+
+    def tell(self, payload: dict[str, Any]) -> Any:
+        """The message that answers."""
         self._asked += 1
-        sent = {"type": "subscribe", "id": str(self._asked), "payload": {"query": query, "variables": variables}}
-        self._connection.send(json.dumps(sent))
+        self._connection.send(json.dumps({"type": "subscribe", "id": str(self._asked), "payload": payload}))
         while True:
             message = json.loads(self._connection.recv(timeout=PATIENCE_SECONDS))
             if message["type"] in {"next", "error"}:
-                return message["payload"]
+                return message
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +138,16 @@ def test_a_handshake_asks_for_rules_as_fresh_as_its_token(ann: Person) -> None:
         assert refused.value.response.status_code == status
         body = json.loads(refused.value.response.body or b"")
         assert [each["extensions"]["code"] for each in body["errors"]] == [code]
+
+
+@pytest.mark.parametrize("name", [None, "C"])
+def test_an_operation_that_nobody_can_identify_is_an_error_and_no_answer(ann: Person, name: str | None) -> None:
+    sent = {"query": "query A { __typename } query B { __typename }", "operationName": name}
+    with socket_of(ann) as socket:
+        message = socket.tell(sent)
+        assert message["type"] == "error"
+        assert [each["extensions"]["code"] for each in message["payload"]] == ["BAD_USER_INPUT"]
+        assert socket.ask(ME)["data"]["me"]
 
 
 async def test_a_socket_is_judged_by_rules_as_fresh_as_its_handshake_asked_for(served: Served) -> None:
