@@ -1,9 +1,8 @@
 """Beneath `graphql-transport-ws`: what is no WebSocket message is answered with its code, which arrives."""
 
 import asyncio
-from collections import deque
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
@@ -11,6 +10,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode
 
 from api.http_protocol import Handshake
+from resolvers.live.gate import Gate
 
 
 class Inbox(asyncio.Queue[Any]):
@@ -39,20 +39,6 @@ class Inbox(asyncio.Queue[Any]):
             finally:
                 self._reader = None
         return self._items.pop(0)
-
-
-class Gate(asyncio.Event):
-    """An event for whom nothing is kept while nobody waits."""
-
-    def __init__(self) -> None:
-        self._value = False
-        self._waiters: Any = ()
-
-    async def wait(self) -> Literal[True]:
-        """Return when it is set."""
-        if not self._value and not self._waiters:
-            self._waiters = deque()
-        return await super().wait()
 
 
 FRAMES: Final = "parley.frames"

@@ -198,6 +198,10 @@ class Context:
     def _load_anew(self) -> None:
         self._sights = self._loaders = None
 
+    def forget_loaded(self) -> None:
+        """What was loaded is not needed any more, until something else happens."""
+        self._loaders = None
+
     def measure_anew(self, most: int | None = None) -> None:
         """What was read and answered so far doesn't count: this is another answer, of `most` bytes."""
         self.reading, self.answering = Meter(most or self.reading.most), Meter(most or self.answering.most)

@@ -1,7 +1,6 @@
 """Those who may follow a conversation no more are told why: many at once, each by his own decision."""
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -30,7 +29,7 @@ class Farewells:
         self._renderer = renderer
         self._places = places
         self._turn = turn
-        self._waiting: deque[Member] = deque()
+        self._waiting: list[Member] = []
         self._telling: asyncio.Task[None] | None = None
 
     def add(self, member: Member) -> None:
@@ -71,7 +70,7 @@ class Farewells:
 
     def _next(self) -> Iterator[Member]:
         for _ in range(min(TOGETHER, len(self._waiting))):
-            member = self._waiting.popleft()
+            member = self._waiting.pop(0)
             if not member.gone:
                 yield member
 

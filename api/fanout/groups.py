@@ -146,6 +146,7 @@ class Group:
             bodies = [body async for body in self._bodies(lead, event, deltas)] if event else []
             # To make them may have taken long: that he, and the others, still have the right is looked at after that.
             await patiently(lead.context, lead.context.standings.store.freshen)
+            lead.context.forget_loaded()
             return event, bodies
         return None, []
 

@@ -25,7 +25,7 @@ class AnswerLog:
     def __init__(self, capacity: int = CAPACITY, kept_bytes: int = KEPT_BYTES) -> None:
         self._capacity = capacity
         self._kept_bytes = kept_bytes
-        self._kept: deque[Answer] = deque()
+        self._kept: deque[Answer] | tuple[()] = ()  # an empty deque weighs more than all else of a room for one
         self._size = 0
         self.last = 0
         """The number of the newest answer."""
@@ -34,15 +34,16 @@ class AnswerLog:
         """One more."""
         self.last += 1
         answer = Answer(self.last, position, body)
-        self._kept.append(answer)
+        kept = self._kept = self._kept or deque()
+        kept.append(answer)
         self._size += len(body)
-        while len(self._kept) > 1 and (len(self._kept) > self._capacity or self._size > self._kept_bytes):
-            self._size -= len(self._kept.popleft().body)
+        while len(kept) > 1 and (len(kept) > self._capacity or self._size > self._kept_bytes):
+            self._size -= len(kept.popleft().body)
         return answer
 
     def clear(self) -> None:
         """Nobody is behind."""
-        self._kept.clear()
+        self._kept = ()
         self._size = 0
 
     def after(self, number: int) -> Answer | None:

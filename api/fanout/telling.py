@@ -1,7 +1,7 @@
 """What happens is told to all who follow a conversation: by groups, and to nobody whose right is in doubt."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
@@ -41,10 +41,28 @@ class Telling:
         with suppress(*UNJUDGED):
             if not self._store.fresh:
                 await self._store.freshen()
-        alike = note.keys() <= ALIKE
-        doubtful, known = self._places.doubtful(), True
-        if alike:
+        doubtful = self._places.doubtful()
+        if note.keys() <= ALIKE:
+            await self._tell_alike(item, position, doubtful)
+        else:
+            async for _ in self._judging(doubtful):
+                pass
+            await self._tell_apart(item, position, note.get("by"))
+        for group in self._places.groups.values():
+            group.tidy()
+
+    async def _tell_alike(self, item: Event | Resync, position: Position, doubtful: dict[Member, None]) -> None:
+        """First those of whom nothing is in doubt, so that nobody waits until others have been judged."""
+        doubtful |= await self._tell_groups(item, position)
+        async for judged in self._judging(doubtful):
             doubtful |= await self._tell_groups(item, position)
+            self._bring(judged, position)
+        # Of the others nobody could be judged: they wait until somebody can.
+        self._bring(await self._tell_groups(item, position, led=False), position)
+
+    async def _judging(self, doubtful: dict[Member, None]) -> AsyncIterator[list[Member]]:
+        """All of them, some at a time, who are judged as far as anybody can tell; more may be added meanwhile."""
+        known = True
         while doubtful:
             batch = list(islice(doubtful, BATCH))
             for member in batch:
@@ -53,17 +71,9 @@ class Telling:
             for member in batch:
                 if member.group is not None:
                     member.group.trusts(member)
-            if alike:
-                doubtful |= await self._tell_groups(item, position)
-                self._bring(batch, position)
+            yield batch
             if doubtful:
                 await asyncio.sleep(0)
-        if alike:  # those of whom nobody could be judged: they wait until somebody can
-            self._bring(await self._tell_groups(item, position, led=False), position)
-        else:
-            await self._tell_apart(item, position, note.get("by"))
-        for group in self._places.groups.values():
-            group.tidy()
 
     async def _tell_groups(self, item: Event | Resync, position: Position, *, led: bool = True) -> dict[Member, None]:
         """Have those told that were not yet, if somebody is there who can lead them; whom it could not be told to."""

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from typing import Final, Protocol, Self
 
 from resolvers.live.broker import BrokerUnavailableError, Item, Position, Resync
+from resolvers.live.gate import Gate
 
 PAGE: Final = 100
 """Items read from the history at a time, so that a slow reader of a long history holds few of them."""
@@ -35,12 +35,13 @@ class Feed(AsyncIterator[Item]):
         self._history = history
         self._after = after
         self._capacity = capacity
-        self._page: deque[Item] = deque()
-        self._queue: deque[Item] = deque()
+        # Lists and gates, for all of them are empty nearly always: an empty deque weighs more than all else here.
+        self._page: list[Item] = []  # the next comes last
+        self._queue: list[Item] = []
         self._unread = True  # the history holds more than the page and the queue do
         self._dropped = False  # the queue was emptied since the last reading began
-        self._closing = asyncio.Event()
-        self._wake = asyncio.Event()
+        self._closing = Gate()
+        self._wake = Gate()
 
     def offer(self, item: Item) -> None:
         """Take a live event. Never waits: a subscriber that is too slow loses its queue, nobody else feels it."""
@@ -76,12 +77,12 @@ class Feed(AsyncIterator[Item]):
         # State changes only between awaits, so a caller may give up waiting and ask again.
         while not self._closing.is_set():
             if self._page:
-                return self._deliver(self._page.popleft())
+                return self._deliver(self._page.pop())
             if self._unread:
                 with contextlib.suppress(BrokerUnavailableError):  # it closes; so shall we
                     await self._unless_closing(self._read())
             elif self._queue:
-                item = self._queue.popleft()
+                item = self._queue.pop(0)
                 if self._follows(item):
                     return self._deliver(item)
             else:
@@ -107,7 +108,7 @@ class Feed(AsyncIterator[Item]):
         else:
             found = await self._history.read(self._after, PAGE)
             page = await self._lost("the events since the cursor are no longer kept") if found is None else found
-        self._page.extend(page)
+        self._page = page[::-1]
         self._unread = self._dropped or len(page) >= PAGE
 
     async def _lost(self, reason: str) -> list[Item]:

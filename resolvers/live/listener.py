@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from models.redis import listening
 from resolvers.live.backoff import delays
 from resolvers.live.feed import Feed
+from resolvers.live.gate import Gate
 from resolvers.live.line import PLAIN, Dialect, Ears, Line
 from resolvers.live.streams import announced
 
@@ -24,7 +25,7 @@ class Topic:
     name: bytes
     members: int = 0
     feeds: set[Feed] = field(default_factory=set)
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: asyncio.Event = field(default_factory=Gate)
 
 
 class Listener:
