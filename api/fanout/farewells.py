@@ -1,6 +1,7 @@
 """Those who may follow a conversation no more are told why: many at once, each by his own decision."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +13,8 @@ from resolvers.live.collector import FEW_PASSES
 
 TOGETHER: Final = 200
 """Members whose denials are written down together."""
+
+NAME: Final = "farewells"
 
 Told = list[tuple[Member, bytes]]
 
@@ -29,14 +32,14 @@ class Farewells:
         self._renderer = renderer
         self._places = places
         self._turn = turn
-        self._waiting: list[Member] = []
+        self._waiting: deque[Member] = deque()
         self._telling: asyncio.Task[None] | None = None
 
     def add(self, member: Member) -> None:
         """He is told as soon as his denial is stored."""
         self._waiting.append(member)
         if self._telling is None:
-            self._telling = asyncio.create_task(self._tell(), name="farewells")
+            self._telling = asyncio.create_task(self._tell(), name=NAME)
 
     def close(self) -> None:
         """Nobody is there any more."""
@@ -62,15 +65,19 @@ class Farewells:
 
     async def _tell_all(self) -> None:
         writing: asyncio.Task[Told] | None = None
-        while self._waiting or writing is not None:
-            written, members = writing, list(self._next())
-            writing = asyncio.create_task(self._write(members)) if members else None
-            for member, body in await written if written is not None else ():
-                _send(member, body)
+        try:
+            while self._waiting or writing is not None:
+                written, members = writing, list(self._next())
+                writing = asyncio.create_task(self._write(members), name=NAME) if members else None
+                for member, body in await written if written is not None else ():
+                    _send(member, body)
+        finally:
+            if writing is not None:
+                writing.cancel()
 
     def _next(self) -> Iterator[Member]:
         for _ in range(min(TOGETHER, len(self._waiting))):
-            member = self._waiting.pop(0)
+            member = self._waiting.popleft()
             if not member.gone:
                 yield member
 

@@ -7,7 +7,7 @@ a line each, and each is answered with a line:
 - `joined`: how many sockets have had an event.
 - `quiet`: when nothing has come for a while.
 - `expect N`: when N more events have come; the answer is when the last did (`time.perf_counter`, which is the
-  machine's).
+  machine's). `expect N M` has a further answer when M more have.
 """
 
 import asyncio
@@ -47,23 +47,21 @@ class Tally:
         self.events = 0
         self.joined = 0
         self.last = 0.0
-        self._target: int | None = None
-        self._reached = asyncio.Event()
+        self._targets: dict[int, asyncio.Future[float]] = {}
 
     def count(self, *, first: bool) -> None:
         """One more."""
         self.events += 1
         self.joined += first
         self.last = time.perf_counter()
-        if self.events == self._target:
-            self._reached.set()
+        if self.events in self._targets:
+            self._targets.pop(self.events).set_result(self.last)
 
-    async def more(self, number: int) -> float:
-        """When that many more had come."""
-        self._target = self.events + number
-        self._reached.clear()
-        await self._reached.wait()
-        return self.last
+    def more(self, *numbers: int) -> list[asyncio.Future[float]]:
+        """When that many more will have come, and then as many more as the next says."""
+        expected = {self.events + sum(numbers[: place + 1]): asyncio.Future[float]() for place in range(len(numbers))}
+        self._targets |= expected
+        return list(expected.values())
 
     async def quiet(self) -> None:
         """Return when nothing comes any more."""
@@ -84,6 +82,7 @@ class Subscriber(asyncio.Protocol):
         self._buffer = b""
         self._shaken = False
         self._events = 0
+        self._over = False
         self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -137,6 +136,8 @@ class Subscriber(asyncio.Protocol):
             assert b"connection_ack" in payload, payload
             self._transport.write(_frame(TEXT, self._subscribe))
             self.acknowledged.set_result(None)
+        elif opcode == TEXT and self._over:
+            return
         elif opcode == TEXT and (b'"next"' not in payload or b'"errors"' in payload):
             sys.stderr.write(f"not an event: {payload[:500]!r}\n")
             if payload.endswith(b'"complete"}'):  # a store was too busy when it came: it asks again, as clients do
@@ -145,6 +146,7 @@ class Subscriber(asyncio.Protocol):
                 )
         elif opcode == TEXT:
             self._events += 1
+            self._over = b"AccessRevoked" in payload  # nobody comes back after that
             self._tally.count(first=self._events == 1)
         elif opcode == CLOSE:
             sys.stderr.write(f"closed: {payload!r}\n")
@@ -187,10 +189,10 @@ async def _serve() -> None:
             await tally.quiet()
             _say(tally.events)
         else:
-            expected = asyncio.create_task(tally.more(int(command[1])))
-            await asyncio.sleep(0)
+            expected = tally.more(*map(int, command[1:]))
             _say("expecting")
-            _say(repr(await expected))
+            for each in expected:
+                _say(repr(await each))
 
 
 def _say(what: object) -> None:

@@ -2,19 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import orjson
 import pytest
+from pymongo.errors import AutoReconnect
 
+from api.fanout import Question, Renderer
 from models.database import Record
 from models.policy import Policy
 from models.role import GrantEffect
+from permissions.audit.blocks import Blocks
+from permissions.audit.chain import Head, Sealer
 from permissions.audit.writer import Writer
 from permissions.changes import SYSTEM, PermissionChanges
 from permissions.store import PermissionStore
+from resolvers.chat.events import AccessRevoked
+from resolvers.context import Context
 from resolvers.ids import encode
-from tests.api.fanout.crowds import Counted, crowd_of
+from tests.api.fanout.crowds import PATIENCE_SECONDS, Counted, Crowd, Reader, crowd_of
 from tests.api.fanout.test_rooms import PLAIN, SECRET, SHARE
 from tests.database_calls import database_calls
 from tests.resolvers.chat.documents import append, start
@@ -103,3 +110,118 @@ async def test_who_lost_his_right_while_the_answer_was_made_is_not_told_it(
         await crowd.heard(conversation, sara, guest)
     assert SECRET in str(sara.told)
     assert SECRET not in str(guest.told)
+
+
+def decision_of(body: bytes) -> str:
+    """By which he was told that he has lost his right."""
+    return orjson.loads(body)["data"]["conversationEvents"]["decisionId"]  # type: ignore[no-any-return]
+
+
+async def losers(crowd: Crowd, number: int, conversation: str) -> list[Reader]:
+    readers = [(await crowd.enter("guest", PLAIN, id=conversation))[1] for _ in range(number)]
+    await crowd.heard(conversation, *readers)
+    return readers
+
+
+async def until(so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not so():  # noqa: ASYNC110 (readers tell nobody)
+            await asyncio.sleep(0.01)
+
+
+async def until_done(readers: Sequence[Reader]) -> None:
+    await until(lambda: all(reader.done for reader in readers))
+
+
+async def test_nobody_is_told_a_decision_that_is_not_stored_while_the_next_are_written(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So whoever dies on the way leaves nobody with a decision that nobody can find."""
+    monkeypatch.setattr("api.fanout.farewells.TOGETHER", 10)
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    append, go_on, batches = Blocks.append, asyncio.Event(), list[set[str]]()
+
+    async def slowly(self: Blocks, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer) -> Head:
+        denied = {each["decision"] for part in parts for each in part if each.get("effect") == "deny"}
+        if len(batches) == 2 and denied:
+            await go_on.wait()
+        end = await append(self, head, parts, sealer)
+        if denied:
+            batches.append(denied)
+        return end
+
+    monkeypatch.setattr(Blocks, "append", slowly)
+    async with crowd_of(served) as crowd:
+        readers = await losers(crowd, CROWD, conversation)
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await until(lambda: len(batches) == 2 and sum(each.done for each in readers) == len(set.union(*batches)))
+        told = {decision_of(reader.bodies[-1]) for reader in readers if reader.done}
+        assert told == set.union(*batches)
+        assert len(told) < CROWD
+        go_on.set()
+        await until_done(readers)
+    assert {decision_of(reader.bodies[-1]) for reader in readers} == set.union(*batches)
+
+
+async def test_a_reader_who_is_stuck_is_told_when_he_reads_and_keeps_nobody_waiting(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    async with crowd_of(served) as crowd:
+        stuck, *others = await losers(crowd, 5, conversation)
+        stuck.stick()
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await until_done(others)
+        assert not stuck.done
+        stuck.go_on()
+        await until_done([stuck])
+    assert "AccessRevoked" in str(stuck.told[-1])
+    assert str(stuck.told).count("AccessRevoked") == 1
+
+
+async def test_what_goes_wrong_for_one_of_them_is_told_to_him_alone(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    farewell = Renderer.farewell
+
+    async def failing(self: Renderer, context: Context, question: Question, event: AccessRevoked) -> bytes:
+        if context is unlucky.context:
+            raise RuntimeError("nobody foresaw it")
+        return await farewell(self, context, question, event)
+
+    monkeypatch.setattr(Renderer, "farewell", failing)
+    async with crowd_of(served) as crowd:
+        unlucky, his = await crowd.enter("guest", PLAIN, id=conversation)
+        readers = await losers(crowd, 5, conversation)
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await until_done([his, *readers])
+    assert his.told[-1]["data"] is None
+    assert all(str(reader.told).count("AccessRevoked") == 1 for reader in readers)
+    for reader in readers:
+        assert await served.services.audit.find_decision(decision_of(reader.bodies[-1]))
+
+
+async def test_who_leaves_before_he_is_told_leaves_nothing_behind(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.fanout.farewells.TOGETHER", 2)
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    waits = asyncio.Event()
+
+    async def away(self: Writer, records: Sequence[Record]) -> None:
+        if any(record.get("effect") == "deny" for record in records):
+            waits.set()
+            raise AutoReconnect("away")
+
+    async with crowd_of(served) as crowd:
+        readers = await losers(crowd, 5, conversation)
+        monkeypatch.setattr(Writer, "write", away)
+        removing = asyncio.create_task(alice.ask(SHARE, input=nothing))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await waits.wait()
+        await removing
+    await until(lambda: not any(task.get_name() == "farewells" for task in asyncio.all_tasks()))
+    assert not any(reader.done for reader in readers)
