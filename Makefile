@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test test-redis check format bench bench-data worlds histories drill-breach drill-live clean help
+.PHONY: serve test test-redis check format bench bench-data worlds histories drill-breach drill-live attack fuzz soak clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -57,6 +57,15 @@ drill-breach: $(VENV)/development ## cut one network of 50,000 live tokens off f
 
 drill-live: $(VENV)/development ## 10,000 live messages while connections, workers and Redis die (minutes; DRILL_EVENTS=1000 makes it shorter)
 	@$(BIN)/pytest -m benchmark tests/drills -s $(ARGS)
+
+attack: $(VENV)/development ## attack a served demo with all that is listed, and show each answer with its code and time
+	@$(BIN)/python -m tests.attacks
+
+fuzz: $(VENV)/development ## send random requests, frames and documents to two workers (CASES=100000 SEED=7; an hour, or more)
+	@CASES=$(or $(CASES),100000) SEED=$(or $(SEED),7) $(BIN)/python -m tests.fuzz
+
+soak: $(VENV)/development ## press on every limit beside somebody who behaves, and show how long that one waits (MINUTES=10)
+	@MINUTES=$(or $(MINUTES),10) $(BIN)/python -m tests.soak
 
 clean: ## remove the virtual environment and caches; data in .parley stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

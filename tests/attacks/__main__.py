@@ -1,0 +1,62 @@
+"""`make attack`: all lists of attacks against a served demo; prints each, and 1 if one is not answered as listed."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import httpx
+
+from tests.attacks.running import Attacker, Result
+from tests.benchmarks.report import Table, publish
+from tests.demos import UNBOUNDED, Demo, demo
+from tests.fuzz.judging import Judge
+
+PATIENCE_SECONDS: Final = 60
+HEAD: Final = ("", "answer", "code", "ms", "wrong")
+
+
+async def attacked(served: Demo) -> dict[str, list[Result]]:
+    """Results by list."""
+    judge = Judge.here(served.secret, str(served.parley.directory))
+    async with httpx.AsyncClient(base_url=served.server.url, timeout=PATIENCE_SECONDS, verify=False) as http:
+        attacker = Attacker(served, judge, http)
+        lists = {
+            "Documents": attacker.documents,
+            "HTTP": attacker.requests,
+            "WebSocket frames": attacker.frames,
+            "Tokens": attacker.tokens,
+        }
+        return {name: [result async for result in each()] for name, each in lists.items()}
+
+
+def table(name: str, results: Sequence[Result]) -> Table:
+    """As it is shown."""
+    rows = [[each.attack, each.answer, each.code, f"{each.seconds * 1000:.1f}", each.wrong] for each in results]
+    return Table(name, HEAD, rows)
+
+
+def main() -> int:
+    """The exit status."""
+    with demo(1, LOG_LEVEL="warning", **UNBOUNDED) as served:
+        served.person("root")
+        served.person("alice")
+        results = asyncio.run(attacked(served))
+        logged = [
+            line for line in served.server.output.splitlines() if '"level": "error"' in line or "Traceback" in line
+        ]
+    wrong = [each for one in results.values() for each in one if each.wrong]
+    tables = [table(name, one) for name, one in results.items()]
+    count = sum(map(len, results.values()))
+    publish(
+        "attack", tables, [f"{count} attacks, {len(wrong)} not answered as listed; {len(logged)} errors in the log."]
+    )
+    for line in logged:
+        sys.stdout.write(line + "\n")
+    for each in wrong:
+        sys.stdout.write(f"{each.attack}: {each.answer} {each.code}: {each.wrong}\n")
+    return 1 if wrong or logged else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
