@@ -1,8 +1,6 @@
 """Those who may follow a conversation no more are told why: many at once, each by his own decision."""
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator
 from typing import Final
 
 from api.fanout.members import Member, Outlet
@@ -32,7 +30,7 @@ class Farewells:
         self._renderer = renderer
         self._places = places
         self._turn = turn
-        self._waiting: deque[Member] = deque()
+        self._waiting: list[Member] = []
         self._telling: asyncio.Task[None] | None = None
 
     def add(self, member: Member) -> None:
@@ -67,7 +65,7 @@ class Farewells:
         writing: asyncio.Task[Told] | None = None
         try:
             while self._waiting or writing is not None:
-                written, members = writing, list(self._next())
+                written, members = writing, self._next()
                 writing = asyncio.create_task(self._write(members), name=NAME) if members else None
                 for member, body in await written if written is not None else ():
                     _send(member, body)
@@ -75,11 +73,9 @@ class Farewells:
             if writing is not None:
                 writing.cancel()
 
-    def _next(self) -> Iterator[Member]:
-        for _ in range(min(TOGETHER, len(self._waiting))):
-            member = self._waiting.popleft()
-            if not member.gone:
-                yield member
+    def _next(self) -> list[Member]:
+        some, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+        return [member for member in some if not member.gone]
 
     async def _write(self, members: list[Member]) -> Told:
         """What they are told, when it may be."""
