@@ -3,12 +3,12 @@
 import asyncio
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from secrets import token_hex
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,13 +23,22 @@ CLOSE: Final = {"Connection": "close"}
 CUT: Final = "the request's body did not come to its end"
 
 
+RawHeaders = Sequence[tuple[bytes, bytes]]
+"""Names in small letters, and values, as ASGI has them."""
+
+
+def _raw(headers: Mapping[str, str]) -> RawHeaders:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 class RequestLog:
     """Names each request, and logs its end: method, path, status, milliseconds; never a query, a body or a header."""
 
     def __init__(self, app: ASGIApp, *, secure: bool = False, hsts_seconds: int = 0) -> None:
         self._app = app
         self._secure = secure
-        self._hsts = {"Strict-Transport-Security": strict_transport(hsts_seconds)} if hsts_seconds else {}
+        self._plain = _raw(STANDING)
+        self._tls = _raw({**STANDING, **strict_transport(hsts_seconds)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -37,7 +46,7 @@ class RequestLog:
             return
         request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
         secure = self._secure or scope.get("scheme") in ("https", "wss")
-        answer = _Answer(send, {HEADER: request_id, **STANDING, **(self._hsts if secure else {})})
+        answer = _Answer(send, [*_raw({HEADER: request_id}), *(self._tls if secure else self._plain)])
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
@@ -56,7 +65,7 @@ class RequestLog:
 class _Answer:
     """Passes the answer on, with the headers that each has; notes its status."""
 
-    def __init__(self, send: Send, standing: Mapping[str, str]) -> None:
+    def __init__(self, send: Send, standing: RawHeaders) -> None:
         self._send = send
         self._standing = standing
         self.status: int | None = None
@@ -64,9 +73,9 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            for name, value in self._standing.items():
-                headers.setdefault(name, value)
+            headers = list(message.get("headers", ()))
+            own = {name.lower() for name, _ in headers}
+            message["headers"] = [*headers, *(each for each in self._standing if each[0] not in own)]
         elif message["type"] == "websocket.accept":
             self.status = 101
         elif message["type"] == "websocket.close" and self.status is None:

@@ -19,6 +19,6 @@ STANDING: Final[Mapping[str, str]] = {
 """Of every answer, unless it has its own. CORS is not bound by the last one: that is for who loads without asking."""
 
 
-def strict_transport(seconds: int) -> str:
+def strict_transport(seconds: int) -> dict[str, str]:
     """Have browsers come by TLS only (RFC 6797), this host alone: others of the same domain may not be ready for it."""
-    return f"max-age={seconds}"
+    return {"Strict-Transport-Security": f"max-age={seconds}"} if seconds else {}
