@@ -7,7 +7,7 @@ from typing import Any, Final
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame
 
 from api.http_protocol import Handshake
 from resolvers.live.gate import Gate
@@ -41,6 +41,8 @@ class Inbox(asyncio.Queue[Any]):
         return self._items.pop(0)
 
 
+MOST_PIECES: Final = 1_000
+"""Frames of one message. Browsers and clients send one, or a few where they stream."""
 FRAMES: Final = "parley.frames"
 """The extension of a scope with whose value texts are written past ASGI, by who has thousands of the same to write."""
 
@@ -142,6 +144,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Unanswered after the end: nothing may be written there."""
         if not self.close_sent:
             super().handle_ping()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Pieces cost more than what is in them: a client could send empty ones for ever."""
+        if len(self.frames) < MOST_PIECES or self.close_sent:
+            super().handle_cont(event)
+        else:
+            self.frames = []
+            self.conn.fail(CloseCode.MESSAGE_TOO_BIG, f"more than {MOST_PIECES:,} pieces of a message")
+            self.handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
         """A text that is none is refused without a line in the log: clients would fill it."""

@@ -33,36 +33,73 @@ class Sent:
 
 @dataclass(frozen=True)
 class Heard:
-    """All that came. `ended`: the server hung up, and did not have to be hung up on for ever."""
+    """All that came, the last of it after `seconds`. `ended`: the server hung up, by itself or when we did."""
 
     data: bytes
     ended: bool
     seconds: float
 
 
+@dataclass
+class Ear:
+    """What is heard, and when the last of it came."""
+
+    reader: asyncio.StreamReader
+    data: bytearray
+    last: float
+
+    async def head(self) -> None:
+        """Until the end of the first answer's headers."""
+        with suppress(ConnectionError):
+            while b"\r\n\r\n" not in self.data and await self._more():
+                pass
+
+    async def all(self, quiet: float | None) -> bool:
+        """Whether it came to its end, and not to a silence."""
+        try:
+            while True:
+                async with asyncio.timeout(quiet):
+                    more = await self._more()
+                if not more:
+                    return True
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            if quiet is None:
+                raise
+            return False
+
+    async def _more(self) -> bool:
+        more = await self.reader.read(65_536)
+        self.last = time.perf_counter()
+        if len(self.data) < HEARD:
+            self.data += more
+        return bool(more)
+
+
 async def exchange(host: str, port: int, sent: Sent) -> Heard:
     """Send it, listen, hang up, and see that the server does, too."""
     began = time.perf_counter()
     reader, writer = await asyncio.open_connection(host, port)
-    heard = bytearray()
+    ear, ended = Ear(reader, bytearray(), began), True
+    first = 1 if sent.greeted else 0
     try:
         async with asyncio.timeout(BOUND_SECONDS):
-            first = 1 if sent.greeted else 0
             await _write(writer, sent.pieces[:first])
             if sent.greeted:
-                await _head(reader, heard)
+                await ear.head()
             await _write(writer, sent.pieces[first:])
-            over = await _read(reader, heard, None if sent.whole else QUIET_SECONDS)
+            over = await ear.all(None if sent.whole else QUIET_SECONDS)
+            seconds = ear.last - began
             if not over:
                 with suppress(OSError):
                     writer.write_eof()
-                await _read(reader, heard, None)
-        ended = True
+                await ear.all(None)
     except TimeoutError:
-        ended = False
+        ended, seconds = False, BOUND_SECONDS
     finally:
         writer.transport.abort()
-    return Heard(bytes(heard), ended, time.perf_counter() - began)
+    return Heard(bytes(ear.data), ended, seconds)
 
 
 async def _write(writer: asyncio.StreamWriter, pieces: Sequence[bytes]) -> None:
@@ -71,27 +108,3 @@ async def _write(writer: asyncio.StreamWriter, pieces: Sequence[bytes]) -> None:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
-
-
-async def _head(reader: asyncio.StreamReader, heard: bytearray) -> None:
-    with suppress(ConnectionError):
-        while b"\r\n\r\n" not in heard and (data := await reader.read(65_536)):
-            heard += data
-
-
-async def _read(reader: asyncio.StreamReader, heard: bytearray, quiet: float | None) -> bool:
-    """Whether it came to its end, and not to a silence."""
-    try:
-        while True:
-            async with asyncio.timeout(quiet):
-                data = await reader.read(65_536)
-            if not data:
-                return True
-            if len(heard) < HEARD:
-                heard += data
-    except ConnectionError:
-        return True
-    except TimeoutError:
-        if quiet is None:
-            raise
-        return False

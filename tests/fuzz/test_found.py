@@ -10,13 +10,14 @@ import pytest
 from api.http_protocol import HttpProtocol
 from tests.api.test_socket_expiry import listening
 from tests.fuzz.exchange import Sent
-from tests.fuzz.frames import CLOSE, HANDSHAKE, PING, frame
+from tests.fuzz.frames import CLOSE, CONTINUED, HANDSHAKE, PING, frame
 from tests.fuzz.test_bytes import port_of
 from tests.served import Served
 
 NO_TEXT = frame(b"\xff")
 LEAVES = frame(struct.pack(">H", 1000), CLOSE)
 NO_FRAME = b"\xf1\x00"
+BAD_END = frame(b"", CONTINUED)
 
 
 ENDS = {
@@ -25,6 +26,8 @@ ENDS = {
     "more after it": (NO_TEXT + frame(b"[]"), "1007"),
     "a message before it": (frame(b"[]") + NO_TEXT, "1007"),
     "one before what is no frame": (frame(b"[]") + NO_FRAME, "1002"),
+    "pieces without end": (frame(b"x", end=False) + frame(b"", CONTINUED, end=False) * 5_000, "1009"),
+    "a message in many pieces": (frame(b"x", end=False) + frame(b"", CONTINUED, end=False) * 500 + BAD_END, "4400"),
     "a good end": (frame(b"5") + LEAVES, "1000"),
 }
 
