@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
+from permissions.engine.deadlines import next_look
 from permissions.engine.facts import Facts
 from permissions.engine.rules import Effect, Reason, Rule
 from permissions.engine.times import looks_at_time
@@ -40,7 +42,7 @@ class Plan:
     certain: tuple[Reason, ...] | None = field(init=False)
     """What becomes of the rules whatever is asked about, where none has a condition."""
     _verdicts: dict[tuple[ConflictStrategy, tuple[Rule, ...]], Verdict] = field(init=False, default_factory=dict)
-    _moves: bool | None = field(init=False, default=None)
+    _moving: tuple[Rule, ...] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         unconditional = all(rule.test is None for rule in self.rules)
@@ -68,7 +70,13 @@ class Plan:
 
     @property
     def moves(self) -> bool:
-        """Whether what it says of the same subject and resource may be something else a second later."""
-        if self._moves is None:
-            self._moves = any(rule.condition is not None and looks_at_time(rule.condition) for rule in self.rules)
-        return self._moves
+        """Whether what it says of the same subject and resource may be something else later, just by time."""
+        if self._moving is None:
+            self._moving = tuple(rule for rule in self.rules if rule.condition and looks_at_time(rule.condition))
+        return bool(self._moving)
+
+    def next_look(self, facts: Facts) -> datetime | None:
+        """The first moment after that of `facts` at which it may be; None where that never comes."""
+        moving = (self.moves and self._moving) or ()
+        moments = (next_look(rule.condition, facts) for rule in moving if rule.condition is not None)
+        return min(filter(None, moments), default=None)

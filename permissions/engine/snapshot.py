@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -190,6 +191,14 @@ class Snapshot:
     def moves(self, held: tuple[str, ...], actions: Iterable[str]) -> bool:
         """Whether those who hold these roles may be told something else of `actions` a second later, just by time."""
         return any(self.plan(held, action).moves for action in actions)
+
+    def next_look(self, subject: Subject, action: str, resource: Resource, env: Env) -> datetime | None:
+        """The first moment after that of `env` at which `decide` may say something else, but for roles and shares.
+
+        None where nobody ever will, unless something else changes.
+        """
+        plan = self.plan(subject.roles_at(env.time), action)
+        return plan.next_look(Facts(subject, plan.roles, resource, env)) if plan.moves else None
 
     def moves_at_all(self, held: tuple[str, ...]) -> bool:
         """The same of any action whatever: False is certain, and costs next to nothing."""

@@ -1,7 +1,7 @@
 """When a right may change though nobody changes anything: time passes, and roles, shares and conditions look at it."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from permissions.engine.conditions import anywhere
@@ -10,7 +10,6 @@ from permissions.engine.operands import Attribute
 
 STILL: Final = frozenset({"ip", "device"})
 """Circumstances that stay as they are as long as a token does; any other may be another one a second later."""
-MINUTE: Final = timedelta(minutes=1)
 
 
 def looks_at_time(condition: object) -> bool:
@@ -21,7 +20,7 @@ def looks_at_time(condition: object) -> bool:
 def next_turn(subject: Subject, shares: Iterable[Share], at: datetime) -> datetime | None:
     """The first moment after `at` at which the subject may hold other roles, or a share may be over.
 
-    None where that never comes. Where recurring hours are looked at, at the latest the next whole minute.
+    None where that never comes. Where recurring hours are looked at, at the latest when they next open, close, or may.
     """
     moments = (*(turn for each in subject.assignments for turn in _turns(each, at)), *(each.until for each in shares))
     return min((moment for moment in moments if moment > at), default=None)
@@ -35,4 +34,4 @@ def _turns(assignment: Assignment, at: datetime) -> Iterator[datetime]:
     limits = (assignment.valid_from, assignment.valid_until, assignment.ended_at)
     yield from filter(None, limits)
     if assignment.window is not None and not any(end is not None and end <= at for end in limits[1:]):
-        yield at.replace(second=0, microsecond=0) + MINUTE
+        yield assignment.window.next_look(at)

@@ -8,7 +8,7 @@ shows one of its minutes: an hour that the clock skips in spring is skipped, one
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Self
 from zoneinfo import ZoneInfo
@@ -47,6 +47,19 @@ class Hours:
             return day in self.days and self.start <= minute < self.end
         return (day in self.days and minute >= self.start) or ((day - 1) % 7 in self.days and minute < self.end)
 
+    def next_look(self, at: datetime) -> datetime:
+        """A moment after `at` before which they neither open nor close.
+
+        When they next may by the clock there; where it is set before that, the next whole minute.
+        """
+        local = at.astimezone(self.zone)
+        minute = local.hour * 60 + local.minute
+        left = min((bound - minute) % MIDNIGHT or MIDNIGHT for bound in (self.start, self.end, 0))
+        begun = at - timedelta(seconds=local.second, microseconds=local.microsecond)
+        moment = begun + timedelta(minutes=left)
+        even = moment.astimezone(self.zone).utcoffset() == local.utcoffset()
+        return moment if even else begun + timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -63,6 +76,13 @@ class Window:
     def open(self, at: datetime) -> bool:
         """Whether it is open at that moment."""
         return any(hours.open(at) for hours in self.hours)
+
+    def next_look(self, at: datetime) -> datetime:
+        """A moment after `at` before which it neither opens nor closes."""
+        try:
+            return min(hours.next_look(at) for hours in self.hours)
+        except OverflowError:  # at the end of the calendar
+            return datetime.max.replace(tzinfo=UTC)
 
     def opens(self, start: datetime, end: datetime | None) -> bool:
         """Whether it is open at any time from `start` until before `end`."""

@@ -14,7 +14,7 @@ from resolvers.live.known import Followed
 FOLLOWING: Final = (Action.CONVERSATION_READ, Action.MESSAGE_READ)
 """News of a conversation is news of its messages."""
 SECOND: Final = 1.0
-"""How long a decision is good that looks at the time itself."""
+"""How long what is shown is good, where any rule looks at the time."""
 LEAST: Final = 0.1
 """How long any decision is good: else, of one that ends at once, it could never be said that it holds."""
 
@@ -69,4 +69,7 @@ def lasting(access: Access, followed: Followed | None) -> tuple[float | None, fl
     if not access.snapshot.moves_at_all(held):
         return left, left
     soon = SECOND if left is None else min(left, SECOND)
-    return soon if access.snapshot.moves(held, FOLLOWING) else left, soon
+    asked = zip(FOLLOWING, (followed.about, followed.messages), strict=True)
+    looks = (access.snapshot.next_look(subject, action, about, access.env) for action, about in asked)
+    moments = [max(LEAST, (look - at).total_seconds()) for look in looks if look is not None]
+    return min([*moments, *filter(None, [left])], default=None), soon
