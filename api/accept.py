@@ -8,6 +8,10 @@ from typing import Final
 
 Range = tuple[str, Mapping[str, str], float]
 """Name, parameters and weight."""
+LONGEST: Final = 4096
+"""Characters of a header that are read at all."""
+MOST: Final = 64
+"""Ranges that are."""
 SHORT: Final = 300
 """Characters of a header that is kept."""
 _WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
@@ -67,7 +71,7 @@ def _known(accept: str) -> tuple[Range, ...]:
 
 def _found(accept: str) -> Iterator[Range]:
     """One whose weight can't be read is not wanted."""
-    for item in _split(accept, ","):
+    for item in _split(accept[:LONGEST], ",")[:MOST]:
         name, *rest = (part.strip() for part in _split(item, ";"))
         if name:
             yield name.lower(), *_read(rest)

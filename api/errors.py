@@ -90,6 +90,8 @@ UNAVAILABLE: Final = (PyMongoError, RedisError, BrokerUnavailableError)
 
 MASKED: Final = "something went wrong on the server; the request id helps to find out what"
 AWAY: Final = "a store does not answer, try again"
+SHOWN: Final = 500
+"""Characters of an error that repeats what its client sent."""
 
 
 def code_of(error: BaseException) -> Code:
@@ -145,6 +147,6 @@ def publish(error: GraphQLError) -> None:
         error.message = AWAY
         _log.warning("store away", path=error.path, kind=type(cause).__name__)
     elif isinstance(cause, CannotGetOperationTypeError):
-        error.message = cause.as_http_error_reason()
+        error.message = cause.as_http_error_reason()[:SHOWN]
     else:
         error.message = str(cause)

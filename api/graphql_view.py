@@ -21,7 +21,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.contexts import REFUSED
-from api.errors import AWAY, UNAVAILABLE, Code
+from api.errors import AWAY, SHOWN, UNAVAILABLE, Code
 from api.event_streams import MEDIA_TYPE
 from api.graphql_request import JSON, RESPONSE, asked, wanted_type
 from api.graphql_response import CHALLENGE, never_executed, status
@@ -127,7 +127,7 @@ class GraphQLView(GraphQL[Context, None]):
             )
         except CannotGetOperationTypeError as error:
             code = {"code": Code.BAD_USER_INPUT.value}
-            return PreExecutionError(None, [GraphQLError(error.as_http_error_reason(), extensions=code)])
+            return PreExecutionError(None, [GraphQLError(error.as_http_error_reason()[:SHOWN], extensions=code)])
         except MissingQueryError:
             raise RefusedRequestError(400, "`query` is missing") from None
         except InvalidOperationTypeError as error:

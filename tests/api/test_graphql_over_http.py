@@ -52,6 +52,18 @@ async def test_the_status_says_what_became_of_it_and_plain_json_always_200(serve
             assert ("data" in said) is (status in (200, 294))
 
 
+async def test_no_answer_repeats_all_that_was_sent(served: Served) -> None:
+    alice, long = await served.as_("alice"), "x" * 100_000
+    for sent in (
+        {"query": NEITHER, "operationName": long},
+        {"query": "{ __typename }", "variables": long},
+        {"query": f"{{ {long[:60_000]} }}"},
+        {"query": "{ __typename }", long: 1, "a": {long: 1}},
+    ):
+        for accept in (RESPONSE, JSON):
+            assert len((await ask(alice, accept, **sent)).content) < 2_000
+
+
 async def test_who_is_not_signed_in_is_told_how_to(served: Served) -> None:
     answer = await ask(served.nobody, RESPONSE, query="{ __schema { types { name } } }")
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="parley"')
