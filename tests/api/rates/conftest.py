@@ -1,5 +1,6 @@
 """Time that a test lets pass, and the calls to Redis, counted."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,8 @@ def asked(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 def counted(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """By any."""
-    sent, send = Asked(), redis.execute_command
+    sent = Asked()
+    send: Callable[..., Awaitable[Any]] = redis.execute_command
 
     async def noted(*args: Any, **options: Any) -> Any:
         sent.append(str(args[0]))
