@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any, Final
 
 import pytest
@@ -234,7 +235,9 @@ async def _something(
 async def _until(there: Callable[[], bool]) -> None:
     """What all have heard may be kept until the room is done with it."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not there():
+        for _ in count():
+            if there():
+                return
             await asyncio.sleep(0)
 
 
