@@ -1,7 +1,8 @@
 """What it costs to tell thousands of subscribers the same, beside Strawberry's own handler on the same subscription.
 
 `make bench ARGS="-k fanout"`; `FANOUT_SOCKETS=10000` is the whole of it, `FANOUT_PLAIN` are those of Strawberry's (0:
-none), `FANOUT_APART` those who each follow another conversation, `FANOUT_EVENTS` is how often something happens.
+none), `FANOUT_APART` those who each follow another conversation (10000 takes a quarter of an hour), `FANOUT_EVENTS` is
+how often something happens.
 """
 
 import asyncio
@@ -9,12 +10,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 import orjson
@@ -41,6 +42,9 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="CPU time is read from Linux's /proc"),
 ]
 
+Thing = TypeVar("Thing")
+Done = TypeVar("Done")
+
 SOCKETS: Final = int(os.environ.get("FANOUT_SOCKETS", "1000"))
 PLAIN: Final = int(os.environ.get("FANOUT_PLAIN", min(SOCKETS, 500)))
 APART: Final = int(os.environ.get("FANOUT_APART", min(SOCKETS, 1000)))
@@ -48,6 +52,12 @@ EVENTS: Final = int(os.environ.get("FANOUT_EVENTS", "10"))
 A_USER: Final = 100
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 JOINING_SECONDS: Final = 120.0
+A_CONVERSATION_SECONDS: Final = 0.05
+"""More of it for each conversation to which something is said."""
+AT_ONCE: Final = 20
+"""Conversations to which something is done at a time."""
+IDLE_SECONDS: Final = 20
+"""So often each socket is pinged."""
 
 FOLLOW: Final = """
 subscription Follow($id: ID!) {
@@ -77,6 +87,8 @@ class Figures:
     """Seconds a delivery, without what appending costs where few follow."""
     memory: float
     """Bytes a socket."""
+    idle: float
+    """CPU seconds a second while nothing happens, pings included."""
 
     def row(self, name: str) -> list[str]:
         """For the table."""
@@ -88,6 +100,7 @@ class Figures:
             f"{1e6 * self.cpu:.0f} µs",
             f"{1e6 * self.telling:.0f} µs",
             f"{self.memory / 1024:.0f} KiB",
+            f"{1000 * self.idle:.0f} ms",
         ]
 
 
@@ -103,9 +116,11 @@ async def test_many_subscribers_of_one_conversation(served: Served, stores: Embe
             figures = await _measured(server, alice, tokens, [conversation], sockets)
             rows.append(figures.row(name))
     head = ["", "sockets", "last delivery, median", "worst", "CPU a delivery", "without appending", "memory a socket"]
+    head.append("CPU a second, idle")
     note = (
         f"{EVENTS} messages appended one after the other over HTTP, to one worker; {A_USER} sockets a user, all of "
-        "whom read by one role; times from sending the request that appends."
+        "whom read by one role; times from sending the request that appends. While idle, each is pinged every "
+        f"{IDLE_SECONDS} seconds, and answers."
     )
     publish("fanout", [Table("Many subscribers of one conversation", head, rows)], [note])
 
@@ -116,7 +131,7 @@ async def test_as_many_conversations_as_subscribers(
     alice = await served.as_("alice")
     tokens = await _tokens(served, max(1, APART // A_USER))
     about = {"region": "EMEA", "clearance_required": 2}
-    conversations = [await start(alice, attributes=about) for _ in range(APART)]
+    conversations = await _each(range(APART), lambda _: start(alice, attributes=about))
     with serving("api.worker", environment(_settings(served, stores)), tmp_path / "worker.log") as server:
         async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=60) as http:
             asker = Caller(http, alice.user, alice.token)
@@ -126,12 +141,12 @@ async def test_as_many_conversations_as_subscribers(
             async with _crowd(Job(server.port, APART, tokens, conversations, FOLLOW)) as crowd:
                 await _joined(crowd, asker, conversations, APART)
                 joined, more = _resident(server), len(await redis.client_list()) - connections
-                for conversation in conversations:
-                    await _append(asker, conversation)
-                after = _resident(server)
+                await _each(conversations, lambda conversation: _append(asker, conversation))
+                after, idle = _resident(server), await _idle(server)
     figures = [
         ["memory a socket", f"{(joined - before) / APART / 1024:.0f} KiB"],
         ["more of it after another event to each", f"{(after - joined) / APART / 1024:.1f} KiB"],
+        ["CPU a second, idle", f"{1000 * idle:.0f} ms"],
         ["Redis connections that were opened meanwhile", str(more)],
     ]
     publish("fanout-apart", [Table(f"{APART:,} subscribers of {APART:,} conversations", ["", "figure"], figures)])
@@ -168,7 +183,26 @@ async def _measured(
                 last.append(float(await crowd.answer()) - sent)
             deliveries = EVENTS * sockets // len(conversations)
             spent = server.cpu_seconds() - began
-            return Figures(sockets, last, spent / deliveries, (spent - appending) / deliveries, memory)
+            telling, idle = (spent - appending) / deliveries, await _idle(server)
+            return Figures(sockets, last, spent / deliveries, telling, memory, idle)
+
+
+async def _idle(server: Server) -> float:
+    """CPU seconds a second while each socket is pinged once, and nothing else happens."""
+    began = server.cpu_seconds()
+    await asyncio.sleep(IDLE_SECONDS)
+    return (server.cpu_seconds() - began) / IDLE_SECONDS
+
+
+async def _each(things: Iterable[Thing], do: Callable[[Thing], Awaitable[Done]]) -> list[Done]:
+    """Do something to each, some at a time."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(thing: Thing) -> Done:
+        async with gate:
+            return await do(thing)
+
+    return await asyncio.gather(*map(one, things))
 
 
 async def _append(asker: Caller, conversation: str) -> None:
@@ -217,10 +251,9 @@ async def _crowd(job: Job) -> AsyncIterator[Crowd]:
 
 async def _joined(crowd: Crowd, asker: Caller, conversations: Sequence[str], number: int) -> None:
     """Return when each has been told something. That a subscription has begun, nobody tells its client."""
-    until = time.perf_counter() + JOINING_SECONDS
+    until = time.perf_counter() + JOINING_SECONDS + A_CONVERSATION_SECONDS * len(conversations)
     while True:
-        for conversation in conversations:
-            await _append(asker, conversation)
+        await _each(conversations, lambda conversation: _append(asker, conversation))
         await crowd.ask("quiet")
         if int(await crowd.ask("joined")) == number:
             return
