@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from api.rates.storage import ANSWER_SECONDS
+
 
 @dataclass
 class Time:
@@ -26,6 +28,18 @@ class Time:
             left = await self.redis.pttl(key)
             if left > 0:
                 await self.redis.pexpire(key, max(1, left - round(seconds * 1000)))
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is not Redis that is away."""
+    monkeypatch.setattr("api.rates.storage.ANSWER_SECONDS", 10.0)
+
+
+@pytest.fixture
+def hasty(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis is away at once."""
+    monkeypatch.setattr("api.rates.storage.ANSWER_SECONDS", ANSWER_SECONDS)
 
 
 @pytest.fixture

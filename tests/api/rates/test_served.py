@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from api.documents.limits import CostBudgets
 from api.rates.rates import RateLimits, Rates
 from api.schema import REFUSED_CHARACTERS
+from models.redis import open_redis
 from tests.api.rates.conftest import counted
 from tests.api.test_socket_expiry import listening, opened
 from tests.own_redis import OwnRedis
@@ -247,9 +248,8 @@ async def test_redis_is_asked_once_at_most_and_mostly_not_at_all(
     assert len(asked) <= 20  # for the account and, at the same time, for its address
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_nobody_waits_for_a_redis_that_is_frozen(served: Served) -> None:
-    from models.redis import open_redis
-
     with OwnRedis() as own:
         async with open_redis(own.url) as away:
             limit(served, LIMITS, away)

@@ -159,6 +159,7 @@ async def test_it_remembers_those_who_asked_last(redis: Redis, monkeypatch: pyte
     assert len(worker.storage._leases) == 10
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_while_redis_is_away_each_worker_counts_for_itself_and_nobody_waits_twice() -> None:
     with OwnRedis() as own:
         async with open_redis(own.url) as redis:
