@@ -64,8 +64,8 @@ attack: $(VENV)/development ## attack a served demo with all that is listed, and
 fuzz: $(VENV)/development ## send random requests, frames and documents to two workers (CASES=100000 SEED=7; an hour, or more)
 	@CASES=$(or $(CASES),100000) SEED=$(or $(SEED),7) $(BIN)/python -m tests.fuzz
 
-soak: $(VENV)/development ## press on every limit beside somebody who behaves, and show how long that one waits (MINUTES=10)
-	@MINUTES=$(or $(MINUTES),10) $(BIN)/python -m tests.soak
+soak: $(VENV)/development ## press on every limit beside somebody who behaves, and show how long that one waits (MINUTES=10 PRESSURE=1)
+	@MINUTES=$(or $(MINUTES),10) PRESSURE=$(or $(PRESSURE),1) $(BIN)/python -m tests.soak
 
 clean: ## remove the virtual environment and caches; data in .parley stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

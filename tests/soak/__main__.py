@@ -66,7 +66,7 @@ async def soak(served: Demo, seconds: float) -> tuple[list[float], list[float], 
         well = WellBehaved(served.person(WELL), mine)
         await well.run(2)
         quiet = await well.run(seconds * QUIET)
-        pressure = Pressure(served, dict(served.known), theirs)
+        pressure = Pressure(served, dict(served.known), theirs, float(os.environ.get("PRESSURE", "1")))
         pressing = [asyncio.ensure_future(client()) for client in (*pressure.clients(), watch)]
         try:
             beside = await well.run(seconds * (1 - QUIET))

@@ -1,7 +1,8 @@
-"""Clients who take all that they are given: each presses on one limit, as fast as it is answered."""
+"""Clients who take all that they are given, and ask for more: each presses on one limit, so many times a second."""
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -22,14 +23,22 @@ from tests.fuzz.exchange import Sent, exchange
 
 SOCKETS: Final = 100
 """`sockets_per_user`: one more than that is tried, too."""
-STREAMS: Final = 20
-PAUSE_SECONDS: Final = 0.05
-"""Between two tries of one client that was refused: a flood of its own is what the floods are for."""
+PACE: Final = {
+    "documents at the budget": 2,
+    "searches": 5,
+    "documents that are refused": 20,
+    "requests that are refused": 20,
+    "uploads": 1,
+    "sockets": 20,
+    "event streams": 10,
+    "wrong passwords": 1,
+}
+"""Tries a second: more than each limit lets pass. Who sends as fast as he is answered shows the machine's limit."""
 HEAVY: Final = (
-    "{ conversations(first: 100) { edges { node { id title tags messageCount owner { id displayName } "
+    "{ conversations(first: 60) { edges { node { id title tags messageCount owner { id displayName } "
     "messages(first: 100) { edges { cursor node { id role content createdAt } } } } } } }"
 )
-"""Near the budget of an operation: a hundred messages of each of a hundred conversations."""
+"""Near the budget of an operation: a hundred messages of each of sixty conversations."""
 SEARCHES: Final = ("the", "python", "how to", '"what is"', "a" * 60, "write a story about")
 EVENTS: Final = "subscription { sessionEvents { at } }"
 PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2_000
@@ -37,12 +46,14 @@ PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2_000
 
 @dataclass
 class Pressure:
-    """`answers` counts what each was told: a status, a code or a close code."""
+    """`answers` counts what each was told: a status, a code or a close code. `factor` multiplies `PACE`."""
 
     demo: Demo
     people: Mapping[str, Person]
     http: httpx.AsyncClient
+    factor: float = 1.0
     answers: dict[str, Counter[str]] = field(default_factory=dict)
+    due: dict[str, float] = field(default_factory=dict)
 
     def clients(self) -> list[Callable[[], Awaitable[None]]]:
         """All of them, each of which goes on until it is cancelled."""
@@ -82,6 +93,7 @@ class Pressure:
         small = [each for each in REQUESTS if len(each.sent) < 20_000]
         while True:
             for attack in small:
+                await self._turn("requests that are refused")
                 heard = await exchange(self.demo.host, self.demo.port, Sent((attack.sent,)))
                 self._note("requests that are refused", heard.data[9:12].decode(errors="replace") or "closed")
 
@@ -101,12 +113,12 @@ class Pressure:
                     while True:
                         async with AsyncExitStack() as more:
                             await self._open(more)
-            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _open(self, opened: AsyncExitStack) -> None:
         address = self.demo.server.url.replace("http", "ws", 1) + "/graphql"
         headers = self.people["bob"].headers
         protocol: Any = "graphql-transport-ws"
+        await self._turn("sockets")
         try:
             socket = await opened.enter_async_context(
                 connect(address, subprotocols=[protocol], additional_headers=headers)
@@ -120,20 +132,15 @@ class Pressure:
             await socket.recv()
             await socket.send(subscribed)
         self._note("sockets", "open" if socket.close_code is None else str(socket.close_code))
-        if socket.close_code is not None:
-            await asyncio.sleep(PAUSE_SECONDS)
 
     async def streams(self) -> None:
-        """Event streams that are begun and left."""
-        while True:
-            await asyncio.gather(*(self._stream() for _ in range(STREAMS)))
-
-    async def _stream(self) -> None:
+        """Event streams that are begun and left at once."""
         headers = {**self.people["bob"].headers, "Accept": "text/event-stream"}
-        with suppress(httpx.HTTPError):
-            async with self.http.stream("POST", "/graphql", json={"query": EVENTS}, headers=headers) as answer:
-                self._note("event streams", str(answer.status_code))
-                await asyncio.sleep(PAUSE_SECONDS)
+        while True:
+            await self._turn("event streams")
+            with suppress(httpx.HTTPError):
+                async with self.http.stream("POST", "/graphql", json={"query": EVENTS}, headers=headers) as answer:
+                    self._note("event streams", str(answer.status_code))
 
     async def logins(self) -> None:
         """Wrong passwords."""
@@ -146,6 +153,7 @@ class Pressure:
         await self._send(name, who, partial(self.http.post, "/graphql", json=body))
 
     async def _send(self, name: str, who: str | None, send: Callable[..., Awaitable[httpx.Response]]) -> None:
+        await self._turn(name)
         try:
             answer = await send(headers=self.people[who].headers if who else {})
         except httpx.HTTPError as error:
@@ -153,8 +161,12 @@ class Pressure:
             return
         code = answer.content.partition(b'"code":')[2].lstrip(b' "').partition(b'"')[0].decode(errors="replace")[:40]
         self._note(name, code or str(answer.status_code))
-        if code == "RATE_LIMITED":
-            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _turn(self, name: str) -> None:
+        """Wait until the next try is due; what was missed is not made up for."""
+        now = time.monotonic()
+        due = self.due[name] = max(now, self.due.get(name, now) + 1 / (PACE[name] * self.factor))
+        await asyncio.sleep(due - now)
 
     def _note(self, name: str, answer: str) -> None:
         self.answers.setdefault(name, Counter())[answer] += 1
