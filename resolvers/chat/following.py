@@ -72,4 +72,5 @@ def lasting(access: Access, followed: Followed | None) -> tuple[float | None, fl
     asked = zip(FOLLOWING, (followed.about, followed.messages), strict=True)
     looks = (access.snapshot.next_look(subject, action, about, access.env) for action, about in asked)
     moments = [max(LEAST, (look - at).total_seconds()) for look in looks if look is not None]
-    return min([*moments, *filter(None, [left])], default=None), soon
+    turns = moments if left is None else [*moments, left]
+    return min(turns, default=None), min([soon, *turns])

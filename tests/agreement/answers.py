@@ -42,7 +42,7 @@ EVENTS: Final = """subscription ($id: ID!, $after: String) { conversationEvents(
 EVERYTHING: Final = Snapshot(policies=[Policy("all", Effect.ALLOW, ("*",))], conventions=CONVENTIONS)
 
 
-@dataclass
+@dataclass(slots=True)
 class Unlogged(Context):
     """What is decided is not written down here: it would be among the records that are listed."""
 
