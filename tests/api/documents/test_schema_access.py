@@ -31,7 +31,7 @@ async def test_the_schema_is_for_whom_it_is_permitted(served: Served, query: str
         answer = await (await served.as_(name)).ask(query)
         assert answer.codes == ([] if allowed else ["FORBIDDEN"])
         if not allowed:
-            assert answer.body["data"] is None
+            assert answer.body.get("data") is None
             assert answer.body["errors"][0]["extensions"]["decisionId"]
     assert (await served.nobody.ask(query)).codes == ["UNAUTHENTICATED"]
     assert (await served.nobody.ask("{ __typename me { __typename } }")).data == {"__typename": "Query", "me": None}

@@ -68,7 +68,7 @@ async def test_a_denial_that_can_not_be_stored_is_not_answered(served: Served) -
     )
     answer = await sara.ask(DELETE, id=conversation)
     assert answer.codes == ["UNAVAILABLE"]
-    assert answer.body["data"] is None
+    assert answer.body.get("data") is None
 
 
 async def test_an_admin_reads_who_was_denied_what_and_why(served: Served) -> None:
