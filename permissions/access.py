@@ -86,6 +86,7 @@ class Access:
         self._known: Final[dict[tuple[str, str, Id], Decision]] = {}
         self._foreseen: Final[dict[str, Decision]] = {}
         self._listed: Final[set[str]] = set()
+        self._missed: Final[set[tuple[str, str, Id]]] = set()
         self._takings = Takings()
         self._effort = 0
 
@@ -113,6 +114,15 @@ class Access:
             self._logged.add(id(decision))
             self._taken(decision)
         return decision
+
+    def miss(self, action: str, type_: str, id_: Id) -> None:
+        """The caller asked for what isn't there. Logged as the denial of what is: neither takes less time to answer."""
+        if self._subject is None or (action, type_, id_) in self._missed:
+            return
+        self._missed.add((action, type_, id_))
+        rules, resource = self._snapshot, Resource(type_, id_)
+        decision = Decision(self._subject.id, action, resource, Effect.DENY, (), (), self._env.time, rules.revision)
+        self._takings.add(Taken(decision, self._subject, self._env, rules.strategy(type_), known=False))
 
     def consider(self, action: str, resource: Resource) -> Decision:
         """The same for somebody who only wants to know: nothing is done or refused, so nothing is logged."""

@@ -16,7 +16,8 @@ from permissions.authn.sessions import Session as StoredSession
 from permissions.engine.facts import Resource
 from permissions.guards import may
 from permissions.resources import SESSION, user_resource
-from resolvers.context import Info
+from resolvers.account.reach import knows_role
+from resolvers.context import Context, Info
 from resolvers.ids import encode
 from resolvers.node import Node
 
@@ -67,17 +68,19 @@ class User(Node):
 
     @strawberry.field(
         description="The roles that it was given, those of the future too; not the ended ones. "
-        "Of other accounts it needs `role:read`, for roles tell their grants.",
+        "Of other accounts those whose role you may read, which needs `role:read`, for roles tell their grants.",
         permission_classes=[may(Action.USER_READ)],
     )
     async def role_assignments(self, info: Info) -> list["RoleAssignment"]:
-        principal = info.context.principal
-        if principal is None or principal.user_id != self.stored.id:
+        mine = own(info.context, self.stored.id)
+        if not mine:
             info.context.access.require_foreseen(Action.ROLE_READ)
         assignments = await info.context.loaders.assignments.load(self.stored.id)
         roles = await info.context.loaders.roles.load_many([each.role for each in assignments])
         pairs = zip(assignments, roles, strict=True)
-        return [RoleAssignment.of(each, role, self) for each, role in pairs if role]
+        return [
+            RoleAssignment.of(each, role, self) for each, role in pairs if role and knows_role(info.context, role.id)
+        ]
 
 
 @strawberry.type(description="A device that is signed in.")
@@ -146,9 +149,10 @@ class Role:
             grants=[Grant.of(grant) for grant in stored.grants],
         )
 
-    @strawberry.field(description="The roles whose grants it also has.")
+    @strawberry.field(description="The roles whose grants it also has, as far as you hold them or may read them.")
     async def inherits(self, info: Info) -> list["Role"]:
-        roles = await info.context.loaders.roles.load_many(self.stored.inherits)
+        known = [each for each in self.stored.inherits if knows_role(info.context, each)]
+        roles = await info.context.loaders.roles.load_many(known)
         return [Role.of(role) for role in roles if role]
 
 
@@ -182,11 +186,16 @@ class RoleAssignment:
             ended_at=stored.ended_at,
         )
 
-    @strawberry.field(description="Who gave it; null for what was there from the start.")
+    @strawberry.field(
+        description="Who gave it; null for what was there from the start, and, of what others hold, where you may not "
+        "read that account."
+    )
     async def granted_by(self, info: Info) -> User | None:
         giver = self.stored.granted_by
         stored = await info.context.loaders.users.load(giver) if giver else None
-        return User.of(stored) if stored else None
+        if stored is None or not (own(info.context, self.stored.user_id) or _reads(info.context, stored)):
+            return None
+        return User.of(stored)
 
 
 @strawberry.type(description="What a client needs to prove who it is.")
@@ -237,6 +246,15 @@ class RefreshSessionInput:
     """Who wants to stay in."""
 
     refresh_token: str | None = strawberry.field(default=None, description="The cookie's, if left out.")
+
+
+def own(context: Context, account: PydanticObjectId) -> bool:
+    """Whether it is the caller's account."""
+    return context.principal is not None and context.principal.user_id == account
+
+
+def _reads(context: Context, account: StoredUser) -> bool:
+    return bool(context.access.consider(Action.USER_READ, user_resource(account)))
 
 
 def user_id(stored_id: PydanticObjectId) -> strawberry.ID:

@@ -45,8 +45,12 @@ class Query:
         permission_classes=[may(Action.POLICY_READ)],
     )
     async def resource_types(self, info: Info) -> list[ResourceType]:
-        state = (await info.context.permissions.ground()).state
-        return [ResourceType.of(known) for _, known in sorted(state.known_types.items())]
+        state, access = (await info.context.permissions.ground()).state, info.context.access
+        return [
+            ResourceType.of(known)
+            for name, known in sorted(state.known_types.items())
+            if access.consider(Action.POLICY_READ, policy_resource(name))
+        ]
 
 
 def _page(

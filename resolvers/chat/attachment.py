@@ -50,7 +50,8 @@ async def readable_attachment(context: Context, id: str) -> StoredAttachment | N
     except BadInputError:
         return None
     place = await context.attachments.place(file_id)
-    conversation = await readable(context, place.conversation_id) if place else None
+    # Of a file that isn't there, too: neither the calls nor the log's record must tell that it is.
+    conversation = await readable(context, place.conversation_id if place else file_id)
     if place is None or conversation is None:
         return None
     if not context.access.decide(Action.MESSAGE_READ, message_resource(conversation)):

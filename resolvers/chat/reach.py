@@ -7,7 +7,7 @@ from models.tree import Address
 from models.tree.errors import MessageNotFoundError
 from permissions.actions import Action
 from permissions.errors import DeniedError
-from permissions.resources import MESSAGE, conversation_resource, message_resource
+from permissions.resources import CONVERSATION, MESSAGE, conversation_resource, message_resource
 from resolvers.context import Context
 from resolvers.errors import NotFoundError
 from resolvers.ids import object_id
@@ -17,6 +17,7 @@ async def readable(context: Context, conversation_id: PydanticObjectId) -> Conve
     """The conversation, if it is there and the caller may read it."""
     conversation = await context.loaders.conversations.load(conversation_id)
     if conversation is None or conversation.deleted:
+        context.access.miss(Action.CONVERSATION_READ, CONVERSATION, conversation_id)
         return None
     return (
         conversation if context.access.decide(Action.CONVERSATION_READ, conversation_resource(conversation)) else None
@@ -46,8 +47,11 @@ async def require_seen(context: Context, conversation: Conversation, address: Ad
 async def restorable(context: Context, conversation_id: PydanticObjectId) -> Conversation:
     """A conversation that the caller may delete, deleted or not; the errors are those of `reached`."""
     conversation = await context.loaders.conversations.load(conversation_id)
-    about = conversation_resource(conversation) if conversation else None
-    if conversation is None or about is None or not context.access.decide(Action.CONVERSATION_READ, about):
+    if conversation is None:
+        context.access.miss(Action.CONVERSATION_READ, CONVERSATION, conversation_id)
+        raise NotFoundError("Conversation")
+    about = conversation_resource(conversation)
+    if not context.access.decide(Action.CONVERSATION_READ, about):
         raise NotFoundError("Conversation")
     context.access.require(Action.CONVERSATION_DELETE, about)
     return conversation

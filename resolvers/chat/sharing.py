@@ -14,8 +14,9 @@ from models.sharing import give, take
 from permissions.actions import Action
 from permissions.audit.events import Target
 from permissions.guards import may
-from permissions.resources import CONVERSATION, role_resource
+from permissions.resources import CONVERSATION
 from permissions.sharing import require_to_give
+from resolvers.account.reach import knows_role
 from resolvers.chat.conversation import shown
 from resolvers.chat.events import announce_change
 from resolvers.chat.list_news import announce_listed
@@ -111,12 +112,10 @@ def _grantee(context: Context, input: ShareConversationInput) -> str:
         raise BadInputError("role", "and `userId` exclude each other, and one of them is needed")
     if input.user_id is not None:
         return user_grantee(object_id(input.user_id, "User", "userId"))
-    role, access = input.role or "", context.access
-    held = access.subject.roles_at(access.env.time) if access.subject else ()
+    role = input.role or ""
     if input.access is WantedAccess.NONE:
         return role_grantee(role)
-    its_own = any(role in access.snapshot.graph.closure(each) for each in held)
-    if role not in access.snapshot.roles or not (its_own or access.consider(Action.ROLE_READ, role_resource(role))):
+    if role not in context.access.snapshot.roles or not knows_role(context, role):
         raise NotFoundError("Role")
     return role_grantee(role)
 
