@@ -140,6 +140,7 @@ class HeadProtocol(HttpProtocol):
             self._refuse(self._error)
 
     def _refuse(self, error: HeadError) -> None:
+        self._forsake()
         answer = refusal(error.status, error.message, error.code, {**STANDING, "Connection": "close"})
         head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
         status = b"HTTP/1.1 %d %b\r\n" % (error.status, PHRASES[error.status])

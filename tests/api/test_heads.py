@@ -188,6 +188,12 @@ async def test_a_second_request_on_the_connection_has_limits_of_its_own() -> Non
         assert [each.status for each in await told(port, WHOLE + begun)] == [200, 408]
 
 
+async def test_a_refusal_does_not_stand_in_the_middle_of_an_answer() -> None:
+    """What was asked before on the connection is not answered then, as with any request that can't be read."""
+    async with serving(PATIENT) as port:
+        assert [each.status for each in await told(port, WHOLE + _url(301))] in ([431], [414])
+
+
 async def test_a_socket_stays_open_for_longer_than_its_handshake_may_take() -> None:
     async with serving() as port:
         asked = (

@@ -77,7 +77,7 @@ async def test_operations_count_by_what_they_cost_whatever_they_are_called(serve
     alice = await served.as_("alice")
     many = (
         "{"
-        + " ".join(f"a{number}: conversations(first: 4) {{ edges {{ node {{ id }} }} }}" for number in range(30))
+        + " ".join(f"a{number}: conversations(first: 9) {{ edges {{ node {{ id }} }} }}" for number in range(12))
         + "}"
     )
     asked = {"query": many, "extensions": {"cost": True}}
@@ -96,14 +96,10 @@ async def test_requests_in_a_row_are_refused(served: Served) -> None:
     assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-@pytest.mark.parametrize(
-    "flawed", ["{", "{ nothing }", "{ me { id } }" + "#" * 6_400, "query a { me { id } } query b { me { id } }"]
-)
+@pytest.mark.parametrize("flawed", ["{", "{ me { idd } }" + "#" * 6_400, "query a { me { id } } query b { me { id } }"])
 async def test_what_is_refused_counts_too(served: Served, flawed: str) -> None:
     limit(served)
     alice = await served.as_("alice")
-    if "#" in flawed:
-        flawed = flawed.replace("id", "idd")
     for _ in range(30):
         answer = await alice.ask(flawed)
         if answer.codes == OVER:
