@@ -67,6 +67,8 @@ async def test_an_account_is_told_what_is_left_and_over_its_limit_when_to_come_b
     assert answer.headers["retry-after"] == str(wait)
     assert 0 < wait <= 120
     assert answer.headers["ratelimit-remaining"] == "0"
+    headers = {"Authorization": f"Bearer {alice.token}", "Accept": "application/graphql-response+json"}
+    assert (await alice.http.post("/graphql", json={"query": ME}, headers=headers)).status_code == 429
     assert (await (await served.as_("alice")).ask(ME)).codes == OVER  # another session of hers
     assert (await (await served.as_("bob")).ask(ME)).data["me"]
     assert await used_up(await served.as_("admin")) == 40
