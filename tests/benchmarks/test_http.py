@@ -131,6 +131,8 @@ def _settings(served: Served, stores: EmbeddedStores) -> Settings:
         redis_url=SecretStr(stores.redis_url),
         database=served.services.database.db.name,
         secret_key=SecretStr(SECRET),
+        rate_budgets=1_000_000,
+        rate_budgets_address=1_000_000,
     )
 
 

@@ -121,6 +121,8 @@ def _server(served: Served, stores: EmbeddedStores, folder: Path, **more: Any) -
         redis_url=SecretStr(stores.redis_url),
         database=served.services.database.db.name,
         secret_key=SecretStr(SECRET),
+        rate_budgets=1_000_000,
+        rate_budgets_address=1_000_000,
         login_failures=100_000,
         login_failures_account=100_000,
         login_failures_address=1_000_000,
