@@ -11,7 +11,7 @@ from tests.fuzz.stock import stock
 from tests.fuzz.trials import Answer, ask, send_all
 from tests.served import SECRET, Served
 
-EACH = 4
+EACH = 3
 WHO = ("admin", "guest", "admin", None)
 
 
