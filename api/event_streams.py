@@ -20,7 +20,7 @@ from api.accept import quality
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import ServedContext
 from api.errors import Code
-from api.sockets import TELL_SECONDS
+from api.socket_ending import TELL_SECONDS
 from permissions.authn.cutoff import Cut, Cutoff
 
 MEDIA_TYPE: Final = "text/event-stream"

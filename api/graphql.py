@@ -41,7 +41,8 @@ from api.persisted import Reference, Resolved, document_id, named, reference
 from api.refusals import RefusedRequestError
 from api.schema import Schema
 from api.shared_streams import shared
-from api.sockets import INTERNAL_ERROR, TRY_AGAIN_LATER, SocketHandler
+from api.socket_closing import INTERNAL_ERROR, TRY_AGAIN_LATER
+from api.sockets import SocketHandler
 from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
 from resolvers.context import Context

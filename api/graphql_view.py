@@ -28,7 +28,7 @@ from api.graphql_response import CHALLENGE, never_executed, status
 from api.origins import Origins
 from api.refusals import RefusedRequestError, refusal
 from api.schema import Schema
-from api.sockets import SocketAdapter
+from api.socket_adapter import SocketAdapter
 from resolvers.context import Context
 
 SAFE: Final = frozenset({OperationType.QUERY})
