@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 NAMES := awk '/^Collecting/ { sub(/[^A-Za-z0-9._-].*/, "", $$2); printf " %s", $$2; fflush() } END { print "" }'
 
 REDIS_TESTS := tests/resolvers/test_live.py tests/resolvers/test_live_failover.py tests/resolvers/chat/test_streaming.py \
-	tests/permissions/authn tests/resolvers/account
+	tests/permissions/authn tests/resolvers/account tests/api/rates/test_storage.py tests/api/test_presence.py
 
 serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.1:8000 (ARGS="--port 9000" adds options)
 	@exec $(BIN)/parley serve --demo $(ARGS)

@@ -88,7 +88,7 @@ async def test_others_have_limits_of_their_own(workers: list[Worker]) -> None:
 
 async def test_it_decides_as_the_script_of_the_library_does(workers: list[Worker], time: Time, redis: Redis) -> None:
     """Whoever has nothing left from before: step by step, while the windows slide."""
-    theirs = redis.register_script(RedisBridge.SCRIPT_ACQUIRE_SLIDING_WINDOW)
+    theirs = redis.register_script(RedisBridge.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode())
     keys = ["{theirs}/-1", "{theirs}"]
     time.keys += keys
     random.seed(3)
