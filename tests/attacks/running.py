@@ -76,7 +76,7 @@ class Attacker:
     async def requests(self) -> AsyncIterator[Result]:
         """Bytes on a connection."""
         for attack in REQUESTS:
-            heard = await exchange(self.demo.host, self.demo.port, Sent((attack.sent,)))
+            heard = await exchange(self.demo.host, self.demo.port, Sent((attack.sent,), whole=True))
             yield self._request(attack, heard)
 
     def _request(self, attack: Request, heard: Heard) -> Result:

@@ -95,6 +95,7 @@ async def exchange(host: str, port: int, sent: Sent) -> Heard:
                 with suppress(OSError):
                     writer.write_eof()
                 await ear.all(None)
+                seconds = seconds or ear.last - began
     except TimeoutError:
         ended, seconds = False, BOUND_SECONDS
     finally:

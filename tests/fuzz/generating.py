@@ -4,6 +4,7 @@ Drawn past its engine, which varies what it has just made in search of something
 cases would be the same as others. What is used of its insides is this module's.
 """
 
+import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from random import Random, SystemRandom
@@ -24,6 +25,11 @@ SEED: Final = 20261126 if FIXED else SystemRandom().randrange(2**32)
 def cases(strategy: SearchStrategy[Case], number: int, seed: int = SEED) -> list[Case]:
     """So many of them; the same for the same `seed`."""
     return list(islice(endless(strategy, seed), number))
+
+
+async def some(strategy: SearchStrategy[Case], number: int) -> list[Case]:
+    """The same beside a server of this loop, which trusts nothing that it has not heard of for seconds."""
+    return await asyncio.to_thread(cases, strategy, number)
 
 
 def endless(strategy: SearchStrategy[Case], seed: int) -> Iterator[Case]:

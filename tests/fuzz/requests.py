@@ -261,9 +261,9 @@ def cut(draw: st.DrawFn, of: SearchStrategy[bytes]) -> bytes:
 def requests(draw: st.DrawFn) -> Sent:
     """One or more requests on a connection, in pieces; often with a good one at the end."""
     if draw(st.integers(0, 3)) == 0:
-        one = draw(whole())
+        only = draw(whole())
         # Of a long one, what is still under way resets the connection, and the refusal is lost.
-        return Sent((one, LAST), whole=len(one) < 60_000)
+        return Sent((only, LAST), whole=len(only) < 60_000)
     one = st.one_of(whole(), chunked(), broken(), smuggled(), cut(whole()), cut(chunked()), cut(broken()))
     data = b"".join(draw(st.lists(one, min_size=1, max_size=4))) + draw(st.sampled_from([LAST, LAST, b""]))
     size = draw(st.sampled_from([len(data) or 1] * 3 + [max(1, len(data) // 3), max(1, len(data) // 20)]))

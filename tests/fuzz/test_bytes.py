@@ -8,7 +8,7 @@ import pytest
 from tests.api.test_socket_expiry import listening
 from tests.fuzz.exchange import Sent
 from tests.fuzz.frames import conversations
-from tests.fuzz.generating import SEED, cases
+from tests.fuzz.generating import SEED, some
 from tests.fuzz.grammar import documents
 from tests.fuzz.judging import Judge
 from tests.fuzz.requests import requests
@@ -34,7 +34,7 @@ def faulty(tried: Iterable[tuple[Sent, Answer]]) -> list[str]:
 
 async def test_no_bytes_break_http(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     async with listening(served) as address:
-        tried = await send_all(cases(requests(), REQUESTS), port_of(address).http)
+        tried = await send_all(await some(requests(), REQUESTS), port_of(address).http)
     assert not faulty(tried)
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert {"200", "400"} <= {answer.kind for _, answer in tried}
@@ -44,7 +44,7 @@ async def test_no_bytes_break_a_socket(served: Served, caplog: pytest.LogCapture
     alice = await served.as_("alice")
     said = conversations(documents(SCHEMA, Values(("x",))), alice.token)
     async with listening(served) as address:
-        tried = await send_all(cases(said, SOCKETS), port_of(address).frames)
+        tried = await send_all(await some(said, SOCKETS), port_of(address).frames)
     assert not faulty(tried)
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert {"1002", "4400"} <= {answer.kind for _, answer in tried}
