@@ -8,7 +8,7 @@ from typing import Final
 from pymongo import monitoring
 from pymongo.monitoring import CommandStartedEvent
 
-from tests.models.commands import Commands
+from tests.models.commands import Command, Commands
 
 LOOK: Final = "permission_changes"
 """Read by whichever request comes first when a worker has not looked for a second: never a request's own cost."""
@@ -47,3 +47,14 @@ def database_calls(*, own: bool = False) -> Iterator[list[tuple[str, str]]]:
         _INSIDE.reset(token)
         _COMMANDS.on = False
     calls += [(command.name, command.collection) for command in sent if not (own and command.collection == LOOK)]
+
+
+@contextmanager
+def database_commands() -> Iterator[list[Command]]:
+    """All that is sent inside the block, with what it says, filled when it ends."""
+    _COMMANDS.on, _COMMANDS.own = True, False
+    try:
+        with _COMMANDS.during() as sent:
+            yield sent
+    finally:
+        _COMMANDS.on = False

@@ -1,0 +1,106 @@
+"""No value of a client's becomes an operator, a path, a pattern, a header or a line of the log."""
+
+import os
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any, Final
+
+import orjson
+import pytest
+from graphql import GraphQLSchema
+
+from api.logs import configure_logs
+from api.settings import Settings
+from resolvers.ids import encode
+from tests.attacks.injection import BODIES, JSON, LITERALS, MARK, TEXTS
+from tests.database_calls import database_commands
+from tests.isolation.arguments import Pool, listed, paths
+from tests.isolation.documents import operation
+from tests.isolation.monitors import injected, unruly
+from tests.served import Answer, Caller, Served
+
+EACH: Final = int(os.environ.get("INJECTIONS", "3"))
+"""So many values for each argument, by chance."""
+NOBODY: Final = encode("User", "0" * 24)
+KINDS: Final[Mapping[str, Mapping[str, Any]]] = {"ID": TEXTS, "String": TEXTS, "JSON": {**JSON, **TEXTS}}
+
+
+async def post(caller: Caller, body: bytes) -> Answer:
+    headers = {"Authorization": f"Bearer {caller.token}", "Content-Type": "application/json"}
+    response = await caller.http.post("/graphql", content=body, headers=headers)
+    return Answer(response.status_code, response.headers, response.json())
+
+
+def attacks(graph: GraphQLSchema) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each root field, with something hostile in one of its arguments."""
+    for kind, root in (("query", graph.query_type), ("mutation", graph.mutation_type)):
+        assert root is not None
+        for name in root.fields:
+            asked = operation(graph, kind, name, 0)
+            for type_, values in KINDS.items():
+                for path in paths(asked.field.args, type_):
+                    where = ".".join(path)
+                    chance = Random(f"{name} {where}")
+                    for one in chance.sample(list(values), min(EACH, len(values))):
+                        value = [values[one]] if listed(asked.field.args, path) else values[one]
+                        given = Pool({"User": [NOBODY]}, ["x"], chance, 0).arguments(
+                            asked.field.args, (), **{where: value}
+                        )
+                        yield f"{one} as {name} {where}", asked.document, given
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_what_is_sent_stays_a_value(
+    graph: GraphQLSchema, served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, faults = await served.as_("root"), []
+    configure_logs(Settings(log_format="json", log_level="info"))
+    capsys.readouterr()
+    with database_commands() as sent:
+        for about, document, variables in attacks(graph):
+            answer = await post(root, orjson.dumps({"query": document, "variables": variables}))
+            if answer.status >= 500 or "INTERNAL_SERVER_ERROR" in answer.codes:
+                faults.append((about, answer.body))
+            assert not any(mark in value for value in answer.headers.values() for mark in "\r\n\0\x1b"), about
+    configure_logs(Settings(log_level="error"))
+    assert faults == []
+    assert [(each.name, each.collection, found) for each in sent for found in injected(each.body)] == []
+    assert unruly(capsys.readouterr().err) == []
+
+
+async def test_json_that_no_store_takes_is_refused(graph: GraphQLSchema, served: Served) -> None:
+    root = await served.as_("root")
+    for body in BODIES:
+        answer = await post(root, body.sent)
+        assert (body.name, answer.status < 500, "INTERNAL_SERVER_ERROR" in answer.codes) == (body.name, True, False)
+    for name, literal in LITERALS.items():
+        for document in (
+            "mutation { startConversation(input: {attributes: {a: %s}}) { conversation { id } } }",
+            'query { conversations(filter: {attributes: [{name: "a", equals: %s}]}) { edges { cursor } } }',
+            'query { checkPermission(input: {action: "sales_data:read", resource: {type: "sales_data", '
+            "attributes: {region: %s}}, environment: {a: %s}}) { allowed } }",
+        ):
+            answer = await root.ask(document.replace("%s", literal))
+            assert (name, answer.status < 500, "INTERNAL_SERVER_ERROR" in answer.codes) == (name, True, False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"find": "users", "filter": {"email": {f"${MARK}": 1}}},
+        {"aggregate": "users", "pipeline": [{"$match": {f"a.{MARK}": 1}}]},
+        {"aggregate": "users", "pipeline": [{"$project": {"a": f"${MARK}"}}]},
+        {"update": "users", "updates": [{"q": {}, "u": [{"$set": {"a": f"${MARK}"}}]}]},
+        {"find": "users", "filter": {"name": {"$regex": f".*{MARK}"}}},
+        {"find": "users", "filter": {"$where": "1"}},
+    ],
+)
+def test_the_monitor_sees_what_is_more_than_a_value(command: dict[str, Any]) -> None:
+    assert list(injected(command))
+
+
+def test_the_monitor_lets_values_be() -> None:
+    values = {"q": {"name": f"${MARK}"}, "u": [{"$set": {"a": {"$literal": {f"${MARK}": f"${MARK}"}}}}]}
+    assert not list(injected({"update": "users", "updates": [values, {"q": {}, "u": {"$set": {"a": f"${MARK}"}}}]}))
+    assert unruly('{"event": "request"}\n') == []
+    assert len(unruly(f'{{"event": "{MARK}"}}\nno record\n{{"event": "\x1b[31m"}}\n')) == 3
