@@ -8,7 +8,7 @@ from typing import Final
 
 from api.rates.window import Window
 
-KEPT_SECONDS: Final = 10.0
+KEPT_SECONDS: Final = 30.0
 """After so long what was not spent is lost."""
 
 
