@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from api.documents.limits import CostBudgets
 from api.rates.rates import RateLimits, Rates
 from api.schema import REFUSED_CHARACTERS
+from api.settings import Settings
 from models.redis import open_redis
 from tests.api.rates.conftest import counted
 from tests.api.test_socket_expiry import listening, opened
@@ -271,3 +272,11 @@ async def test_a_socket_whose_client_proves_himself_later_counts_as_his(served: 
         await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": ME}}))
         message: dict[str, Any] = json.loads(await client.recv())
         assert message["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+def test_the_settings_are_the_limits() -> None:
+    settings = Settings(_env_file=None)
+    assert settings.rate_limits == RateLimits()
+    given = Settings(_env_file=None, rate_budgets=2, rate_when_away="fail_closed", cost_budgets="admin=50000")
+    assert (given.rate_limits.budgets, given.rate_limits.when_away) == (2, "fail_closed")
+    assert given.rate_limits.costs.roles == {"admin": 50_000}
