@@ -18,9 +18,14 @@ CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="parley"'}
 """Of each 401 (RFC 9110, 15.5.2)."""
 
 
+LATE: Final = frozenset({"answer_bytes", "seconds"})
+"""Limits that are found to be exceeded while something is executed: what it has changed stays changed."""
+
+
 def never_executed(errors: Sequence[GraphQLError] | None) -> bool:
     """Whether errors are about the request: those of fields have a path."""
-    return bool(errors) and any(error.path is None for error in errors or ())
+    about = [error for error in errors or () if error.path is None]
+    return bool(about) and not any((error.extensions or {}).get("limit") in LATE for error in about)
 
 
 def status(response: GraphQLHTTPResponse, media_type: str) -> int:

@@ -75,7 +75,7 @@ async def test_what_is_read_once_and_told_often_is_refused_whole(served: Served)
             )
             answer = await alice.ask(query, id=conversation)
             assert (answer.codes == ["QUERY_TOO_COMPLEX"]) is refused
-            assert (answer.body.get("data") is None) is refused
+            assert (answer.body["data"] is None) is refused
 
 
 async def test_free_forms_count_with_all_that_is_in_them(served: Served) -> None:
@@ -92,7 +92,7 @@ async def test_free_forms_count_with_all_that_is_in_them(served: Served) -> None
         wide = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Conversation {{ {each} }} }} }}"
         answer = await alice.ask(wide, ids=ids)
         assert answer.codes == ["QUERY_TOO_COMPLEX"]
-        assert answer.body.get("data") is None
+        assert answer.body["data"] is None
 
 
 def test_a_meter_is_exact() -> None:
