@@ -130,7 +130,7 @@ class Presence:
 async def present(redis: Redis) -> AsyncIterator[Presence]:
     """Within the block this worker lives."""
     presence = Presence(redis)
-    with suppress(RedisError):
+    with suppress(RedisError, OSError):
         await presence.beat()
     async with running(_beating(presence)):
         yield presence
@@ -142,7 +142,7 @@ async def _beating(presence: Presence) -> None:
         await asyncio.sleep(random.uniform(0.5, 1) * BEAT_SECONDS)  # noqa: S311 - nobody gains by guessing it
         try:
             await presence.beat()
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             _log.warning("store away", what="presence", kind=type(error).__name__)
 
 
