@@ -6,7 +6,7 @@ from models.directory import list_users, search_users
 from models.user import User as StoredUser
 from permissions.actions import Action
 from permissions.guards import may
-from permissions.resources import USER
+from permissions.resources import USER, user_resource
 from resolvers.account.types import User, user_id
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
@@ -56,7 +56,7 @@ async def _key_after(context: Context, cursor: str | None) -> str | None:
     if cursor is None:
         return None
     user = await context.loaders.users.load(object_id(cursor, "User", "after"))
-    if user is None:
+    if user is None or not context.access.consider(Action.USER_LIST, user_resource(user)):
         raise BadInputError("after", "is the cursor of an account that is no longer there")
     return user.email_key
 

@@ -10,6 +10,7 @@ from graphql import GraphQLSchema
 
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
+from resolvers.ids import encode
 from tests.api.attachments.conftest import Sender
 from tests.database_calls import database_calls
 from tests.isolation.asking import Asker, asker
@@ -101,3 +102,16 @@ async def told_until(one: Asker, name: str, stream: Any, alice: Any, fork: str) 
             except (TimeoutError, StopAsyncIteration):
                 break
             one.told(name, json.dumps([event.data, [each.formatted for each in event.errors or ()]]))
+
+
+async def test_an_account_that_one_may_not_list_is_no_cursor(world: World, graph: GraphQLSchema) -> None:
+    """Else its place among the others would tell that it is there, and how its address begins."""
+    one = await asker(world, graph, "carl")
+    told = []
+    for user in (world.people["alice"].id, "f" * 24, world.people["bob"].id):
+        answer = await one.caller.ask(
+            "query ($after: String) { users(after: $after) { edges { cursor } } }", after=encode("User", user)
+        )
+        told.append(answer.body)
+    assert told[0] == told[1]
+    assert "errors" not in told[2]

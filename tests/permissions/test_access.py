@@ -107,3 +107,13 @@ def test_permitted_lists_the_actions_of_each_type() -> None:
     hers = access("alice", "muted").permitted(HERS, HER_MESSAGES)
     assert Action.CONVERSATION_SHARE in hers
     assert Action.MESSAGE_APPEND not in hers
+
+
+def test_what_is_not_there_is_logged_as_a_denial_once() -> None:
+    bob, nobody = access("bob"), Access(SNAPSHOT, None, Env(NOON))
+    for each in (bob, bob, nobody):
+        each.miss(Action.CONVERSATION_READ, "conversation", "2")
+
+    (taken,) = bob.takings().denied
+    assert (taken.decision.action, taken.decision.resource.id, taken.known) == ("conversation:read", "2", False)
+    assert not nobody.takings()
