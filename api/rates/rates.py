@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from api.documents.executing import budget_of
 from api.documents.limits import CostBudgets
 from api.rates.lease import Lease
-from api.rates.storage import Clock, LeasingStorage, When
+from api.rates.storage import MOST_CALLERS, Clock, LeasingStorage, When
 from permissions.access import Access
 from permissions.authn.addresses import subscriber
 
@@ -41,6 +41,8 @@ class Claim:
     item: RateLimitItem
     kind: str
     name: str
+    key: str
+    """As the library makes it of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,14 @@ class Rates:
 
     def _claims(self, access: Access, ip: str | None) -> Sequence[Claim]:
         """The first one is told of."""
-        costs, limits, place = self.limits.costs, self.limits, subscriber(ip)
+        costs, limits, place = self.limits.costs, self.limits, _place(ip)
         own = limits.budgets * budget_of(access, costs)
         if access.subject is None:
-            return (Claim(_item(own), "nobody", str(place)),)
-        account = Claim(_item(own), "account", str(access.subject.id))
+            return (_claim("nobody", str(place), own),)
+        account = _claim("account", str(access.subject.id), own)
         if place is None:  # a proxy that tells nothing
             return (account,)
-        return account, Claim(_item(limits.budgets_address * costs.signed_in), "address", place)
+        return account, _claim("address", place, limits.budgets_address * costs.signed_in)
 
     async def _hit_all(self, claims: Sequence[Claim], cost: int) -> Sequence[bool]:
         """Up to the first that is refused; those for which Redis has to be asked are asked for together."""
@@ -113,7 +115,7 @@ class Rates:
         return lease.left >= cost or lease.refuses(claim.item.amount, cost, self._storage.clock())
 
     def _lease(self, claim: Claim) -> Lease:
-        return self._storage.lease(claim.item.key_for(claim.kind, claim.name), claim.item.get_expiry())
+        return self._storage.lease(claim.key, claim.item.get_expiry())
 
     def _verdict(self, claim: Claim, refused: int | None = None) -> Verdict:
         """`refused` is what was wanted in vain."""
@@ -126,6 +128,10 @@ class Rates:
         return Verdict(limit, remaining, max(reset, wait), wait)
 
 
-@lru_cache(maxsize=256)
-def _item(amount: int) -> RateLimitItem:
-    return RateLimitItemPerMinute(amount, namespace=NAMESPACE)
+@lru_cache(maxsize=MOST_CALLERS)
+def _claim(kind: str, name: str, amount: int) -> Claim:
+    item = RateLimitItemPerMinute(amount, namespace=NAMESPACE)
+    return Claim(item, kind, name, item.key_for(kind, name))
+
+
+_place = lru_cache(maxsize=MOST_CALLERS)(subscriber)
