@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Final
 
 import httpx
 
+from tests.attacks.injecting import injections
 from tests.attacks.running import Attacker, Result
 from tests.benchmarks.report import Table, publish
 from tests.demos import UNBOUNDED, Demo, demo
@@ -21,11 +23,12 @@ async def attacked(served: Demo) -> dict[str, list[Result]]:
     judge = Judge.here(served.secret, str(served.parley.directory))
     async with httpx.AsyncClient(base_url=served.server.url, timeout=PATIENCE_SECONDS, verify=False) as http:
         attacker = Attacker(served, judge, http)
-        lists = {
+        lists: dict[str, Callable[[], AsyncIterator[Result]]] = {
             "Documents": attacker.documents,
             "HTTP": attacker.requests,
             "WebSocket frames": attacker.frames,
             "Tokens": attacker.tokens,
+            "Injection": partial(injections, served, judge, http, served.person("root")),
         }
         return {name: [result async for result in each()] for name, each in lists.items()}
 
