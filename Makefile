@@ -23,6 +23,8 @@ NAMES := awk '/^Collecting/ { sub(/[^A-Za-z0-9._-].*/, "", $$2); printf " %s", $
 REDIS_TESTS := tests/resolvers/test_live.py tests/resolvers/test_live_failover.py tests/resolvers/chat/test_streaming.py \
 	tests/permissions/authn tests/resolvers/account tests/api/rates/test_storage.py tests/api/test_presence.py
 
+CONFORMANCE := tests/conformance tests/api/test_ws_client.py tests/api/persisted/test_npm_clients.py
+
 serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.1:8000 (ARGS="--port 9000" adds options)
 	@exec $(BIN)/parley serve --demo $(ARGS)
 
@@ -68,6 +70,9 @@ drill-live: $(VENV)/development ## 10,000 live messages while connections, worke
 
 attack: $(VENV)/development ## attack a served demo with all that is listed, and show each answer with its code and time
 	@$(BIN)/python -m tests.attacks
+
+conformance: $(VENV)/development ## run audits, compilers, linters and clients of npm against a served demo, and show a table
+	@$(BIN)/pytest -q -n 2 --dist loadscope $(CONFORMANCE) -m conformance $(ARGS)
 
 fuzz: $(VENV)/development ## send random requests, frames and documents to two workers (CASES=100000 SEED=7; an hour, or more)
 	@CASES=$(or $(CASES),100000) SEED=$(or $(SEED),7) $(BIN)/python -m tests.fuzz

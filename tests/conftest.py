@@ -1,3 +1,3 @@
 """What every test may ask for."""
 
-pytest_plugins = ["tests.stores", "tests.seeds", "tests.audited", "tests.served"]
+pytest_plugins = ["tests.stores", "tests.seeds", "tests.audited", "tests.served", "tests.conformance.table"]

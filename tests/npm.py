@@ -1,11 +1,16 @@
 """Programs of Node for tests, where Node is."""
 
 import fcntl
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
 
 import pytest
+
+INSTALL: Final = ("--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund")
+PATIENCE_SECONDS: Final = 300
 
 
 def program(*names: str) -> str:
@@ -15,15 +20,33 @@ def program(*names: str) -> str:
 
 
 def packages(config: pytest.Config, manifest: Path) -> Path:
-    """A folder with what `manifest`, a package.json, names; pytest's cache keeps it for the next run."""
+    """A folder with what `manifest`, a package.json, names, just as the lock beside it says.
+
+    pytest's cache keeps it for the next run.
+    """
     npm = program("npm")
     assert config.cache
     folder = config.cache.mkdir(manifest.parent.name)
-    command = [npm, "install", "--prefer-offline", "--no-package-lock", "--no-audit", "--no-fund"]
+    pinned = [manifest, manifest.with_name("package-lock.json")]
+    stamp, digest = folder / "installed", hashlib.sha256(b"".join(each.read_bytes() for each in pinned)).hexdigest()
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
-        shutil.copy(manifest, folder)
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode:
-        pytest.skip(f"npm could not install what {manifest} names: {done.stderr.strip()[-300:]}")
+        if stamp.exists() and stamp.read_text() == digest:
+            return folder
+        for each in pinned:
+            shutil.copy(each, folder)
+        try:
+            done = subprocess.run(
+                [npm, "ci", *INSTALL],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"npm had not installed what {manifest} names after {PATIENCE_SECONDS} s")
+        if done.returncode:
+            pytest.skip(f"npm could not install what {manifest} names: {done.stderr.strip()[-300:]}")
+        stamp.write_text(digest)
     return folder

@@ -140,6 +140,7 @@ def watches(server: Server, first: str, subscribe: Subscribe) -> Iterator[list[W
         yield found
 
 
+@pytest.mark.conformance("graphql-ws", "live messages while workers die, resuming, refusals")
 def test_a_message_appended_on_one_worker_reaches_the_sockets_of_the_other(
     server: Server, alice: Person, conversation: str, watches: list[Watch]
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_message_appended_on_one_worker_reaches_the_sockets_of_the_other(
         watch.all_saw(contents)
 
 
+@pytest.mark.conformance("graphql-ws", "live messages while workers die, resuming, refusals")
 def test_sockets_of_a_worker_killed_with_9_go_on_at_another_without_gap_or_double(
     server: Server, alice: Person, conversation: str, watches: list[Watch]
 ) -> None:
@@ -165,6 +167,8 @@ def test_sockets_of_a_worker_killed_with_9_go_on_at_another_without_gap_or_doubl
     assert [len(watch.of("closed")) for watch in watches] == [SOCKETS, 0]
 
 
+@pytest.mark.conformance("graphql-ws", "live messages while workers die, resuming, refusals")
+@pytest.mark.conformance("graphql-sse", "event streams that go on at another worker")
 def test_sockets_and_streams_of_a_worker_that_is_stopped_go_on_at_another(
     server: Server, alice: Person, conversation: str, first: str, subscribe: Subscribe
 ) -> None:
@@ -185,6 +189,8 @@ def test_sockets_and_streams_of_a_worker_that_is_stopped_go_on_at_another(
         assert {closed["code"] for closed in watches[0].of("closed")} == {1012}
 
 
+@pytest.mark.conformance("@apollo/client", "HTTP, WebSocket, event streams", checks=4)
+@pytest.mark.conformance("@urql/core", "HTTP, WebSocket, event streams", checks=3)
 def test_apollo_client_and_urql_ask_over_http_websockets_and_events_at_once(
     pytestconfig: pytest.Config, server: Server, alice: Person, conversation: str
 ) -> None:
@@ -203,6 +209,7 @@ def appended(alice: Person, conversation: str, content: str) -> str | None:
         return None
 
 
+@pytest.mark.conformance("graphql-ws", "live messages while workers die, resuming, refusals")
 def test_a_cursor_of_long_ago_is_answered_by_resync_required(
     alice: Person, conversation: str, subscribe: Subscribe
 ) -> None:
@@ -212,6 +219,7 @@ def test_a_cursor_of_long_ago_is_answered_by_resync_required(
         until(lambda: watch.seen(0) == ["after"])
 
 
+@pytest.mark.conformance("graphql-ws", "live messages while workers die, resuming, refusals")
 def test_a_socket_without_a_token_is_closed_as_forbidden(subscribe: Subscribe) -> None:
     with subscribe(1, token="") as watch:
         assert until(lambda: watch.of("closed"))[0]["code"] == 4403

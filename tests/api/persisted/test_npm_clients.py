@@ -56,6 +56,8 @@ urql, event stream, first: {UNTRUSTED}: POST, POST with text
 urql, event stream, again: {UNTRUSTED}: POST, POST with text""".splitlines()
 
 
+@pytest.mark.conformance("@apollo/client", "persisted operations by hash and id", checks=2 * 4)
+@pytest.mark.conformance("@urql/core", "persisted operations by hash and id", checks=2 * 8)
 async def test_both_ask_by_hash_and_by_id_over_every_transport(pytestconfig: pytest.Config, served: Served) -> None:
     node, folder = program("node"), packages(pytestconfig, PACKAGES)
     alice = await served.as_("alice")
