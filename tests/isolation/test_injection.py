@@ -19,7 +19,7 @@ from tests.isolation.documents import operation
 from tests.isolation.monitors import injected, unruly
 from tests.served import Answer, Caller, Served
 
-EACH: Final = int(os.environ.get("INJECTIONS", "3"))
+EACH: Final = int(os.environ.get("INJECTIONS", "1"))
 """So many values for each argument, by chance."""
 NOBODY: Final = encode("User", "0" * 24)
 KINDS: Final[Mapping[str, Mapping[str, Any]]] = {"ID": TEXTS, "String": TEXTS, "JSON": {**JSON, **TEXTS}}

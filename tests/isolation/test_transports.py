@@ -1,6 +1,7 @@
 """Schema, suggestions and faults are kept from the same people on sockets and event streams; no query is logged."""
 
 import json
+from typing import Final
 
 import pytest
 
@@ -13,13 +14,13 @@ from tests.served import Caller, Served
 
 SCHEMA = "{ __schema { queryType { name } } }"
 MEANT = "{ me { displayNam } }"
-SENT = (
+SENT: Final[list[tuple[str, dict[str, object]]]] = [
     (f'{{ node(id: "{MARK}") {{ id }} }}', {}),
     (f"{{ me {{ {MARK} }} }}", {}),
     (f"{{ {MARK}", {}),
     ("query ($v: ID!) { node(id: $v) { id } }", {"v": MARK}),
     ("query ($v: JSON) { effectivePermissions(environment: $v) { at } }", {"v": {f"a.{MARK}": 1}}),
-)
+]
 
 
 async def events(caller: Caller, query: str, variables: object) -> str:
@@ -60,7 +61,7 @@ async def test_no_query_and_no_variable_is_logged(served: Served, capsys: pytest
         for query, variables in SENT:
             await alice.ask(query, **variables)
             await events(alice, query, variables)
-        await frames(address, alice, list(SENT))
+        await frames(address, alice, SENT)
         configure_logs(Settings(log_level="error"))
     log = capsys.readouterr().err
     assert len(log.splitlines()) >= 2 * len(SENT)
