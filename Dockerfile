@@ -5,17 +5,24 @@ ARG PYTHON=3.12.12-slim-bookworm
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+# Packages first, as they change least. No pip in the environment that is shipped. Wheels only, so that nothing needs a
+# compiler; each by its digest; pip compiles to bytecode.
+COPY requirements/build.txt requirements/runtime.txt requirements/
+RUN python -m venv --without-pip /opt/parley \
+    && pip --python /opt/parley/bin/python install --only-binary :all: --require-hashes -r requirements/runtime.txt \
+    && pip install --only-binary :all: --require-hashes -r requirements/build.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY api api
 COPY models models
 COPY permissions permissions
 COPY resolvers resolvers
-# No pip in the environment that is shipped. Wheels only, so that nothing needs a compiler; pip compiles to bytecode.
-RUN python -m venv --without-pip /opt/parley \
-    && pip --python /opt/parley/bin/python install --only-binary :all: -c constraints.txt .
+RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
+    && pip --python /opt/parley/bin/python install --no-deps --no-index /wheels/*.whl
 
 FROM python:${PYTHON}
-RUN groupadd --gid 10001 parley \
+# What the base image brings and a server has no use for: installers.
+RUN python -m pip --disable-pip-version-check uninstall --yes --root-user-action=ignore pip \
+    && groupadd --gid 10001 parley \
     && useradd --uid 10001 --gid parley --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin parley
 COPY --from=build /opt/parley /opt/parley
 # Nothing is written to the file system: the root may be read-only. Embedded stores are not in here.

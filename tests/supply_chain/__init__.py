@@ -1,0 +1,1 @@
+"""What Parley is made of: pins, licences, a bill of materials, the image."""
