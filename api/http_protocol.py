@@ -1,5 +1,6 @@
 """Beneath the application: what is no HTTP request, or no WebSocket handshake, is refused as all else is, as JSON."""
 
+from collections import deque
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from api.errors import Code
 from api.refusals import refusal
 from api.security_headers import STANDING
 
+MOST_BEGUN: Final = 100
+"""Requests of a connection that wait for their answers: a kilobyte or more is kept of each, however few bytes it has."""
 _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 
@@ -21,15 +24,21 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._begun: list[RequestResponseCycle] = []
+        self._begun: Final[deque[RequestResponseCycle]] = deque()
+        """Those that are not answered, and some that are: they are in order."""
 
     def on_headers_complete(self) -> None:
         """One host is asked (RFC 9112, 3.2): of two, a proxy before us may have believed the other."""
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise ValueError("not one host")  # the parser turns it into an error of its own
+        while self._begun and self._begun[0].response_complete:
+            self._begun.popleft()
+        if len(self._begun) >= MOST_BEGUN:
+            raise ValueError("too many at once")
         super().on_headers_complete()
-        self._begun = [each for each in (*self._begun, self.cycle) if each is not None and not each.response_complete]
+        if self.cycle is not None:
+            self._begun.append(self.cycle)
 
     def eof_received(self) -> None:
         """The connection is closed next: who is hung up on hears nothing more of what he asked."""

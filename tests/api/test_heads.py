@@ -17,6 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from api.heads import HeadLimits
+from api.http_protocol import MOST_BEGUN
 from api.requests import BodyLimit
 from api.settings import Settings
 from api.worker import configure
@@ -192,6 +193,14 @@ async def test_a_refusal_does_not_stand_in_the_middle_of_an_answer() -> None:
     """What was asked before on the connection is not answered then, as with any request that can't be read."""
     async with serving(PATIENT) as port:
         assert [each.status for each in await told(port, WHOLE + _url(301))] in ([431], [414])
+
+
+async def test_who_sends_more_at_once_than_may_wait_for_answers_is_hung_up_on() -> None:
+    """Each was looked at again for each: a quarter of a megabyte kept a worker busy for four seconds."""
+    async with serving(PATIENT) as port:
+        last = WHOLE.replace(b"Host", b"Connection: close\r\nHost")
+        assert [each.status for each in await told(port, WHOLE * (MOST_BEGUN - 1) + last)] == [200] * MOST_BEGUN
+        assert [each.status for each in await told(port, WHOLE * (MOST_BEGUN + 1))] == [400]
 
 
 async def test_a_socket_stays_open_for_longer_than_its_handshake_may_take() -> None:
