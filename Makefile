@@ -90,8 +90,8 @@ lock: $(TOOLS)/installed ## write requirements/ anew from pyproject.toml; pins s
 licences: $(VENV)/development ## write requirements/LICENCES.md anew: what is shipped, and its licences
 	@$(BIN)/python -m tests.supply_chain licences > requirements/LICENCES.md.new && mv requirements/LICENCES.md.new requirements/LICENCES.md
 
-sbom: $(VENV)/development ## print a bill of materials in CycloneDX's JSON: packages, embedded servers, GraphiQL's parts
-	@$(BIN)/python -m tests.supply_chain sbom
+sbom: $(VENV)/development ## write a bill of materials, CycloneDX 1.6: packages, embedded servers, GraphiQL's parts
+	@mkdir -p dist; $(BIN)/python -m tests.supply_chain sbom > dist/parley.cdx.json && echo "dist/parley.cdx.json"
 
 audit: $(TOOLS)/installed ## ask PyPI's advisories about what is pinned (needs a network that reaches them), and lint the Dockerfile
 	@$(TOOLS)/bin/hadolint Dockerfile && echo "== Dockerfile: nothing to say"
