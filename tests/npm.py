@@ -9,7 +9,14 @@ from typing import Final
 
 import pytest
 
-INSTALL: Final = ("--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund")
+INSTALL: Final = (
+    "--fetch-retry-mintimeout=1000",
+    "--prefer-offline",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+)
 PATIENCE_SECONDS: Final = 300
 
 
@@ -47,6 +54,6 @@ def packages(config: pytest.Config, manifest: Path) -> Path:
         except subprocess.TimeoutExpired:
             pytest.skip(f"npm had not installed what {manifest} names after {PATIENCE_SECONDS} s")
         if done.returncode:
-            pytest.skip(f"npm could not install what {manifest} names: {done.stderr.strip()[-300:]}")
+            pytest.skip(f"npm could not install what {manifest} names: {done.stderr[:300]}")
         stamp.write_text(digest)
     return folder

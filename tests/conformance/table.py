@@ -23,7 +23,7 @@ class Row:
     passed: int = 0
     total: int = 0
     seconds: float = 0.0
-    skipped: str = ""
+    skipped: bool = False
 
     def count(self, report: pytest.TestReport, checks: int) -> None:
         """Add a part of a test: its setting up, or the test itself."""
@@ -31,8 +31,10 @@ class Row:
         if report.when == "call" or not report.passed:
             self.total += checks
             self.passed += checks if report.passed else 0
-        if report.skipped and isinstance(report.longrepr, tuple):
-            self.skipped = report.longrepr[2]
+        self.skipped |= report.skipped
+
+    def __str__(self) -> str:
+        return "skipped" if self.skipped else f"{self.passed}/{self.total}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,12 +59,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 rows[suite, what].count(report, checks)
     if rows:
         shown = [
-            (
-                f"{suite}: {what}",
-                versions().get(suite, ""),
-                row.skipped or f"{row.passed}/{row.total}",
-                f"{row.seconds:.1f}",
-            )
+            (f"{suite}: {what}", versions().get(suite, ""), str(row), f"{row.seconds:.1f}")
             for (suite, what), row in sorted(rows.items())
         ]
         terminalreporter.section("conformance")
