@@ -15,7 +15,7 @@ from api.refusals import refusal
 from api.security_headers import STANDING
 
 MOST_BEGUN: Final = 100
-"""Requests of a connection that wait for their answers: a kilobyte or more is kept of each, however few bytes it has."""
+"""Requests of a connection that wait for their answers: a kilobyte or more is kept of each, however short it is."""
 _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 

@@ -13,6 +13,7 @@ from beanie import PydanticObjectId
 
 from models.clock import now
 from models.permission_change import ChangeKind, PermissionChange
+from models.single_flight import SingleFlight
 from permissions import history, subjects
 from permissions.access import Access
 from permissions.authn.errors import UnauthenticatedError
@@ -71,6 +72,7 @@ class PermissionStore:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock: Final = clock
         self._reading: Final = asyncio.Lock()
+        self._freshening: Final = SingleFlight(self._freshened)
         self._compiling: Final = asyncio.Lock()
         self._ground: Ground | None = None
         self._snapshot: Snapshot | None = None
@@ -198,12 +200,15 @@ class PermissionStore:
         return ground
 
     async def _fresh(self) -> Ground:
-        if self._ground is not None and self._clock() < self._fresh_until:
-            return self._ground
+        asked = self._clock()
+        while self._ground is None or asked >= self._fresh_until:  # what is being read may be older than that by now
+            await self._freshening.join()
+        return self._ground
+
+    async def _freshened(self) -> None:
         async with self._reading:
-            if self._ground is None or self._fresh_until <= self._clock():
-                return await self._read()
-            return self._ground
+            if not self.fresh:
+                await self._read()
 
     async def _read(self) -> Ground:
         asked = self._clock()

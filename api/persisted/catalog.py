@@ -1,11 +1,11 @@
 """The trusted documents as a worker holds them: all of them, read anew within a second of a change."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.single_flight import SingleFlight
 from models.trusted_document import TrustedDocument
 from permissions.operations.registry import OperationRegister
 
@@ -39,24 +39,25 @@ class Catalog:
     def __init__(self, register: OperationRegister, clock: Callable[[], float] = time.monotonic) -> None:
         self._register: Final = register
         self._clock: Final = clock
-        self._reading: Final = asyncio.Lock()
+        self._reading: Final = SingleFlight(self._read)
         self._known = Trusted()
         self._fresh_until = float("-inf")
 
     async def trusted(self) -> Trusted:
         """All that is registered. Raise `PyMongoError` where that can't be told: nothing goes by what was once."""
-        if self._clock() < self._fresh_until:
-            return self._known
-        async with self._reading:
-            asked = self._clock()
-            if asked >= self._fresh_until:
-                # Before the documents: what is read with them may be newer than its number, and is read again then.
-                revision = await self._register.revision()
-                if revision != self._known.revision:
-                    self._known = Trusted.of(revision, await self._register.all())
-                self._fresh_until = asked + FRESH_SECONDS
-            return self._known
+        asked = self._clock()
+        while asked >= self._fresh_until:  # what is being read may be older than that when it is there
+            await self._reading.join()
+        return self._known
 
     def forget(self) -> None:
         """Ask when next asked: something has changed here."""
         self._fresh_until = float("-inf")
+
+    async def _read(self) -> None:
+        begun = self._clock()
+        # Before the documents: what is read with them may be newer than its number, and is read again then.
+        revision = await self._register.revision()
+        if revision != self._known.revision:
+            self._known = Trusted.of(revision, await self._register.all())
+        self._fresh_until = begun + FRESH_SECONDS

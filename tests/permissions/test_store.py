@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from beanie import PydanticObjectId
+from pymongo.errors import ServerSelectionTimeoutError
 
 from models.clock import now
 from models.database import Database
@@ -176,3 +177,26 @@ async def test_rules_are_compiled_once_and_beside_what_is_served(
     assert "a" in worlds[0].snapshot.roles
     assert len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+async def test_while_the_database_is_away_all_wait_for_one_answer_and_not_in_a_line(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    store, alice = PermissionStore(clock), await add_user("alice", "reader")
+    await store.access(principal(alice))
+    clock.now += FRESH_SECONDS
+    asked, begun, found_out = list[int](), asyncio.Event(), asyncio.Event()
+
+    async def since(revision: int) -> list[Any]:
+        asked.append(revision)
+        begun.set()
+        await found_out.wait()
+        raise ServerSelectionTimeoutError("away")
+
+    monkeypatch.setattr("permissions.history.since", since)
+    waiting = asyncio.gather(*(store.access(principal(alice)) for _ in range(10)), return_exceptions=True)
+    await begun.wait()
+    found_out.set()
+    assert [type(each) for each in await asyncio.wait_for(waiting, 10)] == [ServerSelectionTimeoutError] * 10
+    assert len(asked) == 1

@@ -1,9 +1,10 @@
 """The register: all or nothing, counted, written down, and told to every worker's catalog."""
 
-from asyncio import gather
+from asyncio import CancelledError, Event, create_task, gather, wait_for
 from dataclasses import dataclass
 
 import pytest
+from pymongo.errors import ServerSelectionTimeoutError
 
 from api.persisted.catalog import FRESH_SECONDS, Catalog
 from models.database import Database
@@ -119,3 +120,35 @@ async def test_another_worker_knows_of_a_removal_within_a_second_and_asks_no_oft
     assert await catalog.trusted() is trusted
     clock.now += FRESH_SECONDS / 2
     assert (await catalog.trusted()).texts == {}
+
+
+class Away(OperationRegister):
+    """Its store does not answer, and that takes until `found_out`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.begun = Event()
+        self.found_out = Event()
+
+    async def revision(self) -> int:
+        self.asked += 1
+        self.begun.set()
+        await self.found_out.wait()
+        raise ServerSelectionTimeoutError("away")
+
+
+async def test_while_the_store_is_away_all_wait_for_one_answer_and_not_in_a_line() -> None:
+    register = Away()
+    catalog = Catalog(register)
+    waiting = [create_task(catalog.trusted()) for _ in range(10)]
+    gone = create_task(catalog.trusted())
+    await register.begun.wait()
+    gone.cancel()
+    register.found_out.set()
+    found = await wait_for(gather(*waiting, gone, return_exceptions=True), 10)
+    assert [type(each) for each in found] == [ServerSelectionTimeoutError] * 10 + [CancelledError]
+    assert register.asked == 1
+    with pytest.raises(ServerSelectionTimeoutError):
+        await catalog.trusted()
+    assert register.asked == 2, "and the next one asks again"
