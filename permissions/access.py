@@ -42,6 +42,8 @@ class Takings:
     allowed: list[Taken] = field(default_factory=list)
     missed: int = 0
     """Allowed decisions of which only this number is known."""
+    tried: bool = False
+    """Whether somebody has tried to store what was denied: it may be there."""
 
     def __bool__(self) -> bool:
         return bool(self.denied or self.allowed)
@@ -61,6 +63,7 @@ class Takings:
         self.denied += others.denied
         self.allowed += others.allowed[:room]
         self.missed += others.missed + max(0, len(others.allowed) - room)
+        self.tried = self.tried or others.tried
 
 
 class Access:

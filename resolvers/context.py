@@ -214,11 +214,18 @@ async def settle_all(contexts: Sequence[Context]) -> None:
         for each in contexts:
             await settling.enter_async_context(each._settling)
             each._decided.take(each.access.takings())
-        unwritten = [each for each in contexts if each._decided]
-        if unwritten:
-            await unwritten[0].audit.keep_all([(each._decided, each.origin) for each in unwritten])
-            for each in unwritten:
-                each._decided = Takings()
+        unwritten = [(each, each._decided) for each in contexts if each._decided]
+        if not unwritten:
+            return
+        for each, _ in unwritten:
+            each._decided = Takings()  # what is decided meanwhile is not among what is written
+        try:
+            await unwritten[0][0].audit.keep_all([(decided, each.origin) for each, decided in unwritten])
+        except BaseException:
+            for each, decided in unwritten:
+                decided.take(each._decided)
+                each._decided = decided
+            raise
 
 
 Info = strawberry.Info[Context, None]

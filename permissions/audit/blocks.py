@@ -25,13 +25,20 @@ class Blocks:
         self._blocks: Final = db.audit_blocks
         self._checkpoints: Final = db.audit_checkpoints
 
-    async def append(self, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer) -> Head:
+    async def append(
+        self, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer, maybe: frozenset[str] = frozenset()
+    ) -> Head:
         """Put a block of each part at the end, which may have moved on from `head`, and return the new end.
 
-        They are stored in their order, with one call: whoever dies on the way leaves the first of them.
+        They are stored in their order, with one call: whoever dies on the way leaves the first of them. Decisions in
+        `maybe` may have come before: those that are there are left out.
         """
+        at = now()  # a block that is made again is the same
+        if maybe:
+            head = await self.end(head)
+            parts = await self._new(parts, maybe)
         while parts:
-            blocks = sealer.chain(head, parts, now())
+            blocks = sealer.chain(head, parts, at)
             try:
                 await self._blocks.insert_many(blocks)
                 return Head.of(blocks[-1])
@@ -44,7 +51,27 @@ class Blocks:
                     head, parts = there, parts[failed + 1 :]
                 else:
                     head, parts = await self.end(there or before), parts[failed:]
+                    # An earlier try may have arrived just now: not later, for its place is taken.
+                    parts = await self._new(parts, maybe)
         return head
+
+    async def _new(self, parts: Sequence[Sequence[Record]], maybe: frozenset[str]) -> Sequence[Sequence[Record]]:
+        """The same without the decisions in `maybe` that are stored, or come a second time."""
+        asked = [record["decision"] for part in parts for record in part if record.get("decision") in maybe]
+        if not asked:
+            return parts
+        blocks = await self._blocks.find({"records.decision": {"$in": asked}}, {"records.decision": 1}).to_list()
+        there = {record.get("decision") for block in blocks for record in block["records"]} & maybe
+        left: list[list[Record]] = []
+        for part in parts:
+            left.append([])
+            for record in part:
+                decision = record.get("decision")
+                if decision not in there:
+                    left[-1].append(record)
+                if decision in maybe:
+                    there.add(decision)
+        return [part for part in left if part]
 
     async def head(self, number: int) -> Head | None:
         """The block of that number, as a head."""

@@ -79,25 +79,32 @@ class AuditLog:
     async def keep(self, takings: Takings, origin: Origin) -> None:
         """Keep what was decided for one answer, which goes out after this returns.
 
-        Denials are stored by then, or `PyMongoError` says that they can't be. What was allowed follows later, if it is
-        kept; always is what a shadow policy would have denied.
+        Denials are stored by then, or `PyMongoError` says that perhaps they are not: the same `takings` may be kept
+        again, and are stored once. What was allowed follows later, if it is kept; always is what a shadow policy would
+        have denied.
         """
         await self.keep_all([(takings, origin)])
 
     async def keep_all(self, answers: Iterable[tuple[Takings, Origin]]) -> None:
         """The same for many answers at once, with whose they are: none goes out before all denials are stored."""
         at = now()
-        denials = [record for takings, origin in answers for record in self._denials(takings, origin, at)]
+        denials, maybe = list[Record](), set[str]()
+        for takings, origin in answers:
+            self._offer(takings, origin, at)
+            if takings.tried:
+                maybe.update(each.decision.id for each in takings.denied)
+            denials += [decided(each, origin, at) for each in takings.denied]
+            takings.tried = True
         if denials:
-            await self._writer.write(denials)
+            await self._writer.write(denials, frozenset(maybe))
 
-    def _denials(self, takings: Takings, origin: Origin, at: datetime) -> list[Record]:
-        """What must be stored before the answer goes out; the rest is offered."""
+    def _offer(self, takings: Takings, origin: Origin, at: datetime) -> None:
+        """What may follow later is not among the takings after that."""
         wanted = self._keeping.wanted()
         kept = takings.allowed if wanted else [each for each in takings.allowed if each.decision.shadow]
         if kept or wanted:
             self._writer.offer([partial(decided, each, origin, at) for each in kept], takings.missed if wanted else 0)
-        return [decided(each, origin, at) for each in takings.denied]
+        takings.allowed, takings.missed = [], 0
 
     async def find_decision(self, decision_id: str) -> AuditRecord | None:
         """The decision with that id, if it was kept. What was just allowed is not there yet."""

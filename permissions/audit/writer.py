@@ -39,6 +39,8 @@ class Urgent:
 
     records: Sequence[Record]
     written: asyncio.Future[None]
+    maybe: frozenset[str]
+    """Decisions among them that may be stored already."""
 
 
 class Writer:
@@ -70,11 +72,14 @@ class Writer:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def write(self, records: Sequence[Record]) -> None:
-        """Return when they are stored. Raise `PyMongoError` if they can't be."""
+    async def write(self, records: Sequence[Record], maybe: frozenset[str] = frozenset()) -> None:
+        """Return when they are stored. Raise `PyMongoError` if perhaps they are not.
+
+        `maybe` are the ids of decisions that may be stored already, by an earlier try: they are not stored twice.
+        """
         loop = asyncio.get_running_loop()
         waiting = [
-            Urgent(records[first : first + BLOCK_RECORDS], loop.create_future())
+            Urgent(records[first : first + BLOCK_RECORDS], loop.create_future(), maybe)
             for first in range(0, len(records), BLOCK_RECORDS)
         ]
         self._urgent.extend(waiting)
@@ -135,13 +140,14 @@ class Writer:
     async def _commit(self) -> bool:
         """What somebody waits for, and what there is room for of the rest. False if it failed."""
         urgent, parts = self._next_urgent()
-        gone, rest = self._missed, self._next(min(LATER_RECORDS, BLOCK_RECORDS - len(parts[-1])))
+        before, rest = self._missed, self._next(min(LATER_RECORDS, BLOCK_RECORDS - len(parts[-1])))
+        told = before - self._missed
         parts[-1] += rest
         try:
-            await self._store(parts)
+            await self._store(parts, frozenset().union(*(each.maybe for each in urgent)))
         except Exception as error:  # a task that dies would leave everybody waiting
             # It may have arrived all the same: written again, it might stand there twice.
-            self._missed += gone + sum(each["kind"] != MISSED for each in rest)
+            self._missed += told + sum(each["kind"] != MISSED for each in rest)
             _log.warning("audit records not written", number=sum(map(len, parts)), kind=type(error).__name__)
             _settle(urgent, error)
             return False
@@ -171,10 +177,10 @@ class Writer:
             self._missed = 0
         return records
 
-    async def _store(self, parts: Sequence[Sequence[Record]]) -> None:
+    async def _store(self, parts: Sequence[Sequence[Record]], maybe: frozenset[str]) -> None:
         if self._head is None:
             self._head = await self._first_head()
-        self._head = await self._blocks.append(self._head, parts, self._sealer)
+        self._head = await self._blocks.append(self._head, parts, self._sealer, maybe)
 
     async def _first_head(self) -> Head:
         """Where to go on. Where blocks are gone from the end, after those: the gap stays for all to see."""

@@ -62,10 +62,10 @@ async def test_while_somebodys_denial_can_not_be_written_down_others_are_told_wh
     conversation, nothing = await shared_with_guest(served, alice)
     written, write = asyncio.Event(), Writer.write
 
-    async def later(self: Writer, records: Sequence[Record]) -> None:
+    async def later(self: Writer, records: Sequence[Record], maybe: frozenset[str] = frozenset()) -> None:
         if any(record.get("action") in ("conversation:read", "message:read") for record in records):
             await written.wait()
-        await write(self, records)
+        await write(self, records, maybe)
 
     async with crowd_of(served) as crowd:
         (_, guest), (_, sara) = [await crowd.enter(name, PLAIN, id=conversation) for name in ("guest", "sara")]
@@ -142,11 +142,13 @@ async def test_nobody_is_told_a_decision_that_is_not_stored_while_the_next_are_w
     conversation, nothing = await shared_with_guest(served, alice)
     append, go_on, batches = Blocks.append, asyncio.Event(), list[set[str]]()
 
-    async def slowly(self: Blocks, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer) -> Head:
+    async def slowly(
+        self: Blocks, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer, maybe: frozenset[str] = frozenset()
+    ) -> Head:
         denied = {each["decision"] for part in parts for each in part if each.get("effect") == "deny"}
         if len(batches) == 2 and denied:
             await go_on.wait()
-        end = await append(self, head, parts, sealer)
+        end = await append(self, head, parts, sealer, maybe)
         if denied:
             batches.append(denied)
         return end
@@ -211,7 +213,7 @@ async def test_who_leaves_before_he_is_told_leaves_nothing_behind(
     conversation, nothing = await shared_with_guest(served, alice)
     waits = asyncio.Event()
 
-    async def away(self: Writer, records: Sequence[Record]) -> None:
+    async def away(self: Writer, records: Sequence[Record], maybe: frozenset[str] = frozenset()) -> None:
         if any(record.get("effect") == "deny" for record in records):
             waits.set()
             raise AutoReconnect("away")

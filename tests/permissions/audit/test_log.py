@@ -4,31 +4,26 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo.errors import AutoReconnect
 from redis.asyncio import Redis
 
 from models.clock import now
-from models.database import Database, Record
+from models.database import Database
 from models.embedded import EmbeddedStores
 from permissions.access import Access, Takings
 from permissions.audit.anchors import MemoryAnchor, RedisAnchor
 from permissions.audit.blocks import Blocks
-from permissions.audit.chain import GENESIS, Head, Sealer
-from permissions.audit.events import Origin, Target, change, decoded
+from permissions.audit.chain import Head
+from permissions.audit.events import Origin, Target, decoded
 from permissions.audit.log import Allows, AuditLog, Keeping
-from permissions.audit.writer import Writer
 from permissions.engine.facts import Assignment, Env, Resource, Subject
 from permissions.engine.rulebook import Grant, Role
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
 from tests.audited import SEALER, new_log
-from tests.database_calls import database_calls
 from tests.permissions.audit.checked import checked, found, stored
 from tests.processes import kill_9
 
@@ -176,43 +171,6 @@ async def test_waiting_records_share_a_block(database: Database, audit: AuditLog
     assert await database.db.audit_blocks.count_documents({}) <= 3
 
 
-class Lossy(Blocks):
-    """A store whose every second answer gets lost, after or before it did what was asked."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database.db)
-        self.asked = 0
-
-    async def append(self, head: Head, parts: Sequence[Sequence[Record]], sealer: Sealer) -> Head:
-        self.asked += 1
-        if self.asked % 4 == 1:
-            raise AutoReconnect("before")
-        end = await super().append(head, parts, sealer)
-        if self.asked % 4 == 3:
-            raise AutoReconnect("after")
-        return end
-
-
-async def test_who_is_told_that_it_is_stored_finds_it_and_nothing_stands_there_twice(
-    database: Database, anchor: MemoryAnchor
-) -> None:
-    writer = Writer(Lossy(database), anchor, SEALER, delay=0.01, queue=1_000)
-    told: list[str] = []
-    async with AuditLog(writer, Blocks(database.db), Keeping(Allows.ALL)) as log:
-        for number in range(40):
-            await log.keep(takings(("report:read", f"allowed {number}")), ORIGIN)
-            try:
-                await log.write("test", ORIGIN, Target("thing", str(number)))
-                told.append(str(number))
-            except AutoReconnect:
-                continue
-    count = Counter(record.resource_id for record in await stored(database) if record.kind != "decision.missed")
-    assert set(told) <= set(count)
-    assert len(told) >= 15
-    assert set(count.values()) == {1}
-    assert await found(database, anchor) == []
-
-
 async def test_a_writer_that_leaves_takes_no_record_with_him(database: Database, audit: AuditLog) -> None:
     waiting = asyncio.create_task(audit.write("test", ORIGIN, Target("thing", "1")))
     await asyncio.sleep(0)
@@ -314,53 +272,3 @@ async def eventually(database: Database, number: int) -> None:
     while len(await stored(database)) < number:
         assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.01)
-
-
-async def test_denials_of_many_answers_are_stored_by_few_calls_in_one_chain_beside_other_workers(
-    database: Database, anchor: MemoryAnchor
-) -> None:
-    """Three workers, each with blocks of its own between which the others put theirs."""
-
-    async def keep(log: AuditLog, name: str) -> list[str]:
-        kept = list[str]()
-        for turn in range(3):
-            answers = [(takings(("report:delete", f"{name}.{turn}.{n}")), ORIGIN) for n in range(450)]
-            await log.keep_all(answers)
-            kept += [each.decision.id for answer, _ in answers for each in answer.denied]
-        return kept
-
-    async with new_log(database, anchor) as a, new_log(database, anchor) as b, new_log(database, anchor) as c:
-        with database_calls() as calls:
-            kept = await asyncio.gather(keep(a, "a"), keep(b, "b"), keep(c, "c"))
-    told = [decision for each in kept for decision in each]
-    count = Counter(record.decision for record in await stored(database))
-    assert count == Counter(told)
-    assert len(told) == 4_050
-    assert Counter(calls)["insert", "audit_blocks"] < 30
-    assert await found(database, anchor) == []
-
-
-async def test_blocks_go_on_after_what_another_worker_has_put_between_them(
-    database: Database, anchor: MemoryAnchor
-) -> None:
-    blocks = Blocks(database.db)
-    parts = [[change("test", ORIGIN, Target("thing", str(number)))] for number in range(3)]
-    first, second = SEALER.chain(GENESIS, parts[:2], now())
-
-    class Racing(Sealer):
-        """Of the blocks that are about to be stored the first is there by then, and after it another worker's."""
-
-        raced = False
-
-        def chain(self, after: Head, parts: Iterable[Sequence[Record]], at: datetime) -> list[Record]:
-            made = super().chain(after, parts, at)
-            if not self.raced:
-                self.raced, made[0] = True, first
-                made[1] = super().block(Head.of(first), [change("test", ORIGIN, Target("thing", "lost"))], at)
-            return made
-
-    await database.db.audit_blocks.insert_many([first, second])
-    end = await blocks.append(GENESIS, parts, Racing("a secret of the tests, and of nobody else"))
-    assert [record.resource_id for record in await stored(database)] == ["0", "1", "1", "2"]
-    await anchor.move(end)
-    assert await found(database, anchor) == []
