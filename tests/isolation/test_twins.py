@@ -3,12 +3,14 @@
 import json
 import os
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import pytest
 from graphql import GraphQLSchema
 
 from permissions.access import Takings
+from permissions.audit.events import Origin
 from resolvers.ids import GlobalId, encode
 from tests.database_calls import database_calls
 from tests.isolation.arguments import listed, paths
@@ -30,13 +32,14 @@ Log = list[tuple[str, str]]
 def log(world: World, monkeypatch: pytest.MonkeyPatch) -> Log:
     """Filled by each request."""
     audit, waited = world.served.services.audit, list[tuple[str, str]]()
-    keep = audit.keep
+    keep_all = audit.keep_all
 
-    async def counted(takings: Takings, origin: Any) -> None:
-        waited.extend(("denied", each.decision.action) for each in takings.denied)
-        await keep(takings, origin)
+    async def counted(answers: Iterable[tuple[Takings, Origin]]) -> None:
+        known = list(answers)
+        waited.extend(("denied", each.decision.action) for takings, _ in known for each in takings.denied)
+        await keep_all(known)
 
-    monkeypatch.setattr(audit, "keep", counted)
+    monkeypatch.setattr(audit, "keep_all", counted)
     return waited
 
 
