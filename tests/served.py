@@ -1,9 +1,9 @@
 """Fixtures: the whole server, in this process, with the demo's people and without their conversations."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -30,6 +30,8 @@ from tests.permissions.authn.conftest import CHEAP
 from tests.seeds import Seeds, demo_rules
 
 SECRET = "a secret of the tests, nobody else's"
+QUIET: Final[Mapping[str, float]] = {"search_seconds": 0, "usage_seconds": 0, "interrupt_seconds": 0, "news_seconds": 0}
+"""Settings by which a server does nothing beside its requests: tests index, roll up and look when they want to."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +104,10 @@ async def served(
     database: Database, redis: Redis, stores: EmbeddedStores, seeds: Seeds, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Served]:
     """A server on the test's own stores, whose password hashes are cheap."""
-    settings = Settings(
-        mongodb_uri=SecretStr(stores.mongodb_uri),
-        redis_url=SecretStr(stores.redis_url),
-        database=database.db.name,
-        secret_key=SecretStr(SECRET),
-        log_level="error",
-        search_seconds=0,  # tests index when they want to
-        usage_seconds=0,
-        interrupt_seconds=0,
-        news_seconds=0,
+    settings = settings_on(
+        stores,
+        database.db.name,
+        **QUIET,
         rate_budgets=10_000,  # some tests ask for thousands of things
         rate_budgets_address=100_000,
         decision_log="off",  # what is written beside a request would be counted among its calls
@@ -127,6 +123,18 @@ async def served(
         httpx.AsyncClient(transport=transport, base_url="http://parley.test") as http,
     ):
         yield Served(http, app.state.services, people, app=app)
+
+
+def settings_on(stores: EmbeddedStores, database: str, **others: Any) -> Settings:
+    """Of a server on these stores, whose sessions and tokens are the others'; what isn't named is as it comes."""
+    given: dict[str, Any] = {
+        "mongodb_uri": SecretStr(stores.mongodb_uri),
+        "redis_url": SecretStr(stores.redis_url),
+        "database": database,
+        "secret_key": SecretStr(SECRET),
+        "log_level": "error",
+    }
+    return Settings(**given | others)
 
 
 @cache

@@ -7,12 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from api.app import create_app
-from api.settings import Settings
 from models.embedded import EmbeddedStores
 from permissions.audit.events import SYSTEM as NOBODY
 from permissions.authn.revocation.criteria import Criteria
@@ -20,7 +18,7 @@ from permissions.authn.tokens import AccessToken
 from permissions.changes import SYSTEM
 from tests.api.test_event_streams import Reader, streaming
 from tests.api.test_socket_expiry import listening, opened
-from tests.served import SECRET, Caller, Served, schema
+from tests.served import Caller, Served, schema, settings_on
 
 NEWS = "subscription ($id: ID!) { conversationEvents(conversationId: $id) { __typename } }"
 START = "mutation { startConversation(input: {}) { conversation { id } } }"
@@ -29,12 +27,9 @@ START = "mutation { startConversation(input: {}) { conversation { id } } }"
 @asynccontextmanager
 async def another(served: Served, stores: EmbeddedStores) -> AsyncIterator[str]:
     """A second worker's address."""
-    settings = Settings(
-        mongodb_uri=SecretStr(stores.mongodb_uri),
-        redis_url=SecretStr(stores.redis_url),
-        database=served.services.database.db.name,
-        secret_key=SecretStr(SECRET),
-        log_level="error",
+    settings = settings_on(
+        stores,
+        served.services.database.db.name,
         search_seconds=0,
         usage_seconds=0,
         interrupt_seconds=0,

@@ -5,14 +5,13 @@ from beanie import PydanticObjectId
 from pydantic import SecretStr
 
 from api.app import create_app
-from api.settings import Settings
 from models.database import Database
 from models.embedded import EmbeddedStores
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
 from tests.own_redis import OwnRedis
 from tests.permissions.authn.revocation.workers import eventually
-from tests.served import SECRET
+from tests.served import settings_on
 
 ME = {"query": "{ me { id } }"}
 
@@ -21,12 +20,10 @@ async def test_without_redis_clients_are_told_to_try_again_and_readyz_is_red_unt
     database: Database, stores: EmbeddedStores
 ) -> None:
     with OwnRedis() as own:
-        settings = Settings(
-            mongodb_uri=SecretStr(stores.mongodb_uri),
+        settings = settings_on(
+            stores,
+            database.db.name,
             redis_url=SecretStr(own.url),
-            database=database.db.name,
-            secret_key=SecretStr(SECRET),
-            log_level="error",
             decision_log="off",
             revocation_stale_seconds=1,
         )

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from api.cli.serve import environment
 from api.settings import Settings
@@ -26,7 +25,7 @@ from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.servers import serving
-from tests.served import SECRET, Served
+from tests.served import Served, settings_on
 
 pytestmark = pytest.mark.benchmark
 
@@ -163,13 +162,10 @@ async def _post(client: httpx.AsyncClient, url: str, token: str, body: dict[str,
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
-    return Settings(
-        mongodb_uri=SecretStr(stores.mongodb_uri),
-        redis_url=SecretStr(stores.redis_url),
-        database=served.services.database.db.name,
-        secret_key=SecretStr(SECRET),
+    return settings_on(
+        stores,
+        served.services.database.db.name,
         rate_budgets=1_000_000,
         rate_budgets_address=1_000_000,
-        log_level="error",
         decision_log="off",
     )

@@ -20,7 +20,6 @@ from typing import Final, TypeVar
 import httpx
 import orjson
 import pytest
-from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from api.cli.serve import environment
@@ -35,7 +34,7 @@ from tests.benchmarks.crowd import HOST, Job
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.servers import Server, serving
 from tests.resolvers.chat.documents import APPEND, start
-from tests.served import SECRET, Caller, Served
+from tests.served import Caller, Served, settings_on
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -287,14 +286,11 @@ async def _tokens(served: Served, number: int) -> list[str]:
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
-    return Settings(
-        mongodb_uri=SecretStr(stores.mongodb_uri),
-        redis_url=SecretStr(stores.redis_url),
-        database=served.services.database.db.name,
-        secret_key=SecretStr(SECRET),
+    return settings_on(
+        stores,
+        served.services.database.db.name,
         rate_budgets=1_000_000,
         rate_budgets_address=1_000_000,
-        log_level="error",
         search_seconds=0,
         usage_seconds=0,
         interrupt_seconds=0,

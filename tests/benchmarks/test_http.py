@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from pydantic import SecretStr
 
 from api.cli.serve import environment
 from api.settings import Settings
@@ -27,7 +26,7 @@ from tests.benchmarks.load import ask, request
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.rounds import Contender, alternate, rows
 from tests.benchmarks.servers import Server, serving
-from tests.served import SECRET, Caller, Served
+from tests.served import Caller, Served, settings_on
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -126,11 +125,10 @@ def _servers(settings: Settings, folder: Path) -> Iterator[tuple[Server, Server]
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
-    return Settings(
-        mongodb_uri=SecretStr(stores.mongodb_uri),
-        redis_url=SecretStr(stores.redis_url),
-        database=served.services.database.db.name,
-        secret_key=SecretStr(SECRET),
+    return settings_on(
+        stores,
+        served.services.database.db.name,
+        log_level="info",
         rate_budgets=1_000_000,
         rate_budgets_address=1_000_000,
     )

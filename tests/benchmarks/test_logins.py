@@ -17,17 +17,15 @@ from typing import Any, Final
 import orjson
 import pytest
 from argon2 import PasswordHasher
-from pydantic import SecretStr
 
 from api.cli.serve import environment
-from api.settings import Settings
 from models.clock import now
 from models.embedded import EmbeddedStores
 from models.user import User
 from tests.benchmarks.load import HOST, Job, Outcome, request, run
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.servers import Server, serving
-from tests.served import SECRET, Served
+from tests.served import Served, settings_on
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -116,11 +114,10 @@ async def _accounts() -> list[str]:
 
 @contextmanager
 def _server(served: Served, stores: EmbeddedStores, folder: Path, **more: Any) -> Iterator[Server]:
-    settings = Settings(
-        mongodb_uri=SecretStr(stores.mongodb_uri),
-        redis_url=SecretStr(stores.redis_url),
-        database=served.services.database.db.name,
-        secret_key=SecretStr(SECRET),
+    settings = settings_on(
+        stores,
+        served.services.database.db.name,
+        log_level="info",
         rate_budgets=1_000_000,
         rate_budgets_address=1_000_000,
         login_failures=100_000,

@@ -13,7 +13,6 @@ from api.assistant.desk import Desk, Rules
 from api.assistant.endpoint import ChatCompletions
 from api.assistant.worker import Assistant, answering
 from api.interrupting import Interrupter
-from api.settings import Settings
 from models.database import Database
 from models.embedded import EmbeddedStores
 from models.user import User
@@ -26,7 +25,7 @@ from tests.own_redis import OwnRedis
 from tests.permissions.authn.conftest import CHEAP
 from tests.permissions.authn.revocation.workers import eventually
 from tests.seeds import Seeds
-from tests.served import SECRET, Served, demo, schema
+from tests.served import QUIET, Served, demo, schema, settings_on
 
 
 async def test_redis_is_away_for_a_while(
@@ -35,17 +34,12 @@ async def test_redis_is_away_for_a_while(
     monkeypatch.setattr("api.authentication.Passwords", partial(Passwords, hasher=CHEAP))
     await seeds.sow(database, demo)
     with OwnRedis() as own:
-        settings = Settings(
-            mongodb_uri=SecretStr(stores.mongodb_uri),
+        settings = settings_on(
+            stores,
+            database.db.name,
+            **QUIET,
             redis_url=SecretStr(own.url),
-            database=database.db.name,
-            secret_key=SecretStr(SECRET),
-            log_level="error",
             decision_log="off",
-            search_seconds=0,
-            usage_seconds=0,
-            interrupt_seconds=0,
-            news_seconds=0,
         )
         app = create_app(settings, schema())
         async with (
