@@ -26,6 +26,7 @@ _TYPES = {
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
+_ASKING = frozenset({"query", "documentId", "extensions"})
 _JSON = ("application/json", "application/graphql-response+json")
 _CSP = "; ".join(
     (
@@ -64,7 +65,7 @@ def routes() -> list[BaseRoute]:
 
 def wants_page(request: Request) -> bool:
     """Is this a browser that opens the address, rather than a client that asks a query?"""
-    if request.method not in {"GET", "HEAD"} or "query" in request.query_params:
+    if request.method not in {"GET", "HEAD"} or not request.query_params.keys().isdisjoint(_ASKING):
         return False
     accept = ",".join(request.headers.getlist("accept"))
     as_json = max(quality(accept, media_type) for media_type in _JSON)

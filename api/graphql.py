@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, Final, TypeGuard, cast
+from functools import partial
+from typing import Any, Final, cast
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
@@ -34,10 +35,9 @@ from api.event_streams import (
     until_over,
 )
 from api.fanout import Questions, Renderer, Rooms
-from api.graphql_request import JSON
+from api.graphql_request import JSON, Asked
 from api.graphql_view import GraphQLView, refused
 from api.origins import Origins
-from api.persisted import Reference, Resolved, document_id, named, reference
 from api.refusals import RefusedRequestError
 from api.schema import Schema
 from api.shared_streams import shared
@@ -77,9 +77,7 @@ class Endpoint(GraphQLView):
         self.questions = Questions(schema, schema.documents, schema.limits)
         self.rooms = Rooms(Renderer(schema))
         self._demo = demo
-        self._limits = schema.limits
         self.origins = origins
-        self._sounding = schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -131,14 +129,6 @@ class Endpoint(GraphQLView):
                 request.state.context = context
         return context
 
-    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
-        """As ever, with the ids of documents."""
-        data = await super().parse_http_body(request)
-        if request.method != "POST":
-            return named(data, request.query_params)
-        body = await request.get_body()
-        return named(data, self.decode_json(body)) if b"documentId" in body else data
-
     async def execute_operation(
         self,
         request: Request,
@@ -149,53 +139,30 @@ class Endpoint(GraphQLView):
         sub_response: Response,
     ) -> ExecutionResult | list[ExecutionResult] | SubscriptionExecutionResult:
         """What has one answer is executed as ever, to its end: who goes away can't break a mutation off."""
-        ask = super().execute_operation
-        if isinstance(request_data, GraphQLRequestData):
-            try:
-                request_data = await self._resolved(request_data, context)
-            except GraphQLError as error:
-                if request_data.protocol == "sse":
-                    sub_response.media_type = MEDIA_TYPE
-                return PreExecutionError(data=None, errors=[error])
-        if _streams_one_answer(request_data, self._limits):
-            sub_response.media_type = MEDIA_TYPE
-            request_data = replace(request_data, protocol="http")
-        given = (request, request_adapter, request_data, context, root_value, sub_response)
-        if isinstance(request_data, GraphQLRequestData) and request_data.protocol == "sse":
-            asked = self.questions.asked(request_data.query or "", request_data.operation_name, request_data.variables)
-            if asked is not None:
-                request.state.asked = asked
-                return cast(SubscriptionExecutionResult, _later(lambda: ask(*given)))
-        return await ask(*given)
+        asked = cast(Asked, request_data)
+        try:
+            text = await self.text(asked.query, asked.document_id, asked.extensions, context)
+        except GraphQLError as error:
+            return PreExecutionError(data=None, errors=[error])
+        asked = replace(asked, query=text)
+        if _streams_one_answer(asked, self.schema.limits):
+            asked = replace(asked, protocol="http")
+        ask = partial(super().execute_operation, request, request_adapter, asked, context, root_value, sub_response)
+        if asked.protocol == "sse":
+            question = self.questions.asked(asked.query or "", asked.operation_name, asked.variables)
+            if question is not None:
+                request.state.asked = question
+                return cast(SubscriptionExecutionResult, _later(ask))
+        return await ask()
 
-    async def execute_single(
-        self,
-        request: Request,
-        request_adapter: AsyncHTTPRequestAdapter,
-        sub_response: Response,
-        context: Context,
-        root_value: None,
-        request_data: GraphQLRequestData,
-    ) -> ExecutionResult:
-        """Of a batch, too, each document is found before it is run."""
-        if not isinstance(request_data, Resolved):
-            try:
-                request_data = await self._resolved(request_data, context)
-            except GraphQLError as error:
-                return PreExecutionError(data=None, errors=[error])
-        return await super().execute_single(request, request_adapter, sub_response, context, root_value, request_data)
-
-    async def _resolved(self, asked: GraphQLRequestData, context: Context) -> Resolved:
-        """What is to be run for a request. Raise `GraphQLError` where that is nothing."""
-        wanted = reference(document_id(asked), asked.extensions)
-        query = await self.text(asked.query, wanted, context)
-        return Resolved(query, asked.variables, asked.operation_name, asked.extensions, asked.protocol)
-
-    async def text(self, query: str | None, wanted: Reference | None, context: Context) -> str | None:
-        """The document of a request, or of an operation on a socket, that `wanted` names."""
+    async def text(
+        self, query: str | None, document_id: object, extensions: Mapping[str, Any] | None, context: Context
+    ) -> str | None:
+        """The document of a request, or of an operation on a socket. Raise `GraphQLError` where there is none."""
         if not isinstance(context, ServedContext):
             raise TypeError("who asks isn't known, so nothing is run")
-        return await context.services.operations.text(query, wanted, context, self._sounding)
+        operations = context.services.operations
+        return await operations.text(query, document_id, extensions, context, self.schema)
 
     def create_response(
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
@@ -250,12 +217,9 @@ async def _later(ask: Callable[[], Awaitable[Any]]) -> AsyncGenerator[Any, None]
             yield result
 
 
-def _streams_one_answer(
-    asked: GraphQLRequestData | list[GraphQLRequestData], limits: DocumentLimits
-) -> TypeGuard[GraphQLRequestData]:
+def _streams_one_answer(asked: Asked, limits: DocumentLimits) -> bool:
     return (
-        isinstance(asked, GraphQLRequestData)
-        and asked.protocol == "sse"
+        asked.protocol == "sse"
         and overlong(asked.query, limits) is None
         and not subscribes(asked.query, asked.operation_name, limits.tokens)
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,13 @@ LARGE: Final = 64 * 1024
 """Bytes of a body that are read beside the event loop."""
 
 
+@dataclass
+class Asked(GraphQLRequestData):
+    """`document_id` as it came: anything that JSON has."""
+
+    document_id: object = None
+
+
 def wanted_type(request: Request) -> str:
     """The media type in which to answer. Raises `RefusedRequestError`.
 
@@ -38,7 +46,7 @@ def wanted_type(request: Request) -> str:
     return chosen
 
 
-async def asked(request: Request, protocol: GraphQLRequestProtocol, variable_values: int) -> GraphQLRequestData:
+async def asked(request: Request, protocol: GraphQLRequestProtocol, variable_values: int) -> Asked:
     """What it asks for; its variables may have so many values. Raises `RefusedRequestError`."""
     if request.method in ("GET", "HEAD"):
         return _well_formed(_from_url(request.scope["query_string"]), protocol)
@@ -78,7 +86,7 @@ def _from_url(query_string: bytes) -> dict[str, Any]:
     if len(given) < len(ours):
         raise RefusedRequestError(400, "a parameter is there more than once")
     # What is empty is not there.
-    plain: dict[str, Any] = {name: given[name] for name in ("query", "operationName") if given.get(name)}
+    plain: dict[str, Any] = {name: given[name] for name in ("query", "documentId", "operationName") if given.get(name)}
     return plain | {name: _json(given[name], name) for name in ("variables", "extensions") if given.get(name)}
 
 
@@ -97,7 +105,7 @@ def _json(text: bytes | str, name: str) -> Any:
         raise RefusedRequestError(400, f"the {name} can't be read as JSON: {error}") from None
 
 
-def _well_formed(given: Mapping[str, Any], protocol: GraphQLRequestProtocol) -> GraphQLRequestData:
+def _well_formed(given: Mapping[str, Any], protocol: GraphQLRequestProtocol) -> Asked:
     """Members that are null are not there, and others than these mean nothing."""
     for name in ("query", "operationName"):
         if not isinstance(given.get(name), str | None):
@@ -105,10 +113,11 @@ def _well_formed(given: Mapping[str, Any], protocol: GraphQLRequestProtocol) -> 
     for name in ("variables", "extensions"):
         if not isinstance(given.get(name), dict | None):
             raise RefusedRequestError(400, f"`{name}` must be an object")
-    return GraphQLRequestData(
+    return Asked(
         query=given.get("query"),
         variables=given.get("variables"),
         operation_name=given.get("operationName"),
         extensions=given.get("extensions"),
         protocol=protocol,
+        document_id=given.get("documentId"),
     )

@@ -23,7 +23,7 @@ from strawberry.types.graphql import OperationType
 from api.contexts import REFUSED
 from api.errors import AWAY, SHOWN, UNAVAILABLE, Code
 from api.event_streams import MEDIA_TYPE
-from api.graphql_request import JSON, RESPONSE, asked, wanted_type
+from api.graphql_request import JSON, RESPONSE, Asked, asked, wanted_type
 from api.graphql_response import CHALLENGE, never_executed, status
 from api.origins import Origins
 from api.refusals import RefusedRequestError, refusal
@@ -100,9 +100,9 @@ class GraphQLView(GraphQL[Context, None]):
         response.media_type = request.state.media_type
         return response
 
-    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> Asked:
         """It was read already, before anybody asked who sends it."""
-        return cast(GraphQLRequestData, cast(RequestAdapter, request).state.asked_for)
+        return cast(Asked, cast(RequestAdapter, request).state.asked_for)
 
     async def execute_single(
         self,

@@ -21,7 +21,6 @@ from api.contexts import REFUSED, ServedContext
 from api.errors import AWAY, Code, code_of
 from api.fanout import Member, Questions, Rooms
 from api.frames import flaw
-from api.persisted import Reference, reference
 from api.socket_closing import FORBIDDEN, INTERNAL_ERROR, TOO_MANY_INITIALISATIONS, TRY_AGAIN_LATER, closing_of
 from api.socket_ending import EndingHandler
 from api.socket_outlet import SocketOutlet
@@ -31,7 +30,7 @@ from resolvers.context import Context
 _log: Final = structlog.get_logger(__name__)
 
 
-Text = Callable[[str | None, Reference | None, Context], Awaitable[str | None]]
+Text = Callable[[str | None, object, Mapping[str, Any] | None, Context], Awaitable[str | None]]
 """Finds the document that an operation names. Raises `GraphQLError`."""
 
 
@@ -63,8 +62,8 @@ class SocketHandler(EndingHandler):
         """Whether its document is there, and may be run; its client is told why if not."""
         sent: Mapping[str, Any] = self._named.pop(operation.id, {})
         try:
-            wanted = reference(sent.get("documentId"), sent.get("extensions"))
-            operation.query = await self._text(operation.query, wanted, self.context) or ""
+            named = sent.get("documentId"), sent.get("extensions")
+            operation.query = await self._text(operation.query, *named, self.context) or ""
         except GraphQLError as error:
             await operation.send_initial_errors([error])
         except REFUSED:

@@ -5,16 +5,9 @@ What a name may stand for are trusted documents (`permissions.operations`), and 
 
 from api.persisted.automatic import ApqLimits
 from api.persisted.operations import PersistedOperations, PersistedSettings
-from api.persisted.references import Reference, reference
-from api.persisted.requests import Resolved, document_id, named
 
 __all__ = [
     "ApqLimits",
     "PersistedOperations",
     "PersistedSettings",
-    "Reference",
-    "Resolved",
-    "document_id",
-    "named",
-    "reference",
 ]

@@ -1,8 +1,9 @@
 """Which text a request stands for, and whether that may be run: before anything of it is parsed or executed."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from graphql import BREAK, DocumentNode, GraphQLError, Node, Visitor, VisitorAction, visit
 from redis.asyncio import Redis
@@ -12,7 +13,7 @@ from api.errors import UNAVAILABLE, publish
 from api.persisted.automatic import ApqLimits, AutomaticQueries
 from api.persisted.catalog import Catalog
 from api.persisted.errors import MISMATCH, NOT_FOUND, NOT_SUPPORTED, UNTRUSTED
-from api.persisted.references import Reference
+from api.persisted.references import Reference, reference
 from permissions.access import Access
 from permissions.actions import Action
 from permissions.engine.facts import Resource
@@ -54,7 +55,12 @@ class PersistedOperations:
         self._automatic: Final = AutomaticQueries(redis, settings.apq) if settings.apq.seconds else None
 
     async def text(
-        self, query: str | None, reference: Reference | None, context: Context, schema: Sounding
+        self,
+        query: str | None,
+        document_id: object,
+        extensions: Mapping[str, Any] | None,
+        context: Context,
+        schema: Sounding,
     ) -> str | None:
         """What is to be run, by the limits of any document; None where nothing was asked.
 
@@ -64,7 +70,7 @@ class PersistedOperations:
         try:
             if context.allowance is not None:
                 context.allowance.require(context.access)
-            return await self._found(query, reference, context, schema)
+            return await self._found(query, reference(document_id, extensions), context, schema)
         except TooFastError as error:
             raise _told(error) from error
         except GraphQLError:
@@ -72,19 +78,19 @@ class PersistedOperations:
             raise
 
     async def _found(
-        self, query: str | None, reference: Reference | None, context: Context, schema: Sounding
+        self, query: str | None, named: Reference | None, context: Context, schema: Sounding
     ) -> str | None:
         if query is not None and len(query) > schema.limits.characters:
             return query  # it is refused as too long: not even a hash is made of it
-        if reference is None:
+        if named is None:
             if query is not None and self._settings.only_trusted:
                 await self._require_trusted(query, context)
             return query
-        trusted = (await self.catalog.trusted()).texts.get(reference.id)
+        trusted = (await self.catalog.trusted()).texts.get(named.id)
         if not query:
-            return trusted if trusted is not None else await self._left(reference, context)
+            return trusted if trusted is not None else await self._left(named, context)
         if trusted is None:
-            await self._sent(query, reference, context, schema)
+            await self._sent(query, named, context, schema)
         elif query != trusted:
             raise MISMATCH.error()
         return query

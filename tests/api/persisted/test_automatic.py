@@ -197,3 +197,6 @@ async def test_names_of_what_is_not_there_are_counted_as_anything_else(served: S
     alice = await asking(served, "alice")
     codes = [told(await alice.post(**automatic(f"{{ a{number} }}"))) for number in range(12)]
     assert codes == [NOT_FOUND] * 10 + ["RATE_LIMITED"] * 2
+    bob = await asking(served, "bob")
+    codes = [told(await bob.post(documentId="no id")) for _ in range(12)]
+    assert codes == ["BAD_USER_INPUT"] * 10 + ["RATE_LIMITED"] * 2, "nor is what is no name"

@@ -36,6 +36,14 @@ async def test_a_document_is_named_by_its_id_or_its_hash_whoever_asks(served: Se
             assert told(await ask(**sent)) == "Alice"
             assert told(await nobody.post(**sent)) == "None", "and is told what he may know, which is nothing"
         assert told(await alice.post(documentId="Me_v1", query=TINY)) == BAD, "an id stands for one text"
+        headers = {**alice.headers, "Content-Type": "application/json"}
+        escaped = await served.http.post("/graphql", content=b'{"\\u0064ocumentId": "Me_v1"}', headers=headers)
+        assert told(escaped.json()) == "Alice", "whatever way its name is written"
+        assert told(await alice.get(documentId="", query=TINY)) == "Alice", "what is empty in an address is not there"
+        opened = await served.http.get(
+            "/graphql?documentId=Me_v1", headers={**alice.headers, "Accept": "text/html, */*;q=0.8"}
+        )
+        assert told(opened.json()) == "Alice", "and it is no page"
         await served.services.register.remove(["Me_v1"], SYSTEM.origin)
         served.services.operations.catalog.forget()
         assert told(await alice.post(documentId="Me_v1")) == told(await ask(documentId="Me_v1")) == NOT_FOUND
