@@ -15,8 +15,6 @@ FOLLOWING: Final = (Action.CONVERSATION_READ, Action.MESSAGE_READ)
 """News of a conversation is news of its messages."""
 SECOND: Final = 1.0
 """How long what is shown is good, where any rule looks at the time."""
-LEAST: Final = 0.1
-"""How long any decision is good: else, of one that ends at once, it could never be said that it holds."""
 
 GONE: Final = "the conversation is gone"
 LOST: Final = "you may not read the conversation any more"
@@ -58,19 +56,22 @@ def right_to(access: Access, followed: Followed | None) -> Right:
 
 
 def lasting(access: Access, followed: Followed | None) -> tuple[float | None, float | None]:
-    """Seconds until the right may change by itself, and until anything may that is shown; None is for good."""
+    """Seconds until the right may change by itself, and until anything may that is shown; None is for good.
+
+    They are never 0: whoever judges again until the moment is over comes to an end.
+    """
     subject, at = access.subject, access.env.time
     if subject is None or followed is None:
         return None, None
     held = subject.roles_at(at)
     own = grantees(subject, access.snapshot.plan(held, Action.MESSAGE_READ).roles) if followed.shares else ()
     turn = next_turn(subject, followed.shares_for(own), at)
-    left = None if turn is None else max(LEAST, (turn - at).total_seconds())
+    left = None if turn is None else (turn - at).total_seconds()
     if not access.snapshot.moves_at_all(held):
         return left, left
     soon = SECOND if left is None else min(left, SECOND)
     asked = zip(FOLLOWING, (followed.about, followed.messages), strict=True)
     looks = (access.snapshot.next_look(subject, action, about, access.env) for action, about in asked)
-    moments = [max(LEAST, (look - at).total_seconds()) for look in looks if look is not None]
+    moments = [(look - at).total_seconds() for look in looks if look is not None]
     turns = moments if left is None else [*moments, left]
     return min(turns, default=None), min([soon, *turns])

@@ -12,7 +12,7 @@ from permissions.engine.facts import Assignment, Env, Subject
 from permissions.engine.rulebook import Grant, Role
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
-from resolvers.chat.following import LEAST, SECOND, lasting
+from resolvers.chat.following import SECOND, lasting
 from resolvers.live.known import Followed
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -27,7 +27,8 @@ HOUR = 3600.0
         ('env.time < timestamp("2026-11-26T13:00:00Z")', None, HOUR, SECOND),
         ('env.time < timestamp("2026-11-26T13:00:00Z")', 60.0, 60.0, SECOND),
         ('env.time < timestamp("2026-11-26T12:00:00.4Z")', HOUR, 0.4, 0.4),
-        ('env.time <= timestamp("2026-11-26T12:00:00Z")', None, LEAST, LEAST),
+        ('env.time <= timestamp("2026-11-26T12:00:00Z")', None, 0.001, 0.001),
+        ('env.time < timestamp("2026-11-26T12:00:00.030Z")', 0.02, 0.02, 0.02),
         ('env.time > timestamp("2026-11-26T11:00:00Z")', None, None, SECOND),
         ("env.session_age < 3600", None, HOUR - 101, SECOND),
         ("env.time.getHours() < 13", None, SECOND, SECOND),
