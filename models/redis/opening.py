@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, Connection
 
 from models.redis.address import RedisAddress, Topology
 from models.redis.cluster import ClusterClient
 from models.redis.connecting import RETRIES, TIMEOUT_SECONDS, Manner
+from models.redis.connections import KINDS
 from models.redis.sentinel import MasterPool, master_client
 
 
@@ -66,4 +67,5 @@ async def listening(redis: Redis) -> AsyncIterator[AbstractConnection]:
 
 
 def _client(options: dict[str, object]) -> Redis:
-    return Redis.from_pool(BlockingConnectionPool(**options))  # type: ignore[arg-type]
+    kind = KINDS[options.get("connection_class", Connection)]
+    return Redis.from_pool(BlockingConnectionPool(**{**options, "connection_class": kind}))

@@ -17,12 +17,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from models.redis.address import Node, RedisAddress
 from models.redis.connecting import DRIVER, Manner
+from models.redis.connections import Writing
 
 ANSWER_SECONDS: Final = 1.0
 """They are asked one after the other: one that is frozen must not cost a command all of its time."""
 
 
-class MasterConnection(SentinelManagedConnection):
+class MasterConnection(Writing, SentinelManagedConnection):
     """To a server that says itself that it is the master: a sentinel may not have heard of the newest one yet."""
 
     async def connect_to(self, address: Any) -> None:

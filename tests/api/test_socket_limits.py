@@ -47,10 +47,10 @@ async def test_a_message_of_the_most_bytes_is_taken_and_one_more_ends_the_socket
         assert await sent(client, MOST + 1) == 1009
 
 
-@pytest.mark.parametrize(("before", "let"), [(2, True), (3, True), (4, False)])
+@pytest.mark.parametrize(("before", "let"), [(98, True), (99, True), (100, False)])
 async def test_operations_on_a_socket_up_to_the_most(served: Served, before: int, let: bool) -> None:
     connections = served.app.state.connections
-    connections.limits = type(connections.limits)(operations=4)
+    connections.limits = type(connections.limits)(operations=100)
     alice = await served.as_("alice")
     assert alice.token is not None
     follow = {"query": "subscription { sessionEvents { __typename } }"}
