@@ -10,8 +10,10 @@ import pytest
 from models.database import Database, Record
 from models.usage.rollup import Rollup
 from tests.models.commands import Command
+from tests.models.operations.everything import OPERATIONS
+from tests.models.operations.world import World
 from tests.models.shapes import filters
-from tests.models.test_indexes import OPERATIONS, World, sending, world
+from tests.models.test_indexes import sending, world
 
 __all__ = ["world"]  # a fixture
 
