@@ -12,6 +12,8 @@ from tests.conformance.project import Project
 from tests.demos import Demo, demo
 
 AUDITS, ARTIFACTS, RELAY, TYPED, RULES, OPERATIONS = 61, 10, 13, 10, 5, 4
+REGISTERED = {"relay.persisted.json": 8, "codegen/gql/persisted-documents.json": 2}
+REGISTER = "mutation ($input: RegisterOperationsInput!) { registerOperations(input: $input) { registered } }"
 WRONG_USE = "import { AuditedDocument } from './typed';\nexport const wrong: number = AuditedDocument.kind;\n"
 WRONG_QUERY = "import { graphql } from 'relay-runtime';\ngraphql`query wrongQuery { me { nickname } }`;\n"
 WRONG_SCHEMA = """\
@@ -70,6 +72,14 @@ def served(project: Project) -> Iterator[Demo]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def registered(emitted: Project, served: Demo) -> dict[str, int]:
+    """How many documents of each manifest the server knows now."""
+    manifests = {name: (emitted.folder / name).read_text() for name in REGISTERED}
+    answers = {name: served.person("root").ask(REGISTER, input={"manifest": text}) for name, text in manifests.items()}
+    return {name: answer["registerOperations"]["registered"] for name, answer in answers.items()}
+
+
 def holds(checks: list[dict[str, Any]]) -> int:
     """How many checks there are, all of which must hold."""
     assert [each for each in checks if not each["holds"]] == []
@@ -98,14 +108,22 @@ def test_typescript_finds_the_programs_sound(project: Project) -> None:
     assert project.run("tsc", "-p", ".") == ""
 
 
-@pytest.mark.conformance("relay-runtime", "its program: pages, mutations, store, `node`", checks=RELAY)
+@pytest.mark.conformance("relay-compiler", "its manifest is taken", checks=8)
+@pytest.mark.conformance("@graphql-codegen/client-preset", "its manifest is taken", checks=2)
+def test_their_manifests_are_taken_by_the_server(registered: dict[str, int]) -> None:
+    assert registered == REGISTERED
+
+
+@pytest.mark.conformance("relay-runtime", "its program, by ids: pages, mutations, store, `node`", checks=RELAY)
+@pytest.mark.usefixtures("registered")
 def test_the_program_with_relay_runs_on_the_server(emitted: Project, served: Demo) -> None:
     assert holds(emitted.checks("relay/program.js", *signing_in(served))) == RELAY
 
 
 @pytest.mark.conformance(
-    "@graphql-codegen/client-preset", "its program: typed answers, one of an event stream", checks=TYPED
+    "@graphql-codegen/client-preset", "its program: by hash and by text, an event stream", checks=TYPED
 )
+@pytest.mark.usefixtures("registered")
 def test_the_program_with_typed_documents_runs_on_the_server(emitted: Project, served: Demo) -> None:
     assert holds(emitted.checks("codegen/program.js", *signing_in(served))) == TYPED
 

@@ -1,6 +1,7 @@
-// Asks by typed documents: of the client preset, and of the plugins `typescript-operations` and `typed-document-node`.
+// Asks by typed documents: those of the client preset by their hashes, as the server knows them, those of the plugins
+// `typescript-operations` and `typed-document-node` by their text.
 
-import { GraphQLError, print } from 'graphql';
+import { GraphQLError, print, type DocumentNode } from 'graphql';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { check, email, password, run, url } from '../checks';
 import { graphql, useFragment } from './gql';
@@ -54,25 +55,25 @@ const Begin = graphql(`
 
 let authorization = '';
 
-async function sent(accept: string, document: object, variables: object): Promise<string> {
+function send(document: DocumentNode, variables: object, accept: string, signal?: AbortSignal): Promise<Response> {
   const headers = { 'content-type': 'application/json', accept, ...(authorization && { authorization }) };
-  const body = JSON.stringify({ query: print(document as never), variables });
-  return (await fetch(url, { method: 'POST', headers, body })).text();
+  const { hash } = (document as { __meta__?: { hash?: string } }).__meta__ ?? {};
+  const body = JSON.stringify({ ...(hash ? { documentId: hash } : { query: print(document) }), variables });
+  return fetch(url, { method: 'POST', headers, body, ...(signal && { signal }) });
 }
 
 async function ask<Data, Variables extends object>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<Data> {
-  const { data, errors } = JSON.parse(await sent('application/graphql-response+json', document, variables));
+  const { data, errors } = await (await send(document, variables, 'application/graphql-response+json')).json();
   if (errors) throw new GraphQLError(errors[0].message, { extensions: errors[0].extensions });
   return data as Data;
 }
 
 async function first<Data, Variables extends object>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<Data> {
-  const headers = { 'content-type': 'application/json', accept: 'text/event-stream', authorization };
-  const body = JSON.stringify({ query: print(document), variables });
   const ending = new AbortController();
-  const answer = await fetch(url, { method: 'POST', headers, body, signal: ending.signal });
+  const answer = await send(document, variables, 'text/event-stream', ending.signal);
   let heard = '';
-  for (const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader(); !heard.includes('\n\n') || !heard.includes('data: {');) {
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  while (!/data: \{.*\n\n/.test(heard)) {
     const { value, done } = await reader.read();
     if (done) break;
     heard += value;
