@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 _BOM: Final = b"\xef\xbb\xbf"
+_MARKS: Final = b'",:[{'
 
 
 class UnreadableBodyError(Exception):
@@ -22,6 +23,8 @@ def require_few(body: bytes, most: int) -> None:
 
     Some milliseconds for each megabyte: nothing is parsed. 8 MB of empty lists took two seconds to read.
     """
+    if len(body) - len(body.translate(None, _MARKS)) <= most:  # even if none of them stood in a string
+        return
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # by now each quote begins a string, or ends one
     if bare.count(b'"') > 2 * most:
         raise TooManyValuesError(f"it has more than {most:,} strings")

@@ -1,7 +1,10 @@
 """Structured logs: one line an event, with the request's id, and without secrets or what people wrote."""
 
 import logging
+import math
 import sys
+import time
+from collections.abc import Callable
 from traceback import extract_tb
 from typing import Any
 
@@ -39,8 +42,40 @@ def configure_logs(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    _once_a_minute(logging.getLogger("uvicorn.error"))
     # Strawberry logs each invalid query at ERROR, with its source: a flood, and what people wrote.
     logging.getLogger("strawberry.execution").disabled = True
+
+
+def _once_a_minute(logger: logging.Logger) -> None:
+    if not any(isinstance(each, Repeated) for each in logger.filters):
+        logger.addFilter(Repeated())
+
+
+class Repeated(logging.Filter):
+    """Lets a warning pass once a minute, with how often it was kept back since: clients can cause some at will.
+
+    By the text as it is in the code, so there are no more of them than the library has.
+    """
+
+    def __init__(self, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._clock = clock
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        text, now = str(record.msg), self._clock()
+        since, kept = self._told.get(text, (-math.inf, 0))
+        if now - since < self._seconds:
+            self._told[text] = since, kept + 1
+            return False
+        self._told[text] = now, 0
+        if kept:
+            record.msg = f"{text} (and {kept:,} more since the last such line)"
+        return True
 
 
 def _places(exc_info: ExcInfo) -> list[str]:

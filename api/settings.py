@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     header_bytes: int = Field(32 * 1024, ge=1024, le=1024 * 1024, description="all headers of a request together")
     headers: int = Field(100, ge=10, le=10_000, description="headers of a request")
     head_seconds: float = Field(10, ge=0.1, le=600, description="so long may address and headers take to come")
-    request_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="longest request body")
+    request_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="longest request body")
     request_seconds: float = Field(30, ge=0.1, le=600, description="so long may such a body take to come")
     socket_message_bytes: int = Field(
         1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="longest message over a WebSocket"
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
         description="steps of comparing fields of the same name, to validate a document",
     )
     variables: int = Field(100, ge=1, le=10_000, description="variables that are sent with an operation")
-    variable_bytes: int = Field(5 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="all variables together")
+    variable_bytes: int = Field(3 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="all variables together")
     variable_values: int = Field(10_000, ge=100, le=1_000_000, description="values in them, of lists and objects too")
     variable_depth: int = Field(32, ge=4, le=100, description="lists and objects within each other, in variables")
     answer_bytes: int = Field(

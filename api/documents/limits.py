@@ -48,7 +48,7 @@ class DocumentLimits:
     errors: int = 20
     """Of one document that are told."""
     variables: int = 100
-    variable_bytes: int = 5 * 1024 * 1024
+    variable_bytes: int = 3 * 1024 * 1024
     variable_values: int = 10_000
     """Values in all variables, lists and objects and what is in them."""
     variable_depth: int = 32

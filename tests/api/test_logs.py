@@ -1,6 +1,7 @@
 """What the log says, and what it must never say."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,9 +10,13 @@ from graphql import GraphQLError, located_error
 from starlette.responses import JSONResponse
 
 from api.errors import publish
-from api.logs import configure_logs
+from api.logs import Repeated, configure_logs
 from api.requests import BodyLimit, RequestLog
 from api.settings import Settings
+from tests.api.test_socket_expiry import listening
+from tests.fuzz.exchange import Sent
+from tests.fuzz.test_bytes import port_of
+from tests.served import Served
 
 
 def test_an_unexpected_error_is_logged_by_type_and_place_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,6 +34,36 @@ def test_an_unexpected_error_is_logged_by_type_and_place_only(capsys: pytest.Cap
     assert logged["event"] == "unexpected error"
     assert logged["exception"][-1] == "builtins.ValueError"
     assert "test_logs.py" in logged["exception"][0]
+
+
+def test_a_warning_that_clients_cause_is_one_line_a_minute_with_a_count() -> None:
+    now = 0.0
+    repeated = Repeated(60, lambda: now)
+
+    def said(text: str, level: int = logging.WARNING) -> str | None:
+        record = logging.LogRecord("uvicorn.error", level, __file__, 1, text, (), None)
+        return record.getMessage() if repeated.filter(record) else None
+
+    assert [said("bad request") for _ in range(3)] == ["bad request", None, None]
+    assert said("another") == "another"
+    assert [said("bad request", logging.ERROR) for _ in range(2)] == ["bad request"] * 2
+    now = 59.9
+    assert said("bad request") is None
+    now = 60
+    assert said("bad request") == "bad request (and 3 more since the last such line)"
+    now = 120
+    assert said("bad request") == "bad request"
+
+
+async def test_requests_that_are_none_fill_no_log(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(Settings(log_format="json", log_level="info"))
+    repeated = next(each for each in logging.getLogger("uvicorn.error").filters if isinstance(each, Repeated))
+    repeated._told.clear()
+    async with listening(served) as address:
+        port = port_of(address)
+        for _ in range(5):
+            assert (await port.http(Sent((b"\x00\r\n\r\n",)))).kind == "400"
+    assert capsys.readouterr().err.count("Invalid HTTP request received") == 1
 
 
 async def test_each_request_has_an_id_in_its_answer_and_its_line(capsys: pytest.CaptureFixture[str]) -> None:

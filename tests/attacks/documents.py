@@ -94,9 +94,14 @@ ATTACKS: Final = (
     Attack("many directives on a field", "{ __typename " + "@include(if: true) " * 280 + "}", TOO_COMPLEX),
     Attack("many unknown directives on a field", "{ __typename " + "@x " * 900 + "}", TOO_COMPLEX),
     Attack("directives on a variable", "query ($v: Int " + "@x " * 900 + ") { __typename }", TOO_COMPLEX),
-    Attack("a huge string", '{ node(id: "' + "a" * 5_000_000 + '") { id } }', TOO_LARGE),
+    Attack("a huge string", '{ node(id: "' + "a" * 4_000_000 + '") { id } }', TOO_LARGE),
+    Attack("a string that is too much to read", '{ node(id: "' + "a" * 5_000_000 + '") { id } }', TOO_LARGE),
+    Attack(
+        "a huge string of what stands between values", '{ node(id: "' + ":[,{" * 1_000_000 + '") { id } }', TOO_LARGE
+    ),
+    Attack("a huge string of quotes", '{ node(id: "' + '\\"' * 650_000 + '") { id } }', TOO_LARGE),
     Attack("a huge block string", '{ node(id: """' + " a\n" * 1_000_000 + '""") { id } }', TOO_LARGE),
-    Attack("a huge comment", "#" * 7_000_000 + "\n{ __typename }", TOO_LARGE),
+    Attack("a huge comment", "#" * 4_000_000 + "\n{ __typename }", TOO_LARGE),
     Attack("a huge name", "{ " + "a" * 60_000 + " }", TOO_COMPLEX),
     Attack(
         "long names that don't exist", "{ " + " ".join(f"a{n}" + "x" * 1_000 for n in range(48)) + " }", TOO_COMPLEX
@@ -121,8 +126,8 @@ ATTACKS: Final = (
     ),
     Attack("a deep value of a variable", SET, TOO_COMPLEX, {"v": _values(400)}),
     Attack("a wide value of a variable", SET, TOO_COMPLEX, {"v": {"a": [1] * 200_000}}),
-    Attack("a large value of a variable", SET, TOO_LARGE, {"v": {"a": "x" * 6_000_000}}),
-    Attack("a variable with large keys", SET, TOO_LARGE, {"v": {"k" * 6_000_000: 1}}),
+    Attack("a large value of a variable", SET, TOO_LARGE, {"v": {"a": "x" * 4_000_000}}),
+    Attack("a variable with large keys", SET, TOO_LARGE, {"v": {"k" * 4_000_000: 1}}),
     Attack("many values for no variable", "{ __typename }", TOO_COMPLEX, {f"v{n}": n for n in range(50_000)}),
     Attack(
         "questions by the thousand", ASK, TOO_COMPLEX, {"v": [{"action": "a:b", "resource": {"type": "a"}}] * 5_000}
