@@ -66,8 +66,8 @@ def twins(one: Asker) -> dict[str, str]:
 
 async def compared(
     one: Asker, log: Log, asked: Operation, where: str, ids: tuple[str, str], plain: dict[str, Any]
-) -> str | None:
-    """How the answers differ, if they do."""
+) -> tuple[str | None, bool]:
+    """How the answers differ, if they do, and whether that argument takes ids of that kind."""
     answers = []
     for each in ids:
         variables = placed(plain, where, each)
@@ -78,9 +78,10 @@ async def compared(
         told = _FRESH.sub("fresh", json.dumps([answer.status, answer.body]).replace(each, "ID"))
         answers.append((told, sorted(calls)))
     if answers[0] == answers[1]:
-        return None
+        return None, UNFIT not in answers[0][0]
     kind = GlobalId.parse(ids[0]).kind
-    return f"{one.name} {asked.kind} {asked.name} {where} {kind}:\n  {answers[0]!s:.600}\n  {answers[1]!s:.600}"
+    told = f"{one.name} {asked.kind} {asked.name} {where} {kind}:\n  {answers[0]!s:.600}\n  {answers[1]!s:.600}"
+    return told, True
 
 
 def placed(plain: dict[str, Any], where: str, id: str) -> dict[str, Any]:
@@ -91,6 +92,7 @@ def placed(plain: dict[str, Any], where: str, id: str) -> dict[str, Any]:
 SEARCHING: Final = frozenset({"searchMessages"})
 """Whose calls tell how much there is of a word, or an author, in the index that all share."""
 OPEN: Final = "the id comes here"
+UNFIT: Final = "is not the id of a"
 
 
 KEPT: Final = frozenset({"audit_blocks", "deletions", "erasures", "leases", "signing_keys"})
@@ -118,6 +120,7 @@ async def pairs(world: World, graph: GraphQLSchema, log: Log, kind: str) -> list
     root = graph.query_type if kind == "query" else graph.mutation_type
     assert root is not None
     differing: list[str | None] = []
+    unfit: set[tuple[str, str, str]] = set()
     for who in WHO:
         one = await asker(world, graph, who)
         await one.caller.ask("{ me { id } }")
@@ -131,7 +134,14 @@ async def pairs(world: World, graph: GraphQLSchema, log: Log, kind: str) -> list
                 given = pool(world, f"{who} {name} {where}", 0)
                 given.ids = nothing
                 plain = given.arguments(asked.field.args, (), **{where: value})
-                differing += [await compared(one, log, asked, where, ids, plain) for ids in hidden.items()]
+                for ids in hidden.items():
+                    place = (name, where, GlobalId.parse(ids[0]).kind)
+                    if place in unfit:
+                        continue  # refused for its kind, before anything is looked for: once is enough
+                    differs, fit = await compared(one, log, asked, where, ids, plain)
+                    differing.append(differs)
+                    if not fit:
+                        unfit.add(place)
         assert not one.leaks
         assert not one.faults
     return differing
