@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 Range = tuple[str, Mapping[str, str], float]
@@ -12,8 +11,6 @@ LONGEST: Final = 4096
 """Characters of a header that are read at all."""
 MOST: Final = 64
 """Ranges that are."""
-SHORT: Final = 300
-"""Characters of a header that is kept."""
 _WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _PARAMETERS: Final[Mapping[str, str]] = {"charset": "utf-8"}
 """Those that everything has which is answered as text; a range with another one means something else."""
@@ -29,7 +26,7 @@ class Wish:
 
 def quality(accept: str, media_type: str) -> float:
     """How much an `Accept` header wants a type, 0 to 1, by its most specific range."""
-    return wish(_ranges(accept), media_type).quality
+    return wish(_found(accept), media_type).quality
 
 
 def preferred(accept: str, offered: Iterable[str]) -> str | None:
@@ -40,7 +37,7 @@ def preferred(accept: str, offered: Iterable[str]) -> str | None:
     offered = list(offered)
     if not accept.strip():
         return offered[0]
-    ranges = list(_ranges(accept))
+    ranges = list(_found(accept))
     wishes = {media_type: wish(ranges, media_type) for media_type in offered}
     best = min(offered, key=lambda each: (-wishes[each].quality, wishes[each].place))
     return best if wishes[best].quality > 0 else None
@@ -57,16 +54,6 @@ def wish(ranges: Iterable[Range], media_type: str) -> Wish:
         if specific > best:
             best, found = specific, Wish(weight, place)
     return found
-
-
-def _ranges(accept: str) -> Iterable[Range]:
-    """Most clients send one of few headers, always the same."""
-    return _known(accept) if len(accept) <= SHORT else _found(accept)
-
-
-@lru_cache(maxsize=256)
-def _known(accept: str) -> tuple[Range, ...]:
-    return tuple(_found(accept))
 
 
 def _found(accept: str) -> Iterator[Range]:

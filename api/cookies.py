@@ -25,7 +25,14 @@ class RefreshCookie:
         self._headers = request.headers
         self._response = response
         self._origins = origins
-        self._secure = _secure(request, origins.own)
+        self._request = request
+
+    @property
+    def _secure(self) -> bool:
+        """Always, but on this very machine: a browser doesn't send a secure cookie to `http://localhost` everywhere."""
+        if (self._origins.own or "").startswith("https:"):
+            return True
+        return self._request.url.scheme != "http" or self._request.url.hostname not in LOOPBACK
 
     @property
     def name(self) -> str:
@@ -33,11 +40,12 @@ class RefreshCookie:
         return f"__Secure-{NAME}" if self._secure else NAME
 
     def token(self) -> str | None:
+        ours = self.name
         given = [
             value.strip()
             for line in self._headers.getlist("cookie")
             for name, _, value in (part.partition("=") for part in line.split(";"))
-            if name.strip() == self.name
+            if name.strip() == ours
         ]
         if not given:
             return None
@@ -71,10 +79,3 @@ class RefreshCookie:
         if origin is None or self._origins.is_own(origin, host):
             return site == "same-origin"
         return site in ("same-origin", "same-site") and self._origins.uses_cookies(origin, host)
-
-
-def _secure(request: Request, public_url: str | None) -> bool:
-    """Always, but on this very machine: a browser doesn't send a secure cookie to `http://localhost` everywhere."""
-    if public_url is not None and public_url.startswith("https:"):
-        return True
-    return request.url.scheme != "http" or request.url.hostname not in LOOPBACK

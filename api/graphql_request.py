@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,8 @@ PARAMETERS: Final = ("query", "documentId", "operationName", "variables", "exten
 MOST_PARAMETERS: Final = 100
 SPARE: Final = 1_000
 """Names and values of a body beside those of its variables."""
+SHORT: Final = 300
+"""Characters of an `Accept` that is remembered."""
 LARGE: Final = 64 * 1024
 """Bytes of a body that are read beside the event loop."""
 
@@ -38,12 +41,19 @@ def wanted_type(request: Request) -> str:
     `application/json`, which old clients can read, where a client has no preference.
     """
     accept = ",".join(request.headers.getlist("accept"))
-    if wants_events(accept) and request.method != "HEAD":  # it would be a stream of which nothing is sent
-        return MEDIA_TYPE
-    chosen = preferred(accept, (JSON, RESPONSE))
+    streams = request.method != "HEAD"  # it would be a stream of which nothing is sent
+    chosen = _known(accept, streams) if len(accept) <= SHORT else _wanted(accept, streams)
     if chosen is None:
         raise RefusedRequestError(406, f"answers are `{RESPONSE}`, `{JSON}` or `{MEDIA_TYPE}`")
     return chosen
+
+
+def _wanted(accept: str, streams: bool) -> str | None:
+    return MEDIA_TYPE if streams and wants_events(accept) else preferred(accept, (JSON, RESPONSE))
+
+
+_known: Final = lru_cache(maxsize=256)(_wanted)
+"""Most clients send one of few headers, always the same."""
 
 
 async def asked(request: Request, protocol: GraphQLRequestProtocol, variable_values: int) -> Asked:
