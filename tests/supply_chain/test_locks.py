@@ -62,3 +62,13 @@ def test_nothing_is_installed_without_its_digest() -> None:
             assert re.search(
                 r"LOCKED|--require-hashes|--no-deps .*(-e \.|/wheels/\*\.whl|--no-index)|^\$\(PIP\) --require", call
             ), call
+
+
+def test_what_runs_in_the_pipeline_is_named_by_its_commit() -> None:
+    used = [
+        use
+        for path in (ROOT / ".github" / "workflows").iterdir()
+        for use in re.findall(r"uses: (\S+)", path.read_text())
+    ]
+    assert used
+    assert [use for use in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", use)] == []
