@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 INSIST_SECONDS: Final = 0.1
+AGAIN_SECONDS: Final = 2.0
+"""Enough for what a task does at its end."""
 
 
 @asynccontextmanager
@@ -26,3 +28,10 @@ async def ended(task: asyncio.Task[Any]) -> None:
     while not task.done():  # `asyncio.wait_for`, inside of asking Redis, may swallow a cancellation (Python 3.11)
         task.cancel()
         await asyncio.wait({task}, timeout=INSIST_SECONDS)
+
+
+def break_off(task: asyncio.Task[Any]) -> None:
+    """Cancel it, and don't wait: it is cancelled again for as long as it has not ended, for the reason above."""
+    if not task.done():
+        task.cancel()
+        asyncio.get_running_loop().call_later(AGAIN_SECONDS, break_off, task)

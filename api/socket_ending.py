@@ -8,6 +8,7 @@ from typing import Any, Final
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 
+from api.background import break_off
 from api.connections import Connections
 from api.socket_closing import SERVICE_RESTART, closing
 from api.socket_protocol import FRAMES, SocketProtocol
@@ -62,6 +63,13 @@ class EndingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._closing = True
         self._fall_silent()
         await super().shutdown()
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        """Calls of the database may swallow what breaks them off: nobody would ever hear of the operation again."""
+        operation = self.operations.get(operation_id)
+        await super().cleanup_operation(operation_id)
+        if operation is not None and operation.task is not None:
+            break_off(operation.task)
 
     async def send_message(self, message: Message) -> None:
         """Nothing goes out any more once it is cut off, but why."""

@@ -1,6 +1,9 @@
 """What comes over a WebSocket, at its limit, one below, one over."""
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
@@ -61,3 +64,34 @@ async def test_operations_on_a_socket_up_to_the_most(served: Served, before: int
         told = await answer(client)
         assert told["id"] == "x"
         assert (told["type"] == "next") is let
+
+
+@pytest.mark.parametrize("goodbye", ["complete", "close"])
+async def test_an_operation_that_swallows_its_end_is_ended_all_the_same(
+    served: Served, monkeypatch: pytest.MonkeyPatch, goodbye: str
+) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(*_: object) -> AsyncGenerator[Any, None]:
+        try:
+            with suppress(asyncio.CancelledError):
+                begun.set()
+                await asyncio.Event().wait()
+            await asyncio.Event().wait()
+            yield
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("resolvers.account.session_subscription._merged", stubborn)
+    monkeypatch.setattr("api.background.AGAIN_SECONDS", 0.01)
+    alice = await served.as_("alice")
+    assert alice.token is not None
+    follow = {"query": "subscription { sessionEvents { __typename } }"}
+    async with listening(served) as address, opened(address, alice.token) as client:
+        await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": follow}))
+        await begun.wait()
+        if goodbye == "complete":
+            await client.send(json.dumps({"id": "1", "type": "complete"}))
+        else:
+            await client.close()
+        await asyncio.wait_for(ended.wait(), 10)
