@@ -26,6 +26,7 @@ from api.socket_ending import EndingHandler
 from api.socket_outlet import SocketOutlet
 from permissions.authn.errors import UnauthenticatedError
 from resolvers.context import Context
+from resolvers.errors import TooFastError
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -140,7 +141,10 @@ class SocketHandler(EndingHandler):
         self.connection_init_received = True
         self.context.connection_params = message.get("payload") or {}
         try:
-            await self.view.on_ws_connect(self.context)
+            try:
+                await self.view.on_ws_connect(self.context)
+            finally:  # a proof is looked at for it, a bad one too
+                await self.context.spend(0)
             if self.context.principal is not None and isinstance(self.context, ServedContext):
                 presence = self.context.services.presence
                 counted = self._connections.counted(self.context.principal.user_id, presence)
@@ -148,7 +152,7 @@ class SocketHandler(EndingHandler):
                 self._counted = counted
         except ConnectionRejectionError:
             await self.websocket.close(FORBIDDEN, "Forbidden")
-        except TooManyConnectionsError as error:
+        except (TooManyConnectionsError, TooFastError) as error:
             await self.websocket.close(TRY_AGAIN_LATER, str(error))
         else:
             await self.send_message({"type": "connection_ack", "payload": {}})

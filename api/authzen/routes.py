@@ -153,11 +153,16 @@ async def _answer(handler: Callable[[Call], Awaitable[Answer]], request: Request
 async def _call(request: Request) -> Call:
     """Who asks comes first: a stranger learns nothing of what is wrong with his questions."""
     services: Services = request.app.state.services
-    token = await services.authentication.authenticator.authenticate(request.headers.get("authorization"))
-    principal, client = token.principal if token else None, _client(request)
+    client = _client(request)
+    allowance = Allowance(services.rates, client.ip, request.state)
+    try:
+        token = await services.authentication.authenticator.authenticate(request.headers.get("authorization"))
+    except UnauthenticatedError:
+        await allowance.spend(await services.permissions.access(None, {}), 0)
+        raise
+    principal = token.principal if token else None
     access = await services.permissions.access(principal, {"ip": client.ip}, at_least=_at_least(request))
     origin = Origin.of(principal, client)
-    allowance = Allowance(services.rates, client.ip, request.state)
     allowance.require(access)
     try:
         await _require_right(services, access, origin, principal)

@@ -6,7 +6,7 @@ import time as clock
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import pytest
@@ -18,7 +18,8 @@ from api.schema import REFUSED_CHARACTERS
 from api.settings import Settings
 from models.redis import open_redis
 from tests.api.rates.conftest import counted
-from tests.api.test_socket_expiry import listening, opened
+from tests.api.test_socket_expiry import greeted, listening, opened
+from tests.api.test_socket_limits import answer as answer_of
 from tests.own_redis import OwnRedis
 from tests.served import Caller, Served
 
@@ -162,24 +163,23 @@ async def test_each_operation_on_any_of_many_sockets_counts(served: Served) -> N
                         told.append(message["payload"] if refused else message["payload"].get("errors"))
                         if refused:
                             break
-    assert told[:20] == [None] * 20
-    assert [each[0]["extensions"]["code"] for each in told[20:]] == OVER * 4
+    assert told[:17] == [None] * 17  # to open a socket counts as well
+    assert [each[0]["extensions"]["code"] for each in told[17:]] == OVER * 7
     assert (await alice.ask(ME)).codes == OVER
 
 
 @pytest.mark.parametrize("document", ["mutation { logout { ended } }", "subscription { sessionEvents { __typename } }"])
 async def test_mutations_and_subscriptions_count_on_a_socket_and_as_a_stream(served: Served, document: str) -> None:
-    rates = limit(served)
+    limit(served)
     alice = await served.as_("alice")
     assert alice.token is not None
-    await used_up(alice)
+    async with listening(served) as address, opened(address, alice.token) as client:
+        await used_up(alice)
+        await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": document}}))
+        assert "RATE_LIMITED" in str(await client.recv())
     headers = {"Authorization": f"Bearer {alice.token}", "Accept": "text/event-stream"}
     answer = await alice.http.post("/graphql", json={"query": document}, headers=headers)
     assert '"code":"RATE_LIMITED"' in answer.text
-    async with listening(served) as address, opened(address, alice.token) as client:
-        await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": document}}))
-        assert "RATE_LIMITED" in str(await client.recv())
-    assert rates.limits is LIMITS
 
 
 async def test_to_follow_a_conversation_with_others_counts(served: Served) -> None:
@@ -263,15 +263,30 @@ async def test_nobody_waits_for_a_redis_that_is_frozen(served: Served) -> None:
             assert (await alice.ask(ME)).codes == ["UNAVAILABLE"]
 
 
-async def test_a_socket_whose_client_proves_himself_later_counts_as_his(served: Served) -> None:
+@pytest.mark.parametrize(("good", "opens", "refused"), [(True, 20, {1013}), (False, 6, {4403, 1013})])
+async def test_to_open_sockets_counts_as_his_who_is_proved_or_as_nobodys(
+    served: Served, good: bool, opens: int, refused: set[int]
+) -> None:
     limit(served)
     alice = await served.as_("alice")
-    await used_up(alice)
-    assert alice.token is not None
-    async with listening(served) as address, opened(address, alice.token) as client:
-        await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": ME}}))
-        message: dict[str, Any] = json.loads(await client.recv())
-        assert message["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+    token = alice.token if good else "no token"
+    assert token is not None
+    told: list[int] = []
+    async with listening(served) as address:
+        for _ in range(opens + 1):
+            async with greeted(address, token) as client:
+                if isinstance(said := await answer_of(client), int):
+                    told.append(said)
+    assert set(told) == refused
+    assert told.count(1013) == 1
+    assert (await (alice if good else served.nobody).ask(ME)).codes == OVER
+
+
+async def test_bad_tokens_count_as_nobodys_where_rights_are_asked_for(served: Served) -> None:
+    limit(served)
+    bad = {"Authorization": "Bearer none"}
+    asked = [await served.http.post("/access/v1/evaluation", json={}, headers=bad) for _ in range(7)]
+    assert [answer.status_code for answer in asked] == [401] * 6 + [429]
 
 
 def test_the_settings_are_the_limits() -> None:
