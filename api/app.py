@@ -74,8 +74,8 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
             ),
             Middleware(RequestLog, secure=settings.behind_tls, hsts_seconds=settings.hsts_seconds),
             Middleware(CrossOrigin, origins=settings.origins),
-            Middleware(Faults),
             Middleware(RateHeaders),
+            Middleware(Faults),
             Middleware(
                 BodyLimit,
                 limit=settings.request_bytes,

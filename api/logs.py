@@ -24,7 +24,8 @@ def configure_logs(settings: Settings) -> None:
         structlog.processors.ExceptionRenderer(_places),
     ]
     renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # In quotes, or what a client sent would reach a terminal as it is.
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), repr_native_str=True)]
         if settings.log_format == "console"
         else [structlog.processors.JSONRenderer()]
     )

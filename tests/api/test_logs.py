@@ -8,6 +8,7 @@ import httpx
 import pytest
 from graphql import GraphQLError, located_error
 from starlette.responses import JSONResponse
+from starlette.types import Message
 
 from api.errors import publish
 from api.logs import Repeated, configure_logs
@@ -55,6 +56,15 @@ def test_a_warning_that_clients_cause_is_one_line_a_minute_with_a_count() -> Non
     assert said("bad request") == "bad request"
 
 
+@pytest.mark.parametrize("form", ["console", "json"])
+async def test_a_path_commands_no_terminal(served: Served, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    configure_logs(Settings.model_validate({"log_format": form, "log_level": "info"}))
+    await served.http.get("/%1b%5d0;owned%07%c2%9b2J%0a%e2%80%ae")
+    line = capsys.readouterr().err
+    assert "owned" in line
+    assert line.rstrip("\n").isprintable()
+
+
 async def test_requests_that_are_none_fill_no_log(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(Settings(log_format="json", log_level="info"))
     repeated = next(each for each in logging.getLogger("uvicorn.error").filters if isinstance(each, Repeated))
@@ -96,3 +106,20 @@ async def test_a_body_over_the_limit_is_refused_whether_announced_or_not() -> No
             refused = await client.post("/", content=body)
             assert refused.status_code == 413
             assert refused.json()["errors"][0]["extensions"]["code"] == "PAYLOAD_TOO_LARGE"
+
+
+@pytest.mark.parametrize(("sent", "heard"), [(101, 101), (400, 400), (10_000, 410)])
+async def test_what_is_too_long_is_heard_out_up_to_a_bound_so_that_its_client_reads_why(sent: int, heard: int) -> None:
+    app, left, told = BodyLimit(JSONResponse({}), limit=100), sent, list[Message]()
+
+    async def receive() -> Message:
+        nonlocal left
+        size = min(10, left)
+        left -= size
+        return {"type": "http.request", "body": b"x" * size, "more_body": left > 0}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    await app({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
+    assert (told[0]["status"], sent - left) == (413, heard)

@@ -76,6 +76,16 @@ async def test_an_account_is_told_what_is_left_and_over_its_limit_when_to_come_b
     assert await used_up(await served.as_("admin")) == 40
 
 
+async def test_a_fault_of_ours_is_told_with_what_is_left(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    limit(served)
+    monkeypatch.setattr("api.graphql.Endpoint.create_response", fail)
+    answer = await (await served.as_("alice")).ask(ME)
+    assert (answer.status, answer.headers.get("ratelimit-remaining")) == (500, "950")
+
+
 async def test_operations_count_by_what_they_cost_whatever_they_are_called(served: Served) -> None:
     limit(served)
     alice = await served.as_("alice")
