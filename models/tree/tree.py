@@ -267,7 +267,8 @@ class MessageTree:
     async def _touched(self, conversation: Conversation, draft: Draft, chosen: str, appended: Appended) -> Appended:
         """Bring the conversation's figures up to date, and its author to the branch that he wrote on.
 
-        A crash before this leaves the count short by a message that nobody was told of, until it is sent again.
+        A crash before this leaves the count short by a message that nobody was told of, until it is sent again, or
+        found (`latecomers`).
         """
         branch = appended.address.branch
         await self._watcher.changed(conversation.id, [appended.address])

@@ -20,7 +20,7 @@ FIELDS: Final = {
     **{
         f"messages.{name}": 1
         for name in (
-            *("role", "created_at", "author_id", "deleted_at", "removed"),
+            *("depth", "role", "created_at", "author_id", "deleted_at", "removed", "nonce"),
             *(f"metadata.{name}" for name in ("llm_model", "tokens_used", "tokens_in", "tokens_out", "latency_ms")),
         )
     },

@@ -18,6 +18,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.clock import now
 from models.database import Record
+from models.tree.latecomers import caught_up
 from models.tree.tallies import page
 from models.usage.outbox import FIELDS, published
 from models.usage.packing import Packed, pack
@@ -79,11 +80,15 @@ class Rollup:
             after = last if last > after else _next(last)
 
     async def take(self, ids: Sequence[ObjectId]) -> int:
-        """Roll these up, marked or not; how many. Those that nobody can find yet are left, marked as they are."""
+        """Roll these up, marked or not; how many. Those that nobody can find yet are left, marked as they are.
+
+        So are those with a message that was stored just now, and isn't counted on its conversation.
+        """
         found = await self._db.buckets.find({"_id": {"$in": list(ids)}}, FIELDS, batch_size=AT_ONCE).to_list()
         owners = await owners_of(self._db, {bucket["conversation_id"] for bucket in found})
         # Without those of conversations that aren't there yet: an import stores these last.
         buckets = await published(self._db, [each for each in found if each["conversation_id"] in owners])
+        buckets = await caught_up(self._db, buckets)
         made = await asyncio.to_thread(
             lambda: [_Made(each, pack(each["messages"]), owners[each["conversation_id"]]) for each in buckets]
         )
