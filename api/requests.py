@@ -20,6 +20,8 @@ _log: Final = structlog.get_logger(__name__)
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADER: Final = "X-Request-ID"
 CLOSE: Final = {"Connection": "close"}
+HEARD_OUT: Final = 4
+"""Times the limit of a body, which are heard and forgotten: who is hung up on while he writes never reads why."""
 CUT: Final = "the request's body did not come to its end"
 
 
@@ -131,7 +133,9 @@ class BodyLimit:
             await error(scope, receive, send)
         elif scope["path"] in self._streaming:
             await self._app(scope, receive, send)
-        elif int(headers.get("content-length", "0")[:20]) > self._limit:
+        elif (length := int(headers.get("content-length", "0")[:20])) > self._limit and (
+            length > HEARD_OUT * self._limit or "expect" in headers
+        ):
             await self._too_large()(scope, receive, send)
         else:
             body = await self._body(receive)
@@ -159,11 +163,14 @@ class BodyLimit:
             if message["type"] != "http.request":
                 return None
             size += len(message.get("body", b""))
-            if size > self._limit:
+            if size > HEARD_OUT * self._limit:
                 return self._too_large()
-            chunks.append(message.get("body", b""))
+            if size > self._limit:
+                chunks.clear()
+            else:
+                chunks.append(message.get("body", b""))
             if not message.get("more_body", False):
-                return b"".join(chunks)
+                return b"".join(chunks) if size <= self._limit else self._too_large()
 
     def _too_large(self) -> Response:
         message = f"the request's body must not exceed {self._limit:,} bytes"

@@ -95,7 +95,7 @@ ATTACKS: Final = (
     Attack("many unknown directives on a field", "{ __typename " + "@x " * 900 + "}", TOO_COMPLEX),
     Attack("directives on a variable", "query ($v: Int " + "@x " * 900 + ") { __typename }", TOO_COMPLEX),
     Attack("a huge string", '{ node(id: "' + "a" * 4_000_000 + '") { id } }', TOO_LARGE),
-    Attack("a string that is too much to read", '{ node(id: "' + "a" * 5_000_000 + '") { id } }', TOO_LARGE),
+    Attack("a string that is heard out only", '{ node(id: "' + "a" * 7_000_000 + '") { id } }', TOO_LARGE),
     Attack(
         "a huge string of what stands between values", '{ node(id: "' + ":[,{" * 1_000_000 + '") { id } }', TOO_LARGE
     ),
