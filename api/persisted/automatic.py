@@ -31,6 +31,11 @@ class ApqLimits:
     bytes: int = 16 * 1024 * 1024
     per_user: int = 200
 
+    @property
+    def bytes_per_user(self) -> int:
+        """As large a share as that of documents."""
+        return min(self.bytes, self.bytes * self.per_user // self.documents)
+
 
 class AutomaticQueries:
     """One a worker. Without Redis nothing is found and nothing kept: clients send texts then, which are run."""
@@ -73,6 +78,7 @@ class AutomaticQueries:
             limits.documents,
             limits.bytes,
             limits.per_user,
+            limits.bytes_per_user,
         ]
         try:
             await self._putting(keys=[*KEYS, f"parley:{{apq}}:of:{user_id}"], args=args)

@@ -26,10 +26,11 @@ return redis.call('HGET', KEYS[1], ARGV[1])
 PUT: Final = (
     _NOW
     + """
--- ARGV: digest, text, life (ms), most texts, most bytes, most of one user. Answers whether it was new.
+-- ARGV: digest, text, life (ms), most texts, most bytes, most texts and bytes of one user. Answers whether it was new.
 local life = tonumber(ARGV[3])
+local function size(digest) return redis.call('HSTRLEN', KEYS[1], digest) end
 local function drop(digest)
-  redis.call('DECRBY', KEYS[3], redis.call('HSTRLEN', KEYS[1], digest))
+  redis.call('DECRBY', KEYS[3], size(digest))
   redis.call('HDEL', KEYS[1], digest)
   redis.call('ZREM', KEYS[2], digest)
 end
@@ -41,7 +42,13 @@ if new == 1 then
   redis.call('ZADD', KEYS[4], now, ARGV[1])
   redis.call('PEXPIRE', KEYS[4], life)
   -- His own go first, so that nobody pushes out what others use by sending much.
-  while redis.call('ZCARD', KEYS[4]) > tonumber(ARGV[6]) do drop(redis.call('ZPOPMIN', KEYS[4])[1]) end
+  local his = 0
+  for _, digest in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do his = his + size(digest) end
+  while redis.call('ZCARD', KEYS[4]) > tonumber(ARGV[6]) or his > tonumber(ARGV[7]) do
+    local oldest = redis.call('ZPOPMIN', KEYS[4])[1]
+    his = his - size(oldest)
+    drop(oldest)
+  end
   while redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[4])
       or tonumber(redis.call('GET', KEYS[3])) > tonumber(ARGV[5]) do
     local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]

@@ -149,6 +149,19 @@ async def test_who_floods_it_pushes_out_his_own_and_it_never_grows_over_its_boun
     assert min([await redis.pttl(key) for key in KEYS]) > 0, "and all of it goes by itself"
 
 
+async def test_who_leaves_long_texts_pushes_out_his_own_too(redis: Redis) -> None:
+    queries = AutomaticQueries(redis, ApqLimits(documents=100, bytes=10_000, per_user=20))
+    await queries.keep(ME, "bob")
+    texts = [f"{ME} # {number}{'€' * 200}" for number in range(40)]
+    for text in texts:
+        await queries.keep(text, "alice")
+        assert int(await redis.get(KEYS[2]) or 0) == sum(map(len, await redis.hvals(KEYS[0]))) <= 2_000 + len(ME)
+    assert await queries.find(digest(ME)) == ME
+    assert await queries.find(digest(texts[-1])) == texts[-1]
+    await queries.keep(f"{ME} # {'€' * 2_000}", "alice")
+    assert await queries.find(digest(ME)) == ME, "what is more than all that one may leave is not kept"
+
+
 async def test_it_is_kept_as_long_as_it_is_used(redis: Redis) -> None:
     here, there = (AutomaticQueries(redis, ApqLimits(seconds=1)) for _ in range(2))
     await here.keep(ME, "u")
