@@ -60,7 +60,7 @@ class Lease:
     def fill(self, answer: Sequence[int], limit: int, wanted: tuple[int, int], now: float) -> bool:
         """Take what Redis granted, and spend what is `wanted`: in all, and of that what was missing."""
         amount, short = wanted
-        granted, before, before_left, taken, left = map(int, answer)
+        granted, before, before_left, taken, left = answer
         self.window = Window(self.window.seconds, now, before, before_left / 1000, taken, left / 1000)
         if not granted:
             self._refused_until = now + self.window.wait(limit, short, now)

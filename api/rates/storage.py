@@ -105,7 +105,7 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
                 self._away_until = self.clock() + AWAY_SECONDS
                 _log.warning("store away", what="rates", kind=type(error).__name__)
             else:
-                return lease.fill(answer, limit, wanted, self.clock())
+                return lease.fill([int(number) for number in answer.split()], limit, wanted, self.clock())
         if self._when_away == "fail_closed":
             raise RedisTimeoutError("rates can't be counted")
         return lease.alone(limit, amount, now)

@@ -23,7 +23,7 @@ async def one(stores: EmbeddedStores) -> AsyncIterator[Redis]:
 async def test_a_call_given_up_at_any_step_ends_and_leaves_nothing_to_the_next(one: Redis) -> None:
     for step in range(STEPS):
         await one.set(f"{{given}}{step}", step)
-        call = asyncio.create_task(one.getset(f"{{given}}{step}", "the answer of another"))
+        call = asyncio.ensure_future(one.getset(f"{{given}}{step}", "the answer of another"))
         for _ in range(step):
             await asyncio.sleep(0)
         given_up = call.cancel()
