@@ -81,12 +81,13 @@ fuzz: $(VENV)/development ## send random requests, frames and documents to two w
 soak: $(VENV)/development ## press on every limit beside somebody who behaves, and show how long that one waits (MINUTES=10 PRESSURE=1)
 	@MINUTES=$(or $(MINUTES),10) PRESSURE=$(or $(PRESSURE),1) $(BIN)/python -m tests.soak
 
-lock: $(TOOLS)/installed ## write requirements/ anew from pyproject.toml; pins stay unless ARGS="--upgrade" (or "--upgrade-package NAME")
+lock: $(TOOLS)/installed ## write requirements/ and constraints.txt anew from pyproject.toml; pins stay unless ARGS="--upgrade" (or "--upgrade-package NAME")
 	@$(LOCK) pyproject.toml -o requirements/runtime.txt $(ARGS)
 	@$(LOCK) pyproject.toml --extra test --extra check --extra bench -c requirements/runtime.txt -o requirements/development.txt $(ARGS)
 	@$(LOCK) --group tools -o requirements/tools.txt $(ARGS)
 	@$(BIN)/python -m tests.supply_chain build | $(LOCK) - -o requirements/build.txt $(ARGS)
 	@$(BIN)/python -m tests.supply_chain embedded | $(LOCK) - --no-deps -o requirements/embedded.txt $(ARGS)
+	@$(BIN)/python -m tests.supply_chain constraints > constraints.txt.new && mv constraints.txt.new constraints.txt
 
 licences: $(VENV)/development ## write requirements/LICENCES.md anew: what is shipped, and its licences
 	@$(BIN)/python -m tests.supply_chain licences > requirements/LICENCES.md.new && mv requirements/LICENCES.md.new requirements/LICENCES.md

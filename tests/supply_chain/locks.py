@@ -69,6 +69,13 @@ def embedded_requirements() -> list[str]:
     return found
 
 
+def constraints() -> list[str]:
+    """All versions without digests: what `pip install -c constraints.txt` takes beside packages of one's own."""
+    found = {pin for lock in ("embedded", "build", "development") for pin in pins(lock)}
+    lines = {f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "") for pin in found}
+    return sorted(lines)
+
+
 def direct(requirements: list[str]) -> set[str]:
     """The names in requirements such as `redis>=6`, as lock files spell them."""
     return {re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", each)[0]).lower() for each in requirements}

@@ -5,7 +5,16 @@ import re
 
 import pytest
 
-from tests.supply_chain.locks import FOLDER, ROOT, build_requirements, direct, embedded_requirements, pins, project
+from tests.supply_chain.locks import (
+    FOLDER,
+    ROOT,
+    build_requirements,
+    constraints,
+    direct,
+    embedded_requirements,
+    pins,
+    project,
+)
 
 LOCKS = ("runtime", "embedded", "build", "development", "tools")
 ABOUT = project()
@@ -43,6 +52,10 @@ def test_what_is_developed_with_is_what_is_shipped() -> None:
     shipped = {pin.name: pin for pin in pins("runtime")}
     assert {name for name, pin in shipped.items() if developed[name].version != pin.version} == set()
     assert {name for name, pin in shipped.items() if developed[name].digests != pin.digests} == set()
+
+
+def test_the_constraints_are_the_locked_versions() -> None:
+    assert (ROOT / "constraints.txt").read_text().splitlines() == constraints(), "make lock"
 
 
 def test_what_is_installed_here_is_what_is_locked() -> None:
