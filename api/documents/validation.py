@@ -15,6 +15,8 @@ from api.documents.limits import DocumentLimits, exceeded
 
 MESSAGE_CHARACTERS: Final = 500
 """Of an error: a document could have it repeat a long value many times."""
+SUGGESTED: Final = 4
+"""Errors of a document, at most, that say what may have been meant."""
 
 Rules = Collection[type[ASTValidationRule]]
 
@@ -22,13 +24,24 @@ Rules = Collection[type[ASTValidationRule]]
 def validate(
     schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
 ) -> list[GraphQLError]:
-    """What is wrong with a document that is within its limits; `suggest` what may have been meant."""
-    found = validate_all(
-        schema, document, _rules(limits.overlaps), max_errors=limits.errors, hide_suggestions=not suggest
-    )
-    if found and isinstance(found[-1], ValidationAbortedError) and len(found) <= limits.errors:
+    """What is wrong with a document that is within its limits; `suggest` what may have been meant, unless it is much.
+
+    Each suggestion compares a name with all that the type has: twenty took longer than all the rest.
+    """
+    found = _found(schema, document, limits, suggest=False)
+    aborted = bool(found) and isinstance(found[-1], ValidationAbortedError)
+    if suggest and 0 < len(found) <= SUGGESTED and not aborted:
+        found = _found(schema, document, limits, suggest=True)
+    if aborted and len(found) <= limits.errors:
         return [exceeded("overlaps", limits.overlaps, "fields of the same name may be compared in so many steps:")]
     return [_told(each) for each in found]
+
+
+def _found(
+    schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
+) -> list[GraphQLError]:
+    rules = _rules(limits.overlaps)
+    return validate_all(schema, document, rules, max_errors=limits.errors, hide_suggestions=not suggest)
 
 
 def _told(error: GraphQLError) -> GraphQLError:

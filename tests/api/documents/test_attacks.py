@@ -1,5 +1,6 @@
 """Each attack of the list gets its answer, and no processor."""
 
+import asyncio
 import gc
 import time
 from collections.abc import Iterator
@@ -41,3 +42,13 @@ async def test_an_attack_is_answered_at_once(attack: Attack) -> None:
     assert codes[:1] == ([attack.code] if attack.code else codes[:1])
     assert len(codes) <= 21
     assert least < CPU_SECONDS, f"{least * 1000:.0f} ms"
+
+
+async def test_others_pass_between_the_steps_of_judging_a_document() -> None:
+    steps: list[str] = []
+    asked = asyncio.ensure_future(SCHEMA.execute("{ " + "__typename " * 40 + "nothingOfThisName }"))
+    while not asked.done():
+        steps.append("passed")
+        await asyncio.sleep(0)
+    assert len(steps) == 2, "in one go nobody comes between"
+    assert asked.result().errors

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from api.documents.limits import DEFAULT_LIMITS, Introspection
+from api.documents.validation import SUGGESTED
 from api.schema import build_schema
 from tests.api.documents.test_limits import serving
 from tests.served import Served
@@ -46,6 +47,14 @@ async def test_nothing_is_suggested_to_who_may_not_read_it(
         assert answer.codes[0] == "BAD_USER_INPUT"
         assert "mean" not in str(answer.body).lower()
     assert "Did you mean" in str((await (await served.as_("admin")).ask(MEANT[0][0])).body)
+
+
+async def test_few_errors_say_what_was_meant_and_many_do_not(served: Served) -> None:
+    admin = await served.as_("admin")
+    for count, said in ((1, True), (SUGGESTED, True), (SUGGESTED + 1, False)):
+        answer = await admin.ask("{ me { " + " ".join(f"a{n}: displayNam" for n in range(count)) + " } }")
+        assert len(answer.body["errors"]) == count
+        assert ("Did you mean" in str(answer.body)) is said
 
 
 @pytest.mark.parametrize(
