@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+import structlog
+
 from api.fanout.members import Member, Outlet
 from api.fanout.places import Places
 from api.fanout.rendering import Renderer, settled
@@ -13,6 +15,8 @@ TOGETHER: Final = 200
 """Members whose denials are written down together."""
 
 NAME: Final = "farewells"
+
+_log: Final = structlog.get_logger(__name__)
 
 Told = list[tuple[Member, bytes]]
 
@@ -68,7 +72,10 @@ class Farewells:
                 written, members = writing, self._next()
                 writing = asyncio.create_task(self._write(members), name=NAME) if members else None
                 for member, body in await written if written is not None else ():
-                    _send(member, body)
+                    try:
+                        _send(member, body)
+                    except Exception as error:  # the others are told all the same
+                        _log.exception("somebody can't be told that he lost a right", kind=type(error).__name__)
         finally:
             if writing is not None:
                 writing.cancel()

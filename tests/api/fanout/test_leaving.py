@@ -227,3 +227,24 @@ async def test_who_leaves_before_he_is_told_leaves_nothing_behind(
         await removing
     await until(lambda: not any(task.get_name() == "farewells" for task in asyncio.all_tasks()))
     assert not any(reader.done for reader in readers)
+
+
+async def test_one_to_whom_nothing_can_be_written_keeps_nobody_from_being_told(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.fanout.farewells.TOGETHER", 3)
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    end = Reader.end
+
+    def broken(self: Reader, body: bytes) -> bool:
+        if self is unlucky:
+            raise RuntimeError("nobody foresaw it")
+        return end(self, body)
+
+    monkeypatch.setattr(Reader, "end", broken)
+    async with crowd_of(served) as crowd:
+        unlucky, *readers = await losers(crowd, 7, conversation)
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await until_done(readers)
+    assert all(str(reader.told).count("AccessRevoked") == 1 for reader in readers)
