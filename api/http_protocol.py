@@ -1,9 +1,11 @@
 """Beneath the application: what is no HTTP request, or no WebSocket handshake, is refused as all else is, as JSON."""
 
+import sys
 from collections import deque
 from http import HTTPStatus
 from typing import Any, Final
 
+import httptools
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from websockets.datastructures import Headers
@@ -26,12 +28,53 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._begun: Final[deque[RequestResponseCycle]] = deque()
         """Those that are not answered, and some that are: they are in order."""
+        self._data = b""
+        self._rest: bytes | None = None
+        """Of the data, what is to be parsed from anew."""
+
+    def data_received(self, data: bytes) -> None:
+        """What follows a request for another protocol is its body, or the next request, as after any other."""
+        rest: bytes | None = data
+        while rest is not None:
+            self._data, self._rest = rest, None
+            super().data_received(rest)
+            rest = self._rest
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Called as the parser has stopped: it would go on with the body as if that were the next request."""
+        stopped = sys.exc_info()[1]
+        if isinstance(stopped, httptools.HttpParserUpgrade):
+            self._rest = self._plain() + self._data[stopped.args[0] :]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
+    def _plain(self) -> bytes:
+        """The head of the request, which asks for no other protocol: whoever can't have one goes on without it."""
+        tokens = b",".join(value for name, value in self.headers if name == b"connection").split(b",")
+        kept = b", ".join(each for each in tokens if each.strip().lower() != b"upgrade")
+        headers = [each for each in self.headers if each[0] not in (b"upgrade", b"connection")]
+        lines = b"".join(b"%b: %b\r\n" % each for each in [*headers, (b"connection", kept)])
+        version = self.parser.get_http_version().encode()
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, lines)
+
+    @property
+    def _ignored(self) -> bool:
+        return bool(self.parser.should_upgrade()) and not self._should_upgrade()
+
+    def on_message_complete(self) -> None:
+        """Nothing, of a head that is parsed again."""
+        if not self._ignored:
+            super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         """One host is asked (RFC 9112, 3.2): of two, a proxy before us may have believed the other."""
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise ValueError("not one host")  # the parser turns it into an error of its own
+        if self._ignored:
+            if self.parser.get_method() == b"CONNECT":
+                raise ValueError("no proxy")
+            return
         while self._begun and self._begun[0].response_complete:
             self._begun.popleft()
         if len(self._begun) >= MOST_BEGUN:

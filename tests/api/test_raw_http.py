@@ -14,6 +14,11 @@ HOST: Final = b"Host: parley.test\r\n"
 POST: Final = b"POST /graphql HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
 GET: Final = b"GET /graphql HTTP/1.1\r\n"
 UPGRADE: Final = HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+OTHER: Final = (
+    b"Connection: Upgrade\r\nUpgrade: h2c",
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nConnection: keep-alive",
+)
+"""Ways to ask for a protocol that is not gone over to."""
 KEY: Final = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 START: Final = b'{"query": "mutation { startConversation(input: {}) { conversation { id } } }"}'
 SECONDS: Final = 20
@@ -24,6 +29,7 @@ REFUSED: Final[dict[str, tuple[int, bytes]]] = {
     "a method that there isn't": (400, b"FETCH /graphql HTTP/1.1\r\n" + HOST + b"\r\n"),
     "a method in small letters": (400, b"get /graphql HTTP/1.1\r\n" + HOST + b"\r\n"),
     "an address that isn't ASCII": (400, b"GET /\xc3\xa9 HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "a tunnel": (400, b"CONNECT parley.test:443 HTTP/1.1\r\n" + HOST + b"\r\n"),
     "no host": (400, b"GET /healthz HTTP/1.1\r\n\r\n"),
     "two hosts": (400, b"GET /healthz HTTP/1.1\r\n" + HOST + HOST + b"\r\n"),
     "a folded header": (400, b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n"),
@@ -88,6 +94,27 @@ async def test_what_is_not_in_order_is_refused_as_json(served: Served) -> None:
         for name, sent in ANSWERED.items():
             answered, _, body = await exchange(address, sent)
             assert (answered, json.loads(body)) == (200, {"data": {"__typename": "Query"}}), name
+
+
+async def test_the_body_of_a_request_for_another_protocol_is_no_request(served: Served) -> None:
+    """Java's client asks for HTTP/2 with the first that it sends; a proxy takes what follows for the body, too."""
+    first, second = b'{"query": "{ first: __typename }"}', b'{"query": "{ second: __typename }"}'
+    then = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(second) + second
+    async with listening(served) as address, asyncio.timeout(SECONDS):
+        host, port = address.removeprefix("ws://").partition("/")[0].split(":")
+        for asked in OTHER:
+            head = POST + asked + b"\r\nContent-Length: %d\r\n\r\n" % len(first)
+            whole = head + first + then
+            for place in (9, len(head), len(head + first) + 30):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                for part in (whole[:place], whole[place:]):
+                    writer.write(part)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+                answers = await reader.read()
+                writer.close()
+                assert answers.count(b"HTTP/1.1 200 OK\r\n") == answers.count(b"HTTP/1.1") == 2
+                assert answers.index(b'{"data":{"first":"Query"}}') < answers.index(b'{"data":{"second":"Query"}}')
 
 
 async def test_half_a_body_is_none_though_it_be_sound(served: Served) -> None:
