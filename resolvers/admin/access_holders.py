@@ -1,15 +1,15 @@
 """Who may do something to something, a page of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import strawberry
 from beanie import PydanticObjectId
 
 from models.user import User as StoredUser
 from permissions.actions import Action
-from permissions.engine.facts import Env, Resource, Subject
+from permissions.engine.facts import Env, Id, Resource, Subject
 from permissions.questions.holders import Holder, holders
 from permissions.questions.question import Question
 from permissions.resources import PERMISSION
@@ -19,7 +19,7 @@ from resolvers.admin.decisions import ResourceInput
 from resolvers.admin.effective import steps
 from resolvers.admin.targets import target
 from resolvers.context import Context
-from resolvers.errors import NotFoundError
+from resolvers.errors import BadInputError, NotFoundError
 from resolvers.ids import encode, object_id
 from resolvers.pagination import Connection, Edge, PageInfo, page_arguments
 
@@ -42,9 +42,9 @@ async def who_has_access(
     context: Context, action: str, about: ResourceInput, env: Env, first: int | None, after: str | None
 ) -> Connection[AccessHolder]:
     """A page. Raises `NotFoundError` for what the asker may not know of."""
-    size, last = page_arguments(first, after).size, object_id(after, "AccessHolder", "after") if after else None
+    size, time = page_arguments(first, after).size, env.time
     context.access.spend(LONG)
-    time = env.time
+    last = await _place(context, after, time) if after else None
     snapshot = await rules(context, time)
     require_action(snapshot, action, "action")
     found = await target(context, about, action, snapshot, "resource")
@@ -64,13 +64,27 @@ async def who_has_access(
     return Connection(edges=edges, page_info=info)
 
 
+async def _place(context: Context, cursor: str, time: datetime) -> PydanticObjectId:
+    """The account in a cursor. What follows would tell of its address: whom the asker may not ask about is no place."""
+    place, at = object_id(cursor, "AccessHolder", "after"), past(context, time)
+    found: StoredUser | Subject | None
+    found = await (context.loaders.users.load(place) if at is None else context.permissions.subject(place, at))
+    if found is None or not _askable(context, place, found.attributes):
+        raise BadInputError("after", "is the cursor of an account that is no longer there")
+    return place
+
+
 async def _subjects(context: Context, time: datetime, after: PydanticObjectId | None) -> AsyncIterator[Subject]:
     """Those that the asker may ask about, in the order of their addresses."""
-    access = context.access
     async for subject in context.permissions.subjects(past(context, time), after):
-        asking = Resource(PERMISSION, subject.id, subject.attributes)
-        if access.subject and access.snapshot.decide(access.subject, Action.PERMISSION_READ, asking, access.env):
+        if _askable(context, subject.id, subject.attributes):
             yield subject
+
+
+def _askable(context: Context, subject_id: Id, attributes: Mapping[str, Any]) -> bool:
+    access = context.access
+    asking = Resource(PERMISSION, subject_id, attributes)
+    return bool(access.subject and access.snapshot.decide(access.subject, Action.PERMISSION_READ, asking, access.env))
 
 
 def _cursor(subject_id: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from graphql import GraphQLSchema
 
+from resolvers.ids import encode
 from tests.isolation.asking import Asker, asker
 from tests.isolation.documents import operation
 from tests.isolation.telling import telling
@@ -103,3 +104,21 @@ async def test_a_hidden_message_is_no_place_in_a_branch(
             answer = await one.caller.ask(MESSAGES % (where, size), id=chat, at=each)
             answers.append(json.dumps(answer.body).replace(each, "ID"))
         assert answers[0] == answers[1], name
+
+
+HOLDERS: Final = (
+    'query ($id: ID!, $at: String) { whoHasAccess(action: "conversation:read", '
+    'resource: {type: "conversation", id: $id}, after: $at) { edges { cursor } pageInfo { hasNextPage endCursor } } }'
+)
+
+
+async def test_an_account_that_one_may_not_ask_about_is_no_place_among_holders(
+    world: World, graph: GraphQLSchema
+) -> None:
+    """Else what follows it would tell that it is there, and how its address begins."""
+    one, told = await asker(world, graph, "carl"), []
+    for user in (world.people["alice"].id, "f" * 24, world.people["bob"].id):
+        answer = await one.caller.ask(HOLDERS, id=world.chat_id("bob"), at=encode("AccessHolder", user))
+        told.append(answer.body)
+    assert told[0] == told[1]
+    assert "errors" not in told[2]
