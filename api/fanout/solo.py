@@ -122,4 +122,8 @@ class Soloists:
         self._farewells.close()
 
     async def _say(self, member: Member, event: ConversationEvent) -> None:
-        await give(member.outlet, await self._renderer.render(member.context, member.question, event))
+        """As soon as he reads, if he has a right then."""
+        body = await self._renderer.render(member.context, member.question, event)
+        await member.outlet.ready()
+        while await member.settle() and not member.outlet.write(body):
+            await member.outlet.ready()
