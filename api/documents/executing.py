@@ -24,6 +24,8 @@ from permissions.access import Access
 from resolvers.context import Context
 
 _ABOUT_SCHEMA: Final = re.compile(r"\b__(schema|type)\b")
+INTROSPECTION: Final = 2_000
+"""What it costs to read all of the schema: it takes as long as forty small operations, in one piece."""
 GRACE_SECONDS: Final = 1.0
 """How long a query may take to end by itself after its calls to the database were ended. Many calls of the driver must
 not be cancelled together."""
@@ -83,19 +85,22 @@ class LimitExecution(SchemaExtension):
             return
         estimate = Estimate(asked.schema._schema, self._model)
         cost = estimate.of(asked.graphql_document, asked.operation_name, asked.variables)
+        introspecting = self._introspecting()
+        cost += INTROSPECTION * introspecting
         budget = budget_of(context.access, self._limits.costs)
         self._cost = {"estimated": cost, "budget": budget}
         await context.spend(cost if cost <= budget else 0)
-        self._require_introspection(context)
+        if introspecting:
+            require_introspection(context, self._limits.introspection)
         if cost > budget:
             raise exceeded("cost", budget, f"the operation costs {cost:,} by estimate (ask for less at once) of")
 
-    def _require_introspection(self, context: Context) -> None:
+    def _introspecting(self) -> int:
+        """How often the schema may be read, at most: under each of the names that are given."""
         asked = self.execution_context
         if asked.graphql_document is None or not _ABOUT_SCHEMA.search(asked.query or ""):
-            return
-        if any(each.introspects for each in measure(asked.graphql_document)):
-            require_introspection(context, self._limits.introspection)
+            return 0
+        return max((1 + each.aliases for each in measure(asked.graphql_document) if each.introspects), default=0)
 
 
 def budget_of(access: Access, costs: CostBudgets) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx
 import pytest
+from graphql import get_introspection_query
 from redis.asyncio import Redis
 
 from api.documents.limits import CostBudgets
@@ -100,6 +101,17 @@ async def test_operations_count_by_what_they_cost_whatever_they_are_called(serve
     assert cost > 200
     assert answer.headers["ratelimit-remaining"] == str(1_000 - cost)
     assert await used_up(alice, many) == (1_000 - cost) // cost
+
+
+async def test_to_read_the_schema_costs_what_it_takes_and_more_by_several_names(served: Served) -> None:
+    limit(served, replace(LIMITS, costs=CostBudgets(20_000)))
+    admin = await served.as_("admin")
+    answer = await admin.ask(get_introspection_query())
+    assert answer.data["__schema"]
+    assert answer.headers["ratelimit-remaining"] == "18000"
+    names = " ".join(f"{name}: __schema {{ queryType {{ name }} }}" for name in "abcdefgh")
+    assert (await admin.ask(f"{{ {names} }}")).codes == []
+    assert (await admin.ask(f"{{ {names} }}")).codes == OVER
 
 
 async def test_requests_in_a_row_are_refused(served: Served) -> None:
