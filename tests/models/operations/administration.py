@@ -101,6 +101,7 @@ async def audited(world: World) -> None:
     await world.served.services.audit.find_decision(decision)
     blocks = Blocks(world.served.services.database.db)
     end = await blocks.search_end()
+    assert await blocks.append(end, [[{"decision": decision}]], Sealer(SECRET), frozenset({decision})) == end
     assert [block async for block in blocks.walk(0, end.number)]
     await cut(blocks, Sealer(SECRET), world.served.services.audit, timedelta(0))
 
