@@ -3,8 +3,12 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
+
+import pytest
+from redis.asyncio.connection import AbstractConnection
 
 from tests.attacks.injection import MARK
 
@@ -50,6 +54,46 @@ def _pattern(pattern: Any, within: str) -> Iterator[str]:
     text = getattr(pattern, "pattern", pattern)
     if MARK in str(text) and re.escape(re.sub(r"\\(.)", r"\1", str(text)).lstrip("^")) != str(text).lstrip("^"):
         yield f"the regular expression {text!r} in {within}"
+
+
+VALUED: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("SET", "HSET", "HGET", "HMGET", "XADD", "SADD", "SREM", "SISMEMBER", "ZREM", "ZSCORE"), 2),
+    **dict.fromkeys(("PUBLISH", "SPUBLISH"), 2),
+    "ZADD": 3,
+}
+"""From which argument on a command of Redis has values; what is before, and all of others, is keys or has a meaning."""
+_SCRIPTS: Final = ("EVAL", "EVALSHA", "FCALL")
+NEVER: Final = frozenset({"KEYS", "FLUSHALL", "FLUSHDB", "CONFIG", "DEBUG"})
+
+
+def injected_in_redis(command: Sequence[Any]) -> Iterator[str]:
+    """Where something of a client's is a key, a pattern, a command or a script.
+
+    A script makes its keys of values, too: one that begins as ours do is none.
+    """
+    texts = [each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in command]
+    name = texts[0].upper()
+    if name in NEVER:
+        yield f"{name} is sent"
+    keys = 3 + int(texts[2]) if name in _SCRIPTS else VALUED.get(name, len(texts))
+    for place, text in enumerate(texts):
+        if MARK in text and (place < keys or text.startswith(("parley", "{parley"))):
+            yield f"{text[:100]!r} as argument {place} of {name}"
+
+
+@contextmanager
+def redis_commands() -> Iterator[list[tuple[Any, ...]]]:
+    """All that any client in this process sends to Redis inside the block."""
+    sent: list[tuple[Any, ...]] = []
+    pack: Callable[..., Any] = AbstractConnection.pack_command
+
+    def packed(self: Any, *command: Any) -> Any:
+        sent.append(command)
+        return pack(self, *command)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AbstractConnection, "pack_command", packed)
+        yield sent
 
 
 def unruly(log: str) -> list[str]:
