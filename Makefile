@@ -31,7 +31,7 @@ serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.
 
 test: $(VENV)/development ## run every test (ARGS="-k tree" adds options)
 	@# One process more than cores: tests wait for servers that they start and kill.
-	@$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadscope $(ARGS)
+	@$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-redis: $(VENV)/development ## run the tests of Redis' users over a cluster of three masters, and over sentinels (REDIS_SERVER=/usr/bin/redis-server)
 	@for kind in cluster sentinel; do \

@@ -1,3 +1,10 @@
 """What every test may ask for."""
 
-pytest_plugins = ["tests.stores", "tests.seeds", "tests.audited", "tests.served", "tests.conformance.table"]
+pytest_plugins = [
+    "tests.stores",
+    "tests.seeds",
+    "tests.audited",
+    "tests.served",
+    "tests.conformance.table",
+    "tests.order",
+]
