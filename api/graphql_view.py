@@ -79,8 +79,11 @@ class GraphQLView(GraphQL[Context, None]):
     def _may_listen(self, connection: Request | WebSocket) -> bool:
         """Browsers let any page open a socket, or a stream: so we keep pages of other sites out, by their origin."""
         origins, host = connection.headers.getlist("origin"), connection.headers.get("host")
-        if not origins or connection.headers.get("sec-fetch-site") == "same-origin":
+        site = connection.headers.get("sec-fetch-site")
+        if site == "same-origin":
             return True
+        if not origins:  # no browser; or one that says it by the other header alone, as of a `GET` nobody may read
+            return site in (None, "none")
         return len(origins) == 1 and self.origins.acts(origins[0], host)
 
     def _check_websocket_origin(self, request: WebSocket) -> bool:

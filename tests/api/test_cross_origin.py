@@ -185,6 +185,15 @@ async def test_pages_of_other_sites_open_neither_sockets_nor_streams(served: Ser
                     assert answer.status_code == (200 if lets else 403), origin
 
 
+async def test_a_stream_that_a_page_could_not_even_read_is_not_opened(served: Served) -> None:
+    """A `GET` in mode `no-cors` has no `Origin`."""
+    ways = {None: 200, "none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403}
+    for site, status in ways.items():
+        headers = {"Accept": "text/event-stream", **({"Sec-Fetch-Site": site} if site else {})}
+        answer = await served.http.get("/graphql", params={"query": "{ __typename }"}, headers=headers)
+        assert answer.status_code == status, site
+
+
 async def test_tls_is_asked_for_where_there_is_some(served: Served) -> None:
     """Over plain HTTP browsers wouldn't heed it, and others of the domain might not be ready for it."""
     assert "strict-transport-security" not in (await served.http.get("/healthz")).headers
