@@ -48,6 +48,7 @@ class HeadProtocol(HttpProtocol):
         self._upgraded = False
         self._bytes = 0
         self._unseen = 0
+        """Bytes since the parser has told of any last."""
         self._error: HeadError | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -67,7 +68,7 @@ class HeadProtocol(HttpProtocol):
         super().data_received(data)
         if not self._upgraded and (self._partial or self.timeout_keep_alive_task is None):
             self._wait()
-        if self._error is None and self._partial and self._unseen > self.limits.bytes + self.limits.url:
+        if self._error is None and not self._upgraded and self._unseen > self.limits.bytes + self.limits.url:
             self._error = _too_long(self.limits.bytes)
             self._refuse(self._error)
 
@@ -86,12 +87,21 @@ class HeadProtocol(HttpProtocol):
             raise self._failed(_too_long(self.limits.bytes))
         if len(self.headers) >= self.limits.fields:
             raise self._failed(HeadError(431, f"a request may have so many headers: {self.limits.fields}"))
-        super().on_header(name, value)
+        if self._partial:  # what follows the body is no header: a proxy before us would not have looked at it
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._partial, self._unseen = False, 0
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unseen = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unseen = 0
+        super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         self._upgraded = True
@@ -140,6 +150,9 @@ class HeadProtocol(HttpProtocol):
             self._refuse(self._error)
 
     def _refuse(self, error: HeadError) -> None:
+        if any(each.response_started and not each.response_complete for each in self._begun):
+            self.transport.close()  # an answer has begun: another would be part of it
+            return
         self._forsake()
         answer = refusal(error.status, error.message, error.code, {**STANDING, "Connection": "close"})
         head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)

@@ -31,7 +31,8 @@ WHOLE: Final = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 async def echo(request: Request) -> Response:
     """Answers with how much it was sent."""
-    return PlainTextResponse(str(len(await request.body())))
+    said = {"X-Heard": request.headers.get("x-forwarded-for", "none")}
+    return PlainTextResponse(str(len(await request.body())), headers=said)
 
 
 async def silent(socket: WebSocket) -> None:
@@ -65,6 +66,8 @@ class Told:
 
     status: int
     body: bytes
+    forwarded: bytes | None = None
+    """`X-Forwarded-For`, as the application was told."""
 
     @property
     def code(self) -> str:
@@ -93,7 +96,7 @@ def _answers(data: bytes) -> Any:
         lines = head.split(b"\r\n")
         fields = dict(line.lower().split(b": ", 1) for line in lines[1:])
         length = int(fields[b"content-length"])
-        yield Told(int(lines[0].split()[1]), rest[:length])
+        yield Told(int(lines[0].split()[1]), rest[:length], fields.get(b"x-heard"))
         data = rest[length:]
 
 
@@ -234,3 +237,20 @@ async def test_a_body_at_its_limit_one_below_and_one_over(size: int, status: int
 
 def test_the_settings_are_the_limits() -> None:
     assert Settings(_env_file=None).head_limits == HeadLimits()
+
+
+@pytest.mark.parametrize("trailer", [b"a" * 1_000, b"a\r\n" + b"X: a\r\n" * 100 + b"X: "], ids=["long", "many"])
+async def test_what_follows_a_body_has_the_limits_of_a_head(trailer: bytes) -> None:
+    begun = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    patient = PATIENT.model_copy(update={"request_seconds": 60.0})
+    async with serving(patient) as port:
+        answers = await told(port, begun, b"X: ", *[trailer] * 20)
+        assert [each.status for each in answers] == [431]
+
+
+async def test_what_follows_a_body_is_no_header() -> None:
+    """A proxy before us overwrites `X-Forwarded-For` where it looks: among the headers."""
+    begun = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\n"
+    async with serving() as port:
+        (answer,) = await told(port, begun + b"X-Forwarded-For: 192.0.2.1\r\n\r\n")
+        assert (answer.status, answer.body, answer.forwarded) == (200, b"1", b"none")
