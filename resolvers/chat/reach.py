@@ -17,11 +17,18 @@ async def readable(context: Context, conversation_id: PydanticObjectId) -> Conve
     """The conversation, if it is there and the caller may read it."""
     conversation = await context.loaders.conversations.load(conversation_id)
     if conversation is None or conversation.deleted:
-        context.access.miss(Action.CONVERSATION_READ, CONVERSATION, conversation_id)
+        if conversation is None or not _in_trash(context, conversation):
+            context.access.miss(Action.CONVERSATION_READ, CONVERSATION, conversation_id)
         return None
     return (
         conversation if context.access.decide(Action.CONVERSATION_READ, conversation_resource(conversation)) else None
     )
+
+
+def _in_trash(context: Context, conversation: Conversation) -> bool:
+    """Whether the caller may bring it back: he is told of it there, and not denied what he may read."""
+    about, ask = conversation_resource(conversation), context.access.consider
+    return bool(ask(Action.CONVERSATION_READ, about) and ask(Action.CONVERSATION_DELETE, about))
 
 
 async def reached(context: Context, conversation_id: PydanticObjectId, action: Action) -> Conversation:

@@ -145,3 +145,18 @@ async def pairs(world: World, graph: GraphQLSchema, log: Log, kind: str) -> list
         assert not one.leaks
         assert not one.faults
     return differing
+
+
+@pytest.mark.parametrize(("who", "denied"), [("alice", 0), ("bob", 1), ("john", 1)])
+async def test_who_may_bring_it_back_is_not_denied_what_he_deleted(
+    world: World, graph: GraphQLSchema, log: Log, who: str, denied: int
+) -> None:
+    """He is told of it in the trash. To whoever is not it is as if it had never been, in the log, too."""
+    one = await asker(world, graph, who)
+    await one.caller.ask("{ me { id } }")
+    log.clear()
+    answer = await one.caller.ask(
+        "query ($id: ID!) { conversation(id: $id) { id } }", id=world.chat_id("alice deleted")
+    )
+    assert answer.data == {"conversation": None}
+    assert log == [("denied", "conversation:read")] * denied
