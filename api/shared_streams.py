@@ -48,6 +48,13 @@ class StreamOutlet:
         self._events.put_nowait(None)
         return True
 
+    def withhold(self) -> None:
+        """As of any outlet; the end stays."""
+        waiting = [self._events.get_nowait() for _ in range(self._events.qsize())]
+        if None in waiting:
+            self._events.put_nowait(None)
+        self._free.set()
+
     async def ready(self) -> None:
         """As of any outlet."""
         await self._free.wait()

@@ -40,6 +40,9 @@ class SocketOutlet:
         operation.handler.forget_id(operation.id)
         return True
 
+    def withhold(self) -> None:
+        """As of any outlet: it lies in the connection."""
+
     async def ready(self) -> None:
         """As of any outlet."""
         await self._frames.drained()

@@ -28,6 +28,10 @@ class Outlet(Protocol):
         """The same, and that nothing follows; False, and nothing is sent, where that would have to wait."""
         ...
 
+    def withhold(self) -> None:
+        """Don't send what was written, as far as it still can be held back."""
+        ...
+
     async def ready(self) -> None:
         """Return when the reader has read enough for more."""
         ...
@@ -136,6 +140,7 @@ class Member:
 
     def ended(self) -> None:
         """As of any follower: his right is lost."""
+        self.outlet.withhold()
         if self.group is not None:
             self.group.lost(self)
         elif self.missing is not None:

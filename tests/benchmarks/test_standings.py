@@ -106,6 +106,9 @@ class _Outlet:
     def end(self, body: bytes) -> bool:
         return self.write(body)
 
+    def withhold(self) -> None:
+        pass
+
     async def ready(self) -> None:
         pass
 

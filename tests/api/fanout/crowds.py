@@ -41,6 +41,9 @@ class Reader:
         self.done = self.write(body)
         return self.done
 
+    def withhold(self) -> None:
+        """All was read at once."""
+
     async def ready(self) -> None:
         await self._free.wait()
 

@@ -1,7 +1,9 @@
 """Who comes back is told by himself what he has missed, by his right at each moment."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
+from api.shared_streams import StreamOutlet
 from tests.api.fanout.crowds import Crowd, Reader, crowd_of
 from tests.api.fanout.test_leaving import shared_with_guest, until, until_done
 from tests.api.fanout.test_rooms import PLAIN, SECRET, SHARE
@@ -36,3 +38,26 @@ async def test_who_loses_his_right_while_he_does_not_read_is_not_told_what_he_mi
     assert SECRET not in str(stuck.told)
     assert "AccessRevoked" in str(stuck.told[-1])
     assert len(stuck.told) == 1
+
+
+async def test_what_waits_in_a_stream_for_its_reader_is_withheld_when_he_loses_his_right(served: Served) -> None:
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    async with crowd_of(served) as crowd:
+        _, other = await crowd.enter("guest", PLAIN, id=conversation)
+        asked, stream = crowd.questions.asked(PLAIN, None, {"id": conversation}), StreamOutlet()
+        assert asked
+        member = await crowd.rooms.enter(asked, await crowd.context("guest"), stream)
+        await append(alice, conversation, SECRET)
+        await until(lambda: SECRET in str(other.told))
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await until_done([other])
+        told = [event async for event in waiting(stream)]
+        member.leave()
+    assert SECRET not in str(told)
+    assert "AccessRevoked" in told[-1]
+
+
+async def waiting(stream: StreamOutlet) -> AsyncIterator[str]:
+    while (event := await stream.next()) is not None:
+        yield event
