@@ -7,6 +7,7 @@ from typing import Any, Final
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidMessage
 from websockets.frames import CloseCode, Frame
 
 from api.http_protocol import Handshake
@@ -84,6 +85,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             if self.handshake_initiated or self.conn.handshake_exc is None:
                 return
         self.handshake_complete = self.close_sent = True
+        if isinstance(self.conn.handshake_exc, InvalidMessage):  # the library says nothing, then
+            self.transport.write(self.conn.reject(400, "a handshake has no body").serialize())
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
 

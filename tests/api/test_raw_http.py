@@ -50,6 +50,7 @@ REFUSED: Final[dict[str, tuple[int, bytes]]] = {
     "nothing": (400, POST + b"Content-Length: 0\r\n\r\n"),
     "all methods of the server": (404, b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n"),
     "a handshake without a key": (400, b"GET /graphql HTTP/1.1\r\n" + UPGRADE + b"\r\n"),
+    "a handshake with a body": (400, GET + UPGRADE + KEY + b"Content-Length: 2\r\n\r\n{}"),
     "a handshake by POST": (405, b"POST /graphql HTTP/1.1\r\n" + UPGRADE + KEY + b"\r\n"),
     "a handshake elsewhere": (404, b"GET /healthz HTTP/1.1\r\n" + UPGRADE + KEY + b"\r\n"),
     "a handshake of another version": (400, GET + UPGRADE + KEY.replace(b"13", b"8") + b"\r\n"),
