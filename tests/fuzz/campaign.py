@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any, Final
 
@@ -16,11 +16,12 @@ from tests.demos import Demo, resident
 from tests.fuzz.exchange import Sent
 from tests.fuzz.frames import conversations
 from tests.fuzz.generating import endless
-from tests.fuzz.grammar import Asked, documents
+from tests.fuzz.grammar import RULING, Asked, documents
 from tests.fuzz.judging import Judge
+from tests.fuzz.pools import Place
 from tests.fuzz.requests import requests
 from tests.fuzz.schema import SCHEMA
-from tests.fuzz.stock import stock
+from tests.fuzz.stock import seasoned, stock
 from tests.fuzz.trials import Answer, Port, send_all
 from tests.fuzz.trials import ask as ask_document
 from tests.fuzz.values import Values
@@ -34,6 +35,23 @@ SHARES: Final = {"documents": 350, "each root field (schemathesis)": 150, "HTTP 
 SAID: Final = "embedded MongoDB and Redis keep their data in"
 """For whoever starts the server, with the place."""
 Round = Callable[[int], Coroutine[Any, Any, list[tuple[Any, Answer]]]]
+
+
+PLACES: Final = """{ me { id } conversations(first: 5) { edges { cursor node { id owner { id }
+messages(first: 4) { edges { cursor node { id branch { id } } } } } } } }"""
+
+
+def place(edge: Any, me: str) -> Place:
+    """A conversation with what is in it, as `PLACES` asks for it."""
+    node, inner = edge["node"], edge["node"]["messages"]["edges"]
+    messages = [each["node"] for each in inner]
+    return {
+        "conversation": (node["id"],),
+        "message": tuple(each["id"] for each in messages),
+        "branch": tuple({each["branch"]["id"] for each in messages}),
+        "user": (node["owner"]["id"],) if node["owner"] else (me,),
+        "cursor": (edge["cursor"], *(each["cursor"] for each in inner)),
+    }
 
 
 @dataclass(frozen=True)
@@ -66,6 +84,7 @@ class Campaign:
     memory: list[int] = field(default_factory=list)
     logins: int = 0
     lost: set[str] = field(default_factory=set)
+    places: dict[str, list[Place]] = field(default_factory=dict)
 
     async def run(self, count: int) -> None:
         """So many cases, a thousand at a time; the memory of the workers is looked at in between."""
@@ -83,17 +102,22 @@ class Campaign:
         assert self.demo.workers() == pids, "a worker has died"
 
     def _rounds(self) -> dict[str, Round]:
-        rulers = endless(documents(SCHEMA, Values(self._ids("admin"))), self.seed)
-        others = endless(documents(SCHEMA, Values((*self._ids("alice"), *self.canary.ids))), self.seed + 1)
-        fields = endless(st.one_of(*stock().values()), self.seed + 2)
+        ruling = self._values("admin")
+        theirs = {who: replace(self._values(who), ids=(*self._ids(who), *self.canary.ids)) for who in (*PEOPLE, NOBODY)}
+        rulers = endless(documents(SCHEMA, ruling), self.seed)
+        others = {
+            who: endless(documents(SCHEMA, theirs[who], seldom=RULING), self.seed + 10 + at)
+            for at, who in enumerate(theirs)
+        }
+        fields = endless(seasoned(st.one_of(*stock().values()), ruling), self.seed + 2)
         http = endless(requests(), self.seed + 3)
-        told = documents(SCHEMA, Values((*self._ids("alice"), *self.canary.ids)))
+        told = documents(SCHEMA, theirs["alice"], seldom=RULING)
         sockets = endless(st.deferred(lambda: conversations(told, self.demo.known["alice"].token)), self.seed + 4)
-        everybody = cycle([*RULERS, *PEOPLE, NOBODY])
+        everybody = cycle([*RULERS, *PEOPLE, *RULERS, *PEOPLE, NOBODY])
 
         async def by_turns(count: int) -> list[tuple[Any, Answer]]:
             callers = [next(everybody) for _ in range(count)]
-            given = [(who, next(rulers if who in RULERS else others)) for who in callers]
+            given = [(who, next(rulers if who in RULERS else others[who])) for who in callers]
             return await send_all(given, self._ask)
 
         async def each_field(count: int) -> list[tuple[Any, Answer]]:
@@ -116,13 +140,21 @@ class Campaign:
     async def _talk(self, sent: Sent) -> Answer:
         return await self.port.frames(sent, self.canary.texts)
 
+    def _values(self, who: str) -> Values:
+        """What he has, conversation by conversation."""
+        return Values(self._ids(who), tuple(self._places(who)))
+
     def _ids(self, who: str) -> tuple[str, ...]:
-        found = self.demo.person(who).ask(
-            "{ conversations(first: 3) { edges { node { id messages(first: 2) { edges { node { id } } } } } } }"
+        return tuple(
+            {each for place in self._places(who) for kind, some in place.items() if kind != "cursor" for each in some}
         )
-        edges = [edge["node"] for edge in found["conversations"]["edges"]]
-        messages = [inner["node"]["id"] for node in edges for inner in node["messages"]["edges"]]
-        return (*(node["id"] for node in edges), *messages)
+
+    def _places(self, who: str) -> list[Place]:
+        if who not in self.places:
+            told = self.demo.person("guest" if who == NOBODY else who).ask(PLACES)
+            edges = told["conversations"]["edges"]
+            self.places[who] = [place(each, told["me"]["id"]) for each in edges] or [{"user": (told["me"]["id"],)}]
+        return self.places[who]
 
     def _sign_in(self) -> None:
         """Who has ended his own sessions, or was thrown out by an administrator's random words, comes back."""

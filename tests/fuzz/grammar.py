@@ -92,8 +92,47 @@ TOKENS: Final = [
     "#x\n",
 ]
 Asked = Mapping[str, Any]
-LEAVING: Final = frozenset({"logout", "endAllSessions", "endOtherSessions", "revokeTokens"})
-"""Seldom asked for: whoever has left is told nothing of all the rest."""
+LEAVING: Final = frozenset(
+    {
+        "logout",
+        "endAllSessions",
+        "endOtherSessions",
+        "revokeTokens",
+        "endSession",
+        "login",
+        "refreshSession",
+        "changePassword",
+    }
+    | {"deleteConversation", "deleteMessage", "eraseUser", "disableUser", "resetPassword", "deleteRole", "updateRole"}
+    | {"putPolicy", "promotePolicy", "endRoleAssignment", "setUserAttributes"}
+)
+"""Seldom asked for: whoever has left, or has nothing and no right any more, is told nothing of all the rest."""
+
+
+RULING: Final = LEAVING | frozenset(
+    {
+        "createUser",
+        "disableUser",
+        "enableUser",
+        "resetPassword",
+        "createServiceAccount",
+        "renewServiceSecret",
+        "createRole",
+    }
+    | {
+        "updateRole",
+        "deleteRole",
+        "assignRole",
+        "endRoleAssignment",
+        "putPolicy",
+        "putResourceType",
+        "setUserAttributes",
+    }
+    | {"eraseUser", "promotePolicy", "rotateSigningKey", "registerOperations", "removeOperations", "trustedOperations"}
+    | {"users", "role", "roles", "policies", "resourceTypes", "replay", "policyPromotion", "whoHasAccess", "simulate"}
+    | {"auditEvents", "decisionLog", "erasure", "revocations", "permissionEvents"}
+)
+"""What administrators ask for: others seldom do."""
 
 
 @dataclass
@@ -104,20 +143,23 @@ class Document:
     schema: GraphQLSchema
     values: Values
     left: int = 25
+    seldom: frozenset[str] = LEAVING
+    usual: list[str] = field(default_factory=list)
     variables: dict[str, tuple[str, Any]] = field(default_factory=dict)
     fragments: list[str] = field(default_factory=list)
 
     def operation(self, kind: str, root: GraphQLObjectType) -> str:
         """The whole text."""
-        names = sorted(root.fields if self.draw(st.integers(0, 9)) == 0 else root.fields.keys() - LEAVING)
+        names = sorted(root.fields if self.draw(st.integers(0, 9)) == 0 else root.fields.keys() - self.seldom)
         name = self.draw(st.sampled_from(names))
+        self.usual = [each for each in sorted(root.fields) if each not in self.seldom]
         selected = "{ " + self._field(name, root.fields[name], 0) + (self._more(root) if kind == "query" else "") + "}"
         declared = ", ".join(f"${name}: {type_}" for name, (type_, _) in self.variables.items())
         head = f"{kind} Fuzz{f'({declared})' if declared else ''} " if declared or kind != "query" else ""
         return " ".join([head + selected, *self.fragments])
 
     def _more(self, root: GraphQLObjectType) -> str:
-        names = self.draw(st.lists(st.sampled_from(["__typename", *sorted(root.fields)]), max_size=1))
+        names = self.draw(st.lists(st.sampled_from(["__typename", *self.usual]), max_size=1))
         return "".join(
             f"x{n}: {self._field(name, root.fields[name], 0)}" for n, name in enumerate(names) if name in root.fields
         )
@@ -126,7 +168,7 @@ class Document:
         self.left -= 1
         alias = f"a{self.left}: ".replace("-", "_") if depth and self.draw(st.integers(0, 5)) == 0 else ""
         arguments = [
-            f"{each}: {self._argument(argument.type)}"
+            f"{each}: {self._argument(each, argument.type)}"
             for each, argument in of.args.items()
             if is_required_argument(argument) or self.draw(st.integers(0, 3)) == 0
         ]
@@ -136,8 +178,8 @@ class Document:
         text = alias + name + (f"({', '.join(arguments)})" if arguments else "") + " " + directive
         return text + self._selection(get_named_type(of.type), depth + 1)
 
-    def _argument(self, type_: Any) -> str:
-        value = self.values.draw(self.draw, type_)
+    def _argument(self, of: str, type_: Any) -> str:
+        value = self.values.draw(self.draw, type_, 0, of)
         if self.draw(st.booleans()):
             return literal(value, type_)
         name = f"v{len(self.variables)}"
@@ -172,14 +214,16 @@ class Document:
 
 
 @st.composite
-def valid(draw: st.DrawFn, schema: GraphQLSchema, values: Values, kinds: tuple[str, ...]) -> Asked:
+def valid(
+    draw: st.DrawFn, schema: GraphQLSchema, values: Values, kinds: tuple[str, ...], seldom: frozenset[str] = LEAVING
+) -> Asked:
     """Every field, argument and type of the schema may come; values are mostly of their types."""
     kind = draw(st.sampled_from(kinds))
     root = {"query": schema.query_type, "mutation": schema.mutation_type, "subscription": schema.subscription_type}[
         kind
     ]
     assert root is not None
-    document = Document(draw, schema, values)
+    document = Document(draw, schema, values.somewhere(draw), seldom=seldom)
     text = document.operation(kind, root)
     return {"query": text, "variables": {name: value for name, (_, value) in document.variables.items()}}
 
@@ -215,10 +259,12 @@ def nearly(draw: st.DrawFn, of: st.SearchStrategy[Asked]) -> Asked:
 
 
 soup: Final = st.lists(st.sampled_from(TOKENS), max_size=40).map(lambda tokens: {"query": " ".join(tokens)})
-KINDS: Final = ("query",) * 8 + ("mutation",) * 5 + ("subscription",)
+KINDS: Final = ("query",) * 20 + ("mutation",) * 8 + ("subscription",)
 
 
-def documents(schema: GraphQLSchema, values: Values, kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[Asked]:
-    """All of them."""
-    good = valid(schema, values, kinds)
-    return st.one_of(good, good, nearly(good), soup)
+def documents(
+    schema: GraphQLSchema, values: Values, kinds: tuple[str, ...] = KINDS, seldom: frozenset[str] = LEAVING
+) -> st.SearchStrategy[Asked]:
+    """All of them; root fields that are `seldom` asked for are those that the caller may not have, mostly."""
+    good = valid(schema, values, kinds, seldom)
+    return st.one_of(*[good] * 5, nearly(good), nearly(good), soup)

@@ -4,14 +4,28 @@ from functools import cache
 from typing import Any, Final
 
 import schemathesis.graphql
-from graphql import introspection_from_schema
+from graphql import (
+    ArgumentNode,
+    GraphQLError,
+    Node,
+    ObjectFieldNode,
+    ObjectValueNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    introspection_from_schema,
+    parse,
+    parse_value,
+    print_ast,
+    visit,
+)
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.graphql import nodes
 
 from tests.fuzz.schema import SCHEMA
-from tests.fuzz.values import DATES, INTEGERS, MOMENTS, TEXTS
+from tests.fuzz.values import DATES, INTEGERS, MOMENTS, ODD, TEXTS, Values, literal
 
 SCALARS: Final[dict[str, st.SearchStrategy[Any]]] = {
     "JSON": st.sampled_from(TEXTS).map(nodes.String) | st.sampled_from(INTEGERS).map(nodes.Int),
@@ -38,3 +52,34 @@ def stock() -> dict[str, st.SearchStrategy[str]]:
 
 def _text(case: Any) -> str:
     return str(case.body)
+
+
+@st.composite
+def seasoned(draw: st.DrawFn, documents: st.SearchStrategy[str], values: Values) -> str:
+    """Those, most of whose values are usual ones for their places."""
+    text = draw(documents)
+    try:
+        document = parse(text)
+    except GraphQLError:
+        return text
+    info, here = TypeInfo(SCHEMA), values.somewhere(draw)
+
+    class Seasoning(Visitor):
+        """Each value of a scalar; names of fields lie on the way to it."""
+
+        def enter(self, node: Node, *_: Any) -> Any:
+            if not isinstance(node, ArgumentNode | ObjectFieldNode) or isinstance(node.value, ObjectValueNode):
+                return None
+            type_ = info.get_input_type()
+            if type_ is None or not draw(st.integers(0, ODD)):
+                return None
+            return type(node)(name=node.name, value=_node(literal(here.draw(draw, type_, 0, node.name.value), type_)))
+
+    return print_ast(visit(document, TypeInfoVisitor(info, Seasoning())))
+
+
+def _node(text: str) -> Any:
+    try:
+        return parse_value(text)
+    except GraphQLError:  # what no document can have
+        return parse_value("null")

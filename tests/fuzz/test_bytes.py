@@ -17,7 +17,7 @@ from tests.fuzz.trials import Answer, Port, send_all
 from tests.fuzz.values import Values
 from tests.served import SECRET, Served
 
-REQUESTS, SOCKETS = 200, 80
+REQUESTS, SOCKETS = 150, 60
 
 
 def port_of(address: str) -> Port:

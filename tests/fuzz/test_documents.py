@@ -13,7 +13,7 @@ from tests.fuzz.values import Values
 from tests.resolvers.chat.documents import chat
 from tests.served import SECRET, Served
 
-DOCUMENTS = 120
+DOCUMENTS = 80
 ALL = ("root", "admin", "sara", "alice", None)
 STRANGERS = ("bob", "john", "guest", None)
 CANARY = "canary-d41d8cd98f00"

@@ -12,7 +12,7 @@ from tests.fuzz.stock import stock
 from tests.fuzz.trials import Answer, ask, send_all
 from tests.served import SECRET, Served
 
-EACH = 3
+EACH = 2
 WHO = ("admin", "guest", "admin", None)
 
 

@@ -93,9 +93,11 @@ async def ask(
 
 def _kind(body: Any, status: int) -> str:
     try:
-        return str(body["errors"][0]["extensions"]["code"])
+        code = str(body["errors"][0]["extensions"]["code"])
+        some = isinstance(body.get("data"), dict) and any(each is not None for each in body["data"].values())
     except (KeyError, TypeError, IndexError):
         return "data" if status == 200 else str(status)
+    return f"data, and {code}" if some else code
 
 
 def _json(asked: Asked) -> bytes:

@@ -1,7 +1,7 @@
 """Values by their GraphQL types, as JSON and as literals: good ones, edges, and what others make of them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from graphql import (
@@ -13,6 +13,8 @@ from graphql import (
     is_required_input_field,
 )
 from hypothesis import strategies as st
+
+from tests.fuzz.pools import Place, usual
 
 TEXTS: Final = (
     "",
@@ -40,6 +42,8 @@ TEXTS: Final = (
     "\u0130\u212a",
     "2026-01-01",
 )
+ODD: Final = 12
+"""One in so many values, and one more, is no usual one."""
 INTEGERS: Final = (0, 1, 1, 2, 3, 5, 20, -1, 101, 2**31 - 1, -(2**31), 2**31, 10**30)
 FLOATS: Final = (0.0, -1.5, 1e308, 5e-324, 3)
 MOMENTS: Final = (
@@ -65,31 +69,40 @@ JSON: Final = st.recursive(
 
 @dataclass(frozen=True)
 class Values:
-    """`ids`: what there is, and what there was, to ask for."""
+    """`ids`: what there is, and what there was, to ask for; `places`: what of it belongs together."""
 
     ids: tuple[str, ...]
+    places: tuple[Place, ...] = ()
 
-    def draw(self, draw: st.DrawFn, type_: GraphQLInputType, depth: int = 0) -> Any:
-        """A value of the type, as JSON; now and then one that is not."""
+    def somewhere(self, draw: st.DrawFn) -> "Values":
+        """Those of a document, which mostly is about one place."""
+        return replace(self, places=(draw(st.sampled_from(self.places)),)) if self.places else self
+
+    def draw(self, draw: st.DrawFn, type_: GraphQLInputType, depth: int = 0, name: str = "") -> Any:
+        """A value of the type, as JSON; mostly one that is usual by that name, now and then none of its type."""
         if isinstance(type_, GraphQLNonNull):
-            return self.draw(draw, type_.of_type, depth)
+            return self.draw(draw, type_.of_type, depth, name)
         if draw(st.integers(0, 150)) == 0:
             return draw(JSON)
         if isinstance(type_, GraphQLList):
-            return [self.draw(draw, type_.of_type, depth + 1) for _ in range(draw(st.integers(0, 3 - min(depth, 2))))]
+            number = draw(st.integers(0, 3 - min(depth, 2)))
+            return [self.draw(draw, type_.of_type, depth + 1, name) for _ in range(number)]
         if isinstance(type_, GraphQLInputObjectType):
             return self._object(draw, type_, depth)
         if isinstance(type_, GraphQLEnumType):
             return draw(st.sampled_from(sorted(type_.values)))
+        usually: list[Any] = list(usual(name, type_.name, draw(st.sampled_from(self.places)))) if self.places else []
+        if usually and draw(st.integers(0, ODD)) > 0:
+            return draw(st.sampled_from(usually))
         return draw(self._scalar(type_.name))
 
     def _object(self, draw: st.DrawFn, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
         rare = 2 + 2 * depth
         if type_.is_one_of:
             name = draw(st.sampled_from(sorted(type_.fields)))
-            return {name: self.draw(draw, type_.fields[name].type, depth + 1)}
+            return {name: self.draw(draw, type_.fields[name].type, depth + 1, name)}
         return {
-            name: self.draw(draw, field.type, depth + 1)
+            name: self.draw(draw, field.type, depth + 1, name)
             for name, field in type_.fields.items()
             if is_required_input_field(field) or draw(st.integers(0, rare)) == 0
         }
