@@ -16,12 +16,13 @@ class SingleFlight(Generic[Result]):
 
     async def join(self) -> Result:
         """What comes of the work that is under way, or else of new work."""
-        if self._doing is None:
+        if self._doing is None or self._doing.done():
             self._doing = asyncio.create_task(self._work())
-            self._doing.add_done_callback(self._done)
+            self._doing.add_done_callback(_seen)
         return await asyncio.shield(self._doing)
 
-    def _done(self, task: asyncio.Task[Result]) -> None:
-        self._doing = None
-        if not task.cancelled():
-            task.exception()  # was seen, though nobody waits any more
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """What went wrong was noticed, though nobody may wait for it any more."""
+    if not task.cancelled():
+        task.exception()
