@@ -17,6 +17,7 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.streaming import SSETransport
 
 from api.accept import quality
+from api.background import break_off
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import ServedContext
 from api.errors import Code
@@ -147,7 +148,7 @@ async def _until(events: AsyncIterator[str], cutoff: Cutoff, leaving: asyncio.Ev
             yield _ended(over.result())
     finally:
         for each in (over, left, coming):
-            each.cancel()
+            break_off(each)
         await asyncio.gather(over, left, coming, return_exceptions=True)
         if isinstance(events, AsyncGenerator):
             await events.aclose()
