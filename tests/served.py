@@ -134,7 +134,7 @@ def settings_on(stores: EmbeddedStores, database: str, **others: Any) -> Setting
         "secret_key": SecretStr(SECRET),
         "log_level": "error",
     }
-    return Settings(**given | others)
+    return Settings(_env_file=None, **given | others)  # no `.env` has a say: looking for one is half the work
 
 
 @cache

@@ -91,6 +91,11 @@ class Parley:
         )
         return Outcome(ended.returncode, ended.stdout, ended.stderr)
 
+    @property
+    def here(self) -> "Here":
+        """The same in this process, for what a test needs done before a server starts."""
+        return Here(self.directory, self.variables)
+
     @contextmanager
     def serve(self, *arguments: str, ready: str = r"Parley serves (http://\S+)/graphql") -> Iterator[Server]:
         """A server for the length of a block, which begins when it has said what matches `ready`.
@@ -124,7 +129,7 @@ class Parley:
 
 @dataclass(frozen=True)
 class Here(Parley):
-    """The same in this process: starting one takes longer than what most commands do.
+    """The same in this process: each of its own takes two seconds of a core before it does anything.
 
     Not while a test holds a database: each command binds the documents to its own.
     """

@@ -40,7 +40,7 @@ def settings(parley: Parley) -> Settings:
 
 
 async def test_an_account_is_closed_opened_and_renewed_while_a_server_runs(parley: Parley) -> None:
-    here = Here(parley.directory, parley.variables)
+    here = parley.here
     made = await asyncio.to_thread(here, "user", "create", "--email", ANN, typed=PASSWORD)
     assert made.status == 0
     async with open_services(settings(parley)) as services:
@@ -78,7 +78,7 @@ def _made_and_renewed(here: Here) -> list[Outcome]:
 
 
 async def test_what_commands_do_is_in_the_audit_log_and_what_they_refuse_is_a_line(parley: Parley) -> None:
-    here = Here(parley.directory, parley.variables)
+    here = parley.here
     async with RedisBroker(parley.variables["REDIS_URL"]) as broker, broker.subscribe(CHANNEL) as told_workers:
         made, renewed = await asyncio.to_thread(_made_and_renewed, here)
         async with asyncio.timeout(20):

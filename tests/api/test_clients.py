@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from api.clients import ClientAddress
 from api.proxies import ProxyHeader, TrustedProxies
 from models.embedded import EmbeddedStores
-from tests.api.commands import SECRET, Parley
+from tests.api.commands import SECRET, Here, Parley
 
 EMAIL, PASSWORD = "ann@example.org", "correct horse battery staple"
 OFFICE, EVIL = "192.0.2.44", "203.0.113.66"
@@ -30,7 +30,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, stores: EmbeddedStores) -> Ite
     ours = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": "clients"}
     variables = {"TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8", "LOGIN_FAILURES": "3", "LOG_LEVEL": "error"}
     parley = Parley(tmp_path_factory.mktemp("clients"), {"SECRET_KEY": SECRET, **ours, **variables})
-    assert parley("user", "create", "--email", EMAIL, "--role", "super_admin", typed=PASSWORD).status == 0
+    assert parley.here("user", "create", "--email", EMAIL, "--role", "super_admin", typed=PASSWORD).status == 0
     with parley.serve() as server:
         yield server.url
 
@@ -121,6 +121,6 @@ async def test_whether_the_client_used_tls_is_believed_of_proxies_only(
 
 
 def test_a_proxy_that_is_none_stops_the_start(tmp_path: Path) -> None:
-    outcome = Parley(tmp_path, {"TRUSTED_PROXIES": "10.0.0.0/8, everybody"})("settings")
+    outcome = Here(tmp_path, {"TRUSTED_PROXIES": "10.0.0.0/8, everybody"})("settings")
     assert outcome.status != 0
     assert "PARLEY_TRUSTED_PROXIES" in outcome.err

@@ -57,7 +57,7 @@ class Device:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("sessions")
     parley = Parley(directory, {"SECRET_KEY": SECRET, "DATA_DIR": str(directory / "data"), "LOG_LEVEL": "error"})
-    assert parley("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
+    assert parley.here("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
     with parley.serve("--workers", "2") as server:
         yield server.url
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.api.clients import Person
 from tests.api.commands import SECRET, Parley
@@ -67,9 +68,14 @@ class Writer:
         raise AssertionError("never acknowledged")
 
 
-async def test_a_finished_answer_is_the_sum_of_its_pieces_whoever_is_killed_meanwhile(tmp_path: Path) -> None:
+@pytest.fixture
+def parley(tmp_path: Path) -> Parley:
     parley = Parley(tmp_path, {"SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path / "data"), "LOG_LEVEL": "error"})
-    assert parley("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
+    assert parley.here("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
+    return parley
+
+
+async def test_a_finished_answer_is_the_sum_of_its_pieces_whoever_is_killed_meanwhile(parley: Parley) -> None:
     with parley.serve("--workers", "2") as server:
         person = Person.login(server.url, EMAIL, PASSWORD)
         progress: list[int] = []
