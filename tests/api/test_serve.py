@@ -48,11 +48,6 @@ def conversations_of_alice(server: Server) -> int:
     return len(answer["data"]["conversations"]["edges"])
 
 
-def here(parley: Parley) -> Here:
-    """For what is refused before anything starts: each process takes two seconds of a core to get so far."""
-    return Here(parley.directory, parley.variables)
-
-
 def refused(outcome: Outcome, *words: str) -> bool:
     """Whether it failed with status 1 and a single line that has these words."""
     assert outcome.status == 1, outcome
@@ -150,7 +145,7 @@ def test_stores_that_are_gone_for_good_end_the_server_with_a_sentence(parley: Pa
 
 def test_a_port_in_use_is_one_clear_line(shared: tuple[Parley, Server], parley: Parley, tmp_path: Path) -> None:
     _, server = shared
-    assert refused(here(parley)("serve", "--port", server.port), f"port {server.port}", "in use", "PARLEY_PORT")
+    assert refused(parley.here("serve", "--port", server.port), f"port {server.port}", "in use", "PARLEY_PORT")
     assert not (tmp_path / "data").exists()
 
 
@@ -163,7 +158,7 @@ def test_a_data_directory_in_use_is_one_clear_line(shared: tuple[Parley, Server]
 def test_other_commands_attach_to_the_stores_of_a_running_server(shared: tuple[Parley, Server]) -> None:
     parley, server = shared
     started = server.started()
-    assert here(parley)("migrate") == Outcome(0, "nothing to do\n", "")
+    assert parley.here("migrate") == Outcome(0, "nothing to do\n", "")
     assert server.started() == started
 
 
@@ -192,7 +187,7 @@ def test_loopback_hosts_are_told_from_others(host: str, ours: bool) -> None:
 
 
 def test_the_demo_is_for_this_machine_only(parley: Parley) -> None:
-    assert refused(here(parley)("serve", "--demo", "--host", "0.0.0.0"), "this machine only", "0.0.0.0")
+    assert refused(parley.here("serve", "--demo", "--host", "0.0.0.0"), "this machine only", "0.0.0.0")
 
 
 def test_the_demo_never_touches_other_stores(tmp_path: Path) -> None:

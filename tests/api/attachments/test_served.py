@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     path = tmp_path_factory.mktemp("attachments")
     variables = {"SECRET_KEY": SECRET, "DATA_DIR": str(path / "data"), "LOG_LEVEL": "error"}
     parley = Parley(path, {**variables, "ATTACHMENT_QUOTA_BYTES": str(SIZE + 2 * 1024 * 1024)})
-    assert parley("user", "create", "--email", EMAIL, "--role", "super_admin", typed=PASSWORD).status == 0
+    assert parley.here("user", "create", "--email", EMAIL, "--role", "super_admin", typed=PASSWORD).status == 0
     with parley.serve("--workers", "2") as running:
         yield running
 
