@@ -112,7 +112,7 @@ class Values:
             "Int": st.sampled_from(INTEGERS[:11]),
             "Float": st.sampled_from(FLOATS),
             "Boolean": st.booleans(),
-            "ID": st.one_of(*[st.sampled_from(self.ids)] * 4, st.sampled_from(TEXTS)),
+            "ID": st.sampled_from([*self.ids, *self.ids[:4], *TEXTS[:4]]),
             "DateTime": st.sampled_from(MOMENTS),
             "Date": st.sampled_from(DATES),
             "JSON": JSON,
