@@ -6,12 +6,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Found = TypeVar("Found")
+PATIENCE_SECONDS: Final = 60.0
+"""Far more than anything takes, on a busy machine too."""
 
 
-def until(condition: Callable[[], Found | None], seconds: float = 15.0) -> Found:
+def until(condition: Callable[[], Found | None], seconds: float = PATIENCE_SECONDS) -> Found:
     """Poll until `condition` gives something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -30,7 +32,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-def gone(pids: Iterable[int], seconds: float = 15.0) -> bool:
+def gone(pids: Iterable[int], seconds: float = PATIENCE_SECONDS) -> bool:
     """Wait until none of them runs."""
     waiting = list(pids)
     return until(lambda: not any(runs(pid) for pid in waiting), seconds)

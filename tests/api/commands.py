@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from api.cli.problems import explain
-from tests.processes import children, gone, kill_9, until
+from tests.processes import PATIENCE_SECONDS, children, gone, kill_9, until
 
 COMMAND = [sys.executable, "-P", "-m", "api"]
 SECRET = "a secret of the tests, 32 characters and more"
@@ -58,7 +58,7 @@ class Server:
 
     def wait(self) -> int:
         """Its exit status, when it has ended."""
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
     def stop(self, number: int) -> int:
         """Send a signal; the exit status."""
@@ -87,7 +87,7 @@ class Parley:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=2 * PATIENCE_SECONDS,
         )
         return Outcome(ended.returncode, ended.stdout, ended.stderr)
 
@@ -114,7 +114,7 @@ class Parley:
             )
         server = Server(process, said)
         try:
-            server.url = until(lambda: server.said_or_ended(ready), seconds=60)[1]
+            server.url = until(lambda: server.said_or_ended(ready))[1]
             yield server
         finally:
             started = server.started()

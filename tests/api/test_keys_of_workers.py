@@ -56,7 +56,9 @@ class Site:
 
     def shown(self) -> list[set[str]]:
         """The ids of the published keys, as often as asked."""
-        documents = (httpx.get(f"{self.url}/.well-known/jwks.json", verify=False).json() for _ in range(TRIES))
+        documents = (
+            httpx.get(f"{self.url}/.well-known/jwks.json", timeout=20, verify=False).json() for _ in range(TRIES)
+        )
         return [{key["kid"] for key in document["keys"]} for document in documents]
 
     def rotate(self, token: str) -> str:
@@ -74,7 +76,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("keys")
     parley = Parley(directory, {"SECRET_KEY": SECRET, "DATA_DIR": str(directory / "data"), "LOG_LEVEL": "error"})
-    assert parley("user", "create", "--email", EMAIL, "--role", "super_admin", typed=PASSWORD).status == 0
+    assert parley.here("user", "create", "--email", EMAIL, "--role", "super_admin", typed=PASSWORD).status == 0
     with parley.serve("--workers", "2") as server:
         yield Site(parley, server.url)
 

@@ -48,7 +48,9 @@ class Device:
     def refusal(self) -> dict[str, Any] | None:
         """Why a request of its is refused; each goes to whichever worker takes it."""
         sent = {"query": "{ me { id } }"}
-        answer = httpx.post(f"{self.person.url}/graphql", json=sent, headers=self.person.headers, verify=False).json()
+        answer = httpx.post(
+            f"{self.person.url}/graphql", json=sent, headers=self.person.headers, timeout=20, verify=False
+        ).json()
         refusal: dict[str, Any] | None = answer["errors"][0]["extensions"] if "errors" in answer else None
         return refusal
 
@@ -103,7 +105,7 @@ def test_the_other_device_is_refused_everywhere_within_a_second_and_told_why(url
     refusals = [laptop.refusal() for _ in range(12)]
     assert refusals == [{"code": "TOKEN_REVOKED", "reason": "session_ended"}] * 12
     sent = {"query": REFRESH, "variables": {"token": laptop.refresh_token}}
-    refreshed = httpx.post(f"{url}/graphql", json=sent, verify=False).json()
+    refreshed = httpx.post(f"{url}/graphql", json=sent, timeout=20, verify=False).json()
     assert refreshed["errors"][0]["extensions"] == {"code": "TOKEN_REVOKED", "reason": "session_ended"}
     assert [each["device"] for each in phone.person.ask(SESSIONS)["me"]["sessions"]] == ["phone"]
     phone.person.ask(END_OTHERS)
@@ -187,7 +189,9 @@ def test_a_stolen_refresh_token_cuts_its_session_off_and_the_other_devices_hear_
         subscribe(watching, "events", EVENTS)
         settled(watching)
         sent = {"query": REFRESH, "variables": {"token": laptop.refresh_token}}
-        thief = httpx.post(f"{url}/graphql", json=sent, headers={"User-Agent": "another program"}, verify=False).json()
+        thief = httpx.post(
+            f"{url}/graphql", json=sent, headers={"User-Agent": "another program"}, timeout=20, verify=False
+        ).json()
         assert thief["errors"][0]["extensions"] == {"code": "TOKEN_REVOKED", "reason": "refresh_token_reused"}
         told = event(watching)
         assert (told["sessionId"], told["reason"], told["current"]) == (session, "refresh_token_reused", False)

@@ -57,7 +57,7 @@ class Socket:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("sockets")
     parley = Parley(directory, {"SECRET_KEY": SECRET, "DATA_DIR": str(directory / "data"), "LOG_LEVEL": "error"})
-    assert parley("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
+    assert parley.here("user", "create", "--email", EMAIL, typed=PASSWORD).status == 0
     with parley.serve() as server:
         yield server.url
 
@@ -106,7 +106,9 @@ def test_a_socket_cannot_read_what_was_deleted_since(ann: Person) -> None:
 
 def test_a_subscription_over_plain_http_is_refused_in_words(ann: Person) -> None:
     document = 'subscription { conversationEvents(conversationId: "x") { cursor } }'
-    answer = httpx.post(f"{ann.url}/graphql", json={"query": document}, headers=ann.headers, verify=False).json()
+    answer = httpx.post(
+        f"{ann.url}/graphql", json={"query": document}, headers=ann.headers, timeout=20, verify=False
+    ).json()
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 

@@ -16,7 +16,7 @@ from tests.processes import kill_9
 
 EMAIL, PASSWORD = "ann@example.org", "correct horse battery staple"
 WRITERS, PIECES = 4, 25
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 BEGIN = "mutation ($input: BeginMessageInput!) { beginMessage(input: $input) { message { id } } }"
 STREAM = "mutation ($input: StreamMessageInput!) { streamMessage(input: $input) { offset } }"
 FINISH = "mutation ($input: FinishMessageInput!) { finishMessage(input: $input) { message { content status } } }"
