@@ -60,6 +60,8 @@ class Drill:
     line: str
     tree: str
     acknowledged: dict[str, str] = field(default_factory=dict)
+    parents: list[str] = field(default_factory=list)
+    """Those of them that are in the tree."""
     repeated: int = 0
 
     async def write(self) -> None:
@@ -77,13 +79,14 @@ class Drill:
                 self.repeated += 1
                 await asyncio.sleep(0.05)
             self.acknowledged[content] = message_id
+            if self.place(content) == self.tree:
+                self.parents.append(message_id)
 
     def _input(self, content: str) -> dict[str, Any]:
         sent = {"content": content, "idempotencyKey": content}
         if self.place(content) == self.line:
             return sent | {"conversationId": self.line}
-        parents = [known_id for known, known_id in self.acknowledged.items() if self.place(known) == self.tree]
-        return sent | {"conversationId": self.tree, "parentId": random.choice(parents) if parents else None}
+        return sent | {"conversationId": self.tree, "parentId": random.choice(self.parents) if self.parents else None}
 
     def place(self, content: str) -> str:
         """The conversation that a content goes to."""
