@@ -65,8 +65,10 @@ async def files(one: Asker, log: Log) -> None:  # noqa: F811
             one.told("a file", answer.text + str(dict(answer.headers)), each)
             told.append((answer.status_code, answer.text.replace(each, ""), sorted(calls), list(log)))
         assert told[0][0] == (200 if allowed else 404)
-        # In a conversation of which he sees a part, the place of the file is looked at.
-        same = 2 if one.world.reads(one.world.places[place].chat)(one.judge) else 4
+        chat = one.world.places[place].chat
+        # In a conversation of which he sees a part, the place of the file is looked at; who may bring a conversation
+        # back knows it from the trash, and is not denied it.
+        same = 2 if one.world.reads(chat)(one.judge) else 3 if one.world.lists_deleted(chat)(one.judge) else 4
         assert allowed or told[0][:same] == told[1][:same]
 
 

@@ -151,6 +151,7 @@ SILENT: Final = {
     **dict.fromkeys(("createServiceAccount", "renewServiceSecret", "rotateSigningKey"), RULES),
     **dict.fromkeys(("createRole", "updateRole", "deleteRole", "assignRole", "endRoleAssignment"), RULES),
     **dict.fromkeys(("putPolicy", "promotePolicy", "putResourceType", "setUserAttributes"), RULES),
+    **dict.fromkeys(("registerOperations", "removeOperations"), "not of a conversation: in the audit log"),
     "eraseUser": "no event tells of each: `ResyncRequired`, by the conversation's number, see below",
     **dict.fromkeys(("requestAnswer", "cancelAnswer"), "`MessageChanged`, and the answer's own, see the assistant"),
 }
