@@ -56,10 +56,16 @@ urql, event stream, first: {UNTRUSTED}: POST, POST with text
 urql, event stream, again: {UNTRUSTED}: POST, POST with text""".splitlines()
 
 
+@pytest.fixture
+def installed(pytestconfig: pytest.Config) -> tuple[str, Path]:
+    """Node, and what is installed for it: before anything is served, for that takes long and holds the event loop."""
+    return program("node"), packages(pytestconfig, PACKAGES)
+
+
 @pytest.mark.conformance("@apollo/client", "persisted operations by hash and id", checks=2 * 4)
 @pytest.mark.conformance("@urql/core", "persisted operations by hash and id", checks=2 * 8)
-async def test_both_ask_by_hash_and_by_id_over_every_transport(pytestconfig: pytest.Config, served: Served) -> None:
-    node, folder = program("node"), packages(pytestconfig, PACKAGES)
+async def test_both_ask_by_hash_and_by_id_over_every_transport(installed: tuple[str, Path], served: Served) -> None:
+    node, folder = installed
     alice = await served.as_("alice")
     conversation = (await alice.ask(START)).data["startConversation"]["conversation"]["id"]
     await served.services.register.register(manifest.parse(MANIFEST), Sound(), SYSTEM)
