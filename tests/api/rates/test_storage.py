@@ -114,7 +114,10 @@ async def test_who_waits_as_long_as_he_is_told_is_let_pass_and_not_before(
         pass
     while await workers[1].spend(1):
         pass
-    assert not await workers[0].spend(amount)
+    slid_out = 0
+    while await workers[0].spend(amount):  # one slides out every 0.1 s, by the clock of Redis, which goes on
+        slid_out += amount
+        assert slid_out < LIMIT / 10
     wait = workers[0].wait(amount)
     assert 0 < wait <= 120
     if wait > 2 * SLACK:
