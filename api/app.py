@@ -42,7 +42,7 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
     """
     configure_logs(settings)
     limits = ConnectionLimits(settings.socket_init_seconds, settings.socket_operations, settings.sockets_per_user)
-    schema = schema or build_schema(settings.document_limits)
+    schema = schema or build_schema(settings.document_limits, compiles=settings.compiler)
     endpoint = Endpoint(schema, demo=settings.demo, origins=settings.origins, limits=limits)
 
     @asynccontextmanager

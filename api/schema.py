@@ -62,6 +62,8 @@ class Schema(strawberry.Schema):
     limits: DocumentLimits = DEFAULT_LIMITS
     costs: Model
     """What its fields cost."""
+    compiles: bool = False
+    """Whether operations are compiled; else graphql-core executes them."""
 
     def sound(self, text: str) -> DocumentNode:
         """A document, if it is valid and within its limits. Raise `GraphQLError` where it isn't."""
@@ -150,8 +152,8 @@ async def _count_refused(asked: ExecutionContext) -> GraphQLError | None:
     return None
 
 
-def build_schema(limits: DocumentLimits = DEFAULT_LIMITS) -> Schema:
-    """The schema that is served."""
+def build_schema(limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = True) -> Schema:
+    """The schema that is served; `compiles` its operations."""
     documents = Documents()
     schema = Schema(
         query=_merged(
@@ -212,7 +214,7 @@ def build_schema(limits: DocumentLimits = DEFAULT_LIMITS) -> Schema:
             RecordDecisions,
         ],
     )
-    schema.documents, schema.limits = documents, limits
+    schema.documents, schema.limits, schema.compiles = documents, limits, compiles
     describe(schema)
     schema.costs = declare(schema)
     return schema

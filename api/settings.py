@@ -233,6 +233,7 @@ class Settings(BaseSettings):
         16 * 1024 * 1024, ge=64 * 1024, le=1024 * 1024 * 1024, description="the same in bytes of UTF-8"
     )
     apq_per_user: int = Field(200, ge=1, le=100_000, description="of them that one user may have sent")
+    compiler: bool = Field(True, description="whether operations are compiled (`off`: graphql-core executes them)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level to log")
     log_format: Literal["console", "json"] = Field("json", description="form of a log line")
 
