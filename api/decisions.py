@@ -43,9 +43,14 @@ class RecordDecisions(SchemaExtension):
     async def _settle(self, result: Any) -> None:
         context = self.execution_context.context
         if isinstance(context, Context):
-            for decision in _refusals(getattr(result, "errors", None) or ()):
-                context.access.note(decision)
-            await context.settle()
+            await settle(context, getattr(result, "errors", None))
+
+
+async def settle(context: Context, errors: Iterable[Any] | None) -> None:
+    """Have written down what was decided, and by what `errors` were. Raise `PyMongoError` if that can't be."""
+    for decision in _refusals(errors or ()):
+        context.access.note(decision)
+    await context.settle()
 
 
 def _refusals(errors: Iterable[Any]) -> Iterator[Decision]:

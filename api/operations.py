@@ -1,11 +1,12 @@
 """Each operation has a context of its own, also on a socket, where it would be judged by rights of long ago."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
+from permissions.authn.cutoff import Cutoff
 from resolvers.context import Context
 from resolvers.errors import BadInputError
 
@@ -33,6 +34,10 @@ class OwnContext(SchemaExtension):
         cutoff = getattr(context, "cutoff", None)
         if self.execution_context.operation_type is OperationType.SUBSCRIPTION and cutoff is None:
             raise BadInputError("query", "is a subscription, which needs a WebSocket, or `Accept: text/event-stream`")
-        changes = self.execution_context.operation_type is OperationType.MUTATION
-        with cutoff.done() if changes and cutoff is not None else nullcontext():
+        with whole(self.execution_context.operation_type, cutoff):
             yield
+
+
+def whole(kind: OperationType, cutoff: Cutoff | None) -> AbstractContextManager[object]:
+    """Within the block what changes something is done to its end, though who asked be cut off."""
+    return cutoff.done() if kind is OperationType.MUTATION and cutoff is not None else nullcontext()

@@ -1,27 +1,26 @@
 """The schema: the roots of all nouns, added up. `parley schema` prints it; `schema.graphql` is that print."""
 
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
-import strawberry
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
-from strawberry.types.execution import PreExecutionError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
 
 from api.decisions import RecordDecisions
 from api.documents import Documents
 from api.documents.answering import CountingExecution
-from api.documents.cost_model import Model, declare
+from api.documents.cost_model import declare
 from api.documents.executing import LimitExecution
-from api.documents.judging import JudgeDocuments, overlong, sound
+from api.documents.judging import JudgeDocuments, sound
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
-from api.documents.schema_access import may_introspect, without_suggestion
-from api.documents.variables import problem
-from api.errors import UNAVAILABLE, Code, publish
+from api.execution import Question, answer, count_refused, premature, tell, undetermined
 from api.operations import OwnContext
+from api.prepared import Remembering
 from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
@@ -46,24 +45,10 @@ from resolvers.chat import queries as chat_queries
 from resolvers.chat import search as chat_search
 from resolvers.chat import usage as chat_usage
 from resolvers.context import Context
-from resolvers.errors import TooFastError
-
-AWAY: Final = Code.UNAVAILABLE.value
-BAD_INPUT: Final = {"code": Code.BAD_USER_INPUT.value}
-REFUSED_CHARACTERS: Final = 64
-"""Of a document that is refused; so many count as an object."""
 
 
-class Schema(strawberry.Schema):
+class Schema(Remembering):
     """Errors become what clients may see before anybody formats or logs them."""
-
-    documents: Documents
-    """Those that were found sound."""
-    limits: DocumentLimits = DEFAULT_LIMITS
-    costs: Model
-    """What its fields cost."""
-    compiles: bool = False
-    """Whether operations are compiled; else graphql-core executes them."""
 
     def sound(self, text: str) -> DocumentNode:
         """A document, if it is valid and within its limits. Raise `GraphQLError` where it isn't."""
@@ -84,72 +69,54 @@ class Schema(strawberry.Schema):
         operations = [each for each in self.sound(text).definitions if isinstance(each, OperationDefinitionNode)]
         return operations[0].name.value if len(operations) == 1 and operations[0].name else None
 
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """For somebody, past the extensions: `api.execution` takes their steps. Without anybody as Strawberry does."""
+        kinds = None if allowed_operation_types is None else frozenset(allowed_operation_types)
+        if not isinstance(context_value, Context) or kinds is None or OperationType.SUBSCRIPTION in kinds:
+            given = query, variable_values, context_value, root_value, operation_name, kinds, operation_extensions
+            return await super().execute(*given)
+        asked = Question(query, variable_values, operation_name, context_value, kinds, operation_extensions, root_value)
+        return await answer(self, asked)
+
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
     ) -> PreExecutionError | None:
         """What is too large is not even parsed. An extension can't refuse it: a stream would break off."""
-        error = _too_fast(context.context) or overlong(context.query, self.limits)
-        error = error or problem(context.variables, self.limits)
+        error = premature(context.context, context.query, context.variables, self.limits)
         if error is not None:
             context.pre_execution_errors = [error]
             return PreExecutionError(data=None, errors=[error])
         try:
             failed = await super()._prepare_operation_async(context, extensions_runner)
         except Exception:
-            await _count_refused(context)
+            await count_refused(context.context, context.query)
             raise
-        if failed is None and (error := _undetermined(context)) is not None:
-            failed = PreExecutionError(data=None, errors=[error])
+        if failed is None and _is_undetermined(context):
+            failed = PreExecutionError(data=None, errors=[undetermined()])
         if failed is not None:
             context.pre_execution_errors = failed.errors
-            if (error := await _count_refused(context)) is not None:
+            if (error := await count_refused(context.context, context.query)) is not None:
                 context.pre_execution_errors = [error]
                 return PreExecutionError(data=None, errors=[error])
         return failed
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        context = execution_context and execution_context.context
-        suggest = isinstance(context, Context) and may_introspect(context, self.limits.introspection)
-        for error in errors:
-            if not suggest:
-                without_suggestion(error)
-            publish(error)
-        if isinstance(context, Context) and any((each.extensions or {}).get("code") == AWAY for each in errors):
-            context.missed = True
+        tell(self, errors, execution_context and execution_context.context)
 
 
-def _undetermined(asked: ExecutionContext) -> GraphQLError | None:
-    """What is said where one of several operations should be named (GraphQL, 6.1): Strawberry would take the first."""
+def _is_undetermined(asked: ExecutionContext) -> bool:
     definitions = asked.graphql_document.definitions if asked.graphql_document is not None else ()
     operations = sum(isinstance(each, OperationDefinitionNode) for each in definitions)
-    if asked._provided_operation_name is not None or operations < 2:
-        return None
-    return GraphQLError("`operationName` must say which of the document's operations is meant", extensions=BAD_INPUT)
-
-
-def _too_fast(context: Any) -> GraphQLError | None:
-    """What is said of who is known to have used up what he may have done in a minute: that costs nothing to answer."""
-    if not isinstance(context, Context) or context.allowance is None:
-        return None
-    try:
-        context.allowance.require(context.access)
-    except TooFastError as error:
-        return GraphQLError(str(error), original_error=error)
-    return None
-
-
-async def _count_refused(asked: ExecutionContext) -> GraphQLError | None:
-    """To find out that a document has flaws costs about as much as it is long; what is said where that is too much."""
-    if not isinstance(asked.context, Context):
-        return None
-    try:
-        with suppress(*UNAVAILABLE):
-            await asked.context.spend(len(asked.query or "") // REFUSED_CHARACTERS)
-    except TooFastError as error:
-        with suppress(TooFastError, *UNAVAILABLE):
-            await asked.context.spend(0)  # or he could go on sending what he can't pay for
-        return GraphQLError(str(error), original_error=error)
-    return None
+    return asked._provided_operation_name is None and operations > 1
 
 
 def build_schema(limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = True) -> Schema:

@@ -4,11 +4,11 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import pymongo
-from graphql import GraphQLError
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -31,13 +31,17 @@ GRACE_SECONDS: Final = 1.0
 not be cancelled together."""
 
 
+Price = dict[str, int]
+"""`estimated`, and the `budget` of who asks."""
+
+
 class LimitExecution(SchemaExtension):
     """Stands after the extension that finds out who asks."""
 
     def __init__(self, limits: DocumentLimits, model: Model) -> None:
         self._limits = limits
         self._model = model
-        self._cost: dict[str, int] | None = None
+        self._cost: Price | None = None
 
     async def on_execute(self) -> AsyncIterator[None]:
         context = self.execution_context.context
@@ -71,36 +75,50 @@ class LimitExecution(SchemaExtension):
         asked = self.execution_context
         if self._cost is None or (asked.operation_extensions or {}).get("cost") is not True:
             return {}
-        cost, document = dict(self._cost), asked.graphql_document
+        document = asked.graphql_document
         operation = operation_of(document, asked.operation_name) if document is not None else None
-        data = getattr(asked.result, "data", None)
-        if document is not None and operation is not None and isinstance(data, dict):
-            cost["actual"] = Actual(asked.schema._schema, self._model, document).of(operation, data)
-        return {"cost": cost}
+        actual = Actual(asked.schema._schema, self._model, document) if document is not None else None
+        return told(self._cost, actual, operation, getattr(asked.result, "data", None))
 
     async def _judge(self, context: Context) -> None:
-        """It is counted before it is refused, too."""
         asked = self.execution_context
         if asked.graphql_document is None:
             return
         estimate = Estimate(asked.schema._schema, self._model)
         cost = estimate.of(asked.graphql_document, asked.operation_name, asked.variables)
-        introspecting = self._introspecting()
-        cost += INTROSPECTION * introspecting
-        budget = budget_of(context.access, self._limits.costs)
-        self._cost = {"estimated": cost, "budget": budget}
-        await context.spend(cost if cost <= budget else 0)
-        if introspecting:
-            require_introspection(context, self._limits.introspection)
-        if cost > budget:
-            raise exceeded("cost", budget, f"the operation costs {cost:,} by estimate (ask for less at once) of")
+        introspecting = introspections(asked.query or "", asked.graphql_document)
+        self._cost = priced(context, cost, introspecting, self._limits)
+        await admit(context, self._cost, introspecting, self._limits)
 
-    def _introspecting(self) -> int:
-        """How often the schema may be read, at most: under each of the names that are given."""
-        asked = self.execution_context
-        if asked.graphql_document is None or not _ABOUT_SCHEMA.search(asked.query or ""):
-            return 0
-        return max((1 + each.aliases for each in measure(asked.graphql_document) if each.introspects), default=0)
+
+def told(price: Price, actual: Actual | None, operation: OperationDefinitionNode | None, data: Any) -> dict[str, Any]:
+    """The extension of an answer that says what it cost."""
+    if actual is None or operation is None or not isinstance(data, dict):
+        return {"cost": price}
+    return {"cost": price | {"actual": actual.of(operation, data)}}
+
+
+def introspections(text: str, document: DocumentNode) -> int:
+    """How often a document may read the schema, at most: under each of the names that are given."""
+    if not _ABOUT_SCHEMA.search(text):
+        return 0
+    return max((1 + each.aliases for each in measure(document) if each.introspects), default=0)
+
+
+def priced(context: Context, cost: int, introspecting: int, limits: DocumentLimits) -> Price:
+    """What an operation costs by estimate, and may cost."""
+    budget = budget_of(context.access, limits.costs)
+    return {"estimated": cost + INTROSPECTION * introspecting, "budget": budget}
+
+
+async def admit(context: Context, price: Price, introspecting: int, limits: DocumentLimits) -> None:
+    """Have it counted, and raise where it may not be executed. It is counted before it is refused, too."""
+    cost, budget = price["estimated"], price["budget"]
+    await context.spend(cost if cost <= budget else 0)
+    if introspecting:
+        require_introspection(context, limits.introspection)
+    if cost > budget:
+        raise exceeded("cost", budget, f"the operation costs {cost:,} by estimate (ask for less at once) of")
 
 
 def budget_of(access: Access, costs: CostBudgets) -> int:
@@ -118,13 +136,13 @@ class Timer:
     """Since something began."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds: Final = seconds
         self._until: Final = time.monotonic() + seconds
 
     @property
     def error(self) -> GraphQLError:
         """What is said of what takes too long."""
-        return exceeded("seconds", self._seconds, "a query may take so many seconds:")
+        return exceeded("seconds", self.seconds, "a query may take so many seconds:")
 
     def require(self) -> None:
         """Raise `GraphQLError` where it took too long."""
@@ -139,10 +157,17 @@ async def in_time(seconds: float) -> AsyncIterator[Timer]:
     Raises `GraphQLError` then.
     """
     timer = Timer(seconds)
+    with ending(timer):
+        async with asyncio.timeout(seconds + GRACE_SECONDS):
+            yield timer
+
+
+@contextmanager
+def ending(timer: Timer) -> Iterator[None]:
+    """Within the block calls to the database end when the time is up. Raises `GraphQLError` for what it ends."""
     try:
-        with pymongo.timeout(seconds):
-            async with asyncio.timeout(seconds + GRACE_SECONDS):
-                yield timer
+        with pymongo.timeout(timer.seconds):
+            yield
     except TimeoutError:
         timer.require()
         raise

@@ -52,6 +52,24 @@ def sound(schema: GraphQLSchema, text: str, documents: Documents, limits: Docume
     return document
 
 
+def read(text: str, limits: DocumentLimits) -> DocumentNode:
+    """A document that is not too long, parsed. Raise `GraphQLError` where it can't be."""
+    try:
+        return parse(text, max_tokens=limits.tokens)
+    except GraphQLError as error:
+        told = unread(error, limits)
+        error.message, error.extensions = told.message, told.extensions
+        raise
+
+
+def flaws(schema: GraphQLSchema, document: DocumentNode, asker: object, limits: DocumentLimits) -> list[GraphQLError]:
+    """What is wrong with a document, or too much of it, told as `asker` may know it: the context of an operation."""
+    if (error := problem(document, limits)) is not None:
+        return [error]
+    suggest = isinstance(asker, Context) and may_introspect(asker, limits.introspection)
+    return validate(schema, document, limits, suggest=suggest)
+
+
 class JudgeDocuments(SchemaExtension):
     """Gives a request the document that an earlier one left, or judges the one that it brings.
 
@@ -89,10 +107,5 @@ class JudgeDocuments(SchemaExtension):
             self._documents.remember(context.query, context.graphql_document)
 
     def _judge(self, document: DocumentNode | None) -> list[GraphQLError]:
-        if document is None:
-            return []
-        if (error := problem(document, self._limits)) is not None:
-            return [error]
         context = self.execution_context
-        suggest = isinstance(context.context, Context) and may_introspect(context.context, self._limits.introspection)
-        return validate(context.schema._schema, document, self._limits, suggest=suggest)
+        return [] if document is None else flaws(context.schema._schema, document, context.context, self._limits)

@@ -18,7 +18,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(source)
         return parse(source, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("strawberry.schema.schema.parse", noted)
+    monkeypatch.setattr("api.documents.judging.parse", noted)
     return seen
 
 

@@ -1,0 +1,240 @@
+"""How an operation that has one answer is executed: each step in its place, and none that the request doesn't need.
+
+Subscriptions go through Strawberry's extensions, which take the same steps by the same functions.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from graphql import ExecutionResult, GraphQLError
+from graphql import execute as execute_plainly
+from strawberry.exceptions import MissingQueryError
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult as Answer
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from api.decisions import settle
+from api.documents.cost import Actual
+from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, ending, priced, told
+from api.documents.judging import flaws, overlong, read
+from api.documents.limits import DocumentLimits
+from api.documents.schema_access import may_introspect, without_suggestion
+from api.documents.variables import problem
+from api.errors import UNAVAILABLE, Code, publish
+from api.operations import whole
+from api.prepared import Prepared, Remembering, named, prepared
+from resolvers.context import Context
+from resolvers.errors import TooFastError
+
+AWAY: Final = Code.UNAVAILABLE.value
+BAD_INPUT: Final = {"code": Code.BAD_USER_INPUT.value}
+REFUSED_CHARACTERS: Final = 64
+"""Of a document that is refused; so many count as an object."""
+NEVER_EXECUTED: Final = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+"""What is told in other ways than as the errors of an answer."""
+
+
+@dataclass(slots=True)
+class Question:
+    """What is asked for, and by whom; its document is not judged yet."""
+
+    text: str | None
+    variables: dict[str, Any] | None
+    name: str | None
+    context: Context
+    kinds: Collection[OperationType]
+    """Those that are allowed."""
+    extensions: Mapping[str, Any] | None = None
+    root: Any = None
+    operation: Prepared | None = None
+    """None until the document is found to be sound."""
+    price: Price | None = None
+
+
+async def answer(schema: Remembering, asked: Question) -> Answer:
+    """Execute it. Raises what `NEVER_EXECUTED` names; all else is told as an error.
+
+    INVARIANT: what was decided is written down before this returns, however it went.
+    """
+    try:
+        result = await _answered(schema, asked)
+    except NEVER_EXECUTED:
+        raise
+    except Exception as error:
+        result = _refused(schema, asked, [_located(error)])
+    try:
+        await settle(asked.context, result.errors)
+    except Exception as error:
+        result = _refused(schema, asked, [_located(error)])
+    if asked.price is not None and (asked.extensions or {}).get("cost") is True:
+        result.extensions = _cost(schema, asked, result)
+    return result
+
+
+async def _answered(schema: Remembering, asked: Question) -> Answer:
+    if (error := premature(asked.context, asked.text, asked.variables, schema.limits)) is not None:
+        return _refused(schema, asked, [error])
+    try:
+        errors = await _looked_up(schema, asked, asked.text)
+    except Exception:
+        await count_refused(asked.context, asked.text)
+        raise
+    if errors or asked.operation is None:
+        more = await count_refused(asked.context, asked.text)
+        return _refused(schema, asked, errors if more is None else [more])
+    return await _executed(schema, asked, asked.operation)
+
+
+def premature(
+    context: object, text: str | None, variables: Mapping[str, Any] | None, limits: DocumentLimits
+) -> GraphQLError | None:
+    """What is said before anything is read: of who may do nothing yet, and of what is too large."""
+    if isinstance(context, Context) and context.allowance is not None:
+        try:
+            context.allowance.require(context.access)
+        except TooFastError as error:  # that costs nothing to answer
+            return GraphQLError(str(error), original_error=error)
+    return overlong(text, limits) or problem(variables, limits)
+
+
+async def _looked_up(schema: Remembering, asked: Question, text: str | None) -> list[GraphQLError]:
+    """What is wrong with the document, or with what is asked of it; `asked` has the operation where that is nothing."""
+    if not text:
+        raise MissingQueryError
+    asked.operation = prepared(schema, text, asked.name)
+    return await _judged(schema, asked, text) if asked.operation is None else _misplaced(asked)
+
+
+async def _judged(schema: Remembering, asked: Question, text: str) -> list[GraphQLError]:
+    """What is wrong with a document that is not remembered; from now on it is, if that is nothing."""
+    try:
+        document = read(text, schema.limits)
+    except GraphQLError as error:
+        return [error]
+    _require_kind(asked, OperationType(named(document, asked.name).operation.value))
+    await asyncio.sleep(0)  # to read one may have taken 25 ms, and to judge it takes as long: let others pass
+    errors = flaws(schema._schema, document, asked.context, schema.limits)
+    if errors:
+        return errors
+    schema.documents.remember(text, document)
+    asked.operation = prepared(schema, text, asked.name) or Prepared(
+        schema, text, document, named(document, asked.name)
+    )
+    return _misplaced(asked)
+
+
+def _misplaced(asked: Question) -> list[GraphQLError]:
+    operation = asked.operation
+    if operation is None:
+        return []
+    _require_kind(asked, operation.kind)
+    return [undetermined()] if asked.name is None and not operation.alone else []
+
+
+def _require_kind(asked: Question, kind: OperationType) -> None:
+    if kind not in asked.kinds:
+        raise InvalidOperationTypeError(kind)
+
+
+def undetermined() -> GraphQLError:
+    """What is said where one of several operations should be named (GraphQL, 6.1): Strawberry would take the first."""
+    return GraphQLError("`operationName` must say which of the document's operations is meant", extensions=BAD_INPUT)
+
+
+async def count_refused(context: object, text: str | None) -> GraphQLError | None:
+    """To find out that a document has flaws costs about as much as it is long; what is said where that is too much."""
+    if not isinstance(context, Context):
+        return None
+    try:
+        with suppress(*UNAVAILABLE):
+            await context.spend(len(text or "") // REFUSED_CHARACTERS)
+    except TooFastError as error:
+        with suppress(TooFastError, *UNAVAILABLE):
+            await context.spend(0)  # or he could go on sending what he can't pay for
+        return GraphQLError(str(error), original_error=error)
+    return None
+
+
+async def _executed(schema: Remembering, asked: Question, operation: Prepared) -> Answer:
+    context, limits = asked.context, schema.limits
+    with whole(operation.kind, context.cutoff):
+        context.measure_anew(limits.answer_bytes)
+        asked.price = priced(context, operation.cost(asked.variables), operation.introspections, limits)
+        await admit(context, asked.price, operation.introspections, limits)
+        context.begin_until = time.monotonic() + limits.mutation_seconds
+        if operation.kind is OperationType.QUERY:
+            result = await _queried(schema, asked, operation)
+        else:
+            result = await _run(schema, asked, operation)
+        context.answering.require()
+    return Answer(result.data, result.errors)
+
+
+async def _queried(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult:
+    """A query may be broken off: it has changed nothing."""
+    timer = Timer(schema.limits.seconds)
+    with ending(timer):
+        result = await _run(schema, asked, operation, timer.seconds + GRACE_SECONDS)
+        timer.require()
+    return result
+
+
+async def _run(
+    schema: Remembering, asked: Question, operation: Prepared, seconds: float | None = None
+) -> ExecutionResult:
+    found = _begun(schema, asked, operation)
+    if not isinstance(found, ExecutionResult):
+        async with asyncio.timeout(seconds):
+            found = await found
+    if found.errors:
+        tell(schema, found.errors, asked.context)
+    return found
+
+
+def _begun(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult | Awaitable[ExecutionResult]:
+    if operation.compiled is not None:
+        return operation.compiled.execute(asked.context, asked.variables, root=asked.root, extensions=asked.extensions)
+    return execute_plainly(
+        schema._schema,
+        operation.document,
+        root_value=asked.root,
+        context_value=asked.context,
+        variable_values=asked.variables,
+        operation_name=operation.name,
+        executor_class=schema.execution_context_class,
+        is_awaitable=cast(Any, optimized_is_awaitable),
+        operation_extensions=asked.extensions,
+    )
+
+
+def _refused(schema: Remembering, asked: Question, errors: list[GraphQLError]) -> Answer:
+    tell(schema, errors, asked.context)
+    return PreExecutionError(data=None, errors=errors)
+
+
+def tell(schema: Remembering, errors: list[GraphQLError], asker: object) -> None:
+    """Make errors, in place, what `asker` may see of them; he is the context of an operation."""
+    suggest = isinstance(asker, Context) and may_introspect(asker, schema.limits.introspection)
+    for error in errors:
+        if not suggest:
+            without_suggestion(error)
+        publish(error)
+    if isinstance(asker, Context) and any((each.extensions or {}).get("code") == AWAY for each in errors):
+        asker.missed = True
+
+
+def _located(error: Exception) -> GraphQLError:
+    return error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+
+
+def _cost(schema: Remembering, asked: Question, result: Answer) -> dict[str, Any]:
+    operation, price = asked.operation, asked.price
+    if operation is None or price is None:
+        return {}
+    return told(price, Actual(schema._schema, schema.costs, operation.document), operation.operation, result.data)

@@ -1,0 +1,105 @@
+"""An operation of a sound document, with all that doesn't depend on who asks: worked out once, and remembered."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import strawberry
+from graphql import DocumentNode, OperationDefinitionNode
+from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.types.graphql import OperationType
+
+from api.compiler import compile_operation
+from api.documents.cost import Estimate
+from api.documents.cost_model import Model
+from api.documents.executing import introspections
+from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
+from api.documents.memory import Documents
+from resolvers.pagination import MAX_PAGE
+
+COSTS: Final = 64
+"""Costs of one operation that are remembered, by the lengths that its variables give to lists."""
+ABSENT: Final = object()
+
+
+class Remembering(strawberry.Schema):
+    """A schema that knows the operations which it was asked before."""
+
+    documents: Documents
+    """Those that were found sound."""
+    limits: DocumentLimits = DEFAULT_LIMITS
+    costs: Model
+    """What its fields cost."""
+    compiles: bool = False
+    """Whether operations are compiled; else graphql-core executes them."""
+
+
+class Prepared:
+    """It holds nothing of a request, and is used by many at once."""
+
+    def __init__(
+        self, schema: Remembering, text: str, document: DocumentNode, operation: OperationDefinitionNode
+    ) -> None:
+        self.document: Final = document
+        self.operation: Final = operation
+        self.name: Final = operation.name.value if operation.name else None
+        self.kind: Final = OperationType(operation.operation.value)
+        self.introspections: Final = introspections(text, document)
+        self.compiled: Final = compile_operation(schema, document, operation) if schema.compiles else None
+        """None where graphql-core executes it."""
+        self.alone: Final = sum(isinstance(each, OperationDefinitionNode) for each in document.definitions) == 1
+        """Whether the document has no other operation."""
+        self.weighed = 0
+        """What of the weight of what is compiled is known to who remembers it."""
+        self._estimate: Final = Estimate(schema._schema, schema.costs)
+        self._variables: Final = [each.variable.name.value for each in operation.variable_definitions or ()]
+        self._costs: Final[dict[tuple[object, ...], int]] = {}
+
+    def cost(self, variables: Mapping[str, Any] | None) -> int:
+        """As `Estimate` has it. It looks at nothing of a variable but what number it is, or how long a list."""
+        given = variables or {}
+        key = tuple([_length(given.get(name, ABSENT)) for name in self._variables])
+        known = self._costs.get(key)
+        if known is None:
+            known = self._estimate.of(self.document, self.name, variables)
+            if len(self._costs) >= COSTS:
+                self._costs.clear()
+            self._costs[key] = known
+        return known
+
+
+def _length(value: object) -> object:
+    """All that an estimate makes of a value: numbers past a page are as good as the page."""
+    if isinstance(value, list):
+        return ("list", min(len(value), MAX_PAGE))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(0, min(value, MAX_PAGE))
+    return ABSENT if value is ABSENT else None
+
+
+def prepared(schema: Remembering, text: str, name: str | None) -> Prepared | None:
+    """An operation of a document that is remembered; None of one that isn't.
+
+    Without a name it is the first: that it must be the only one is said elsewhere. Raise `CannotGetOperationTypeError`
+    where there is none of that name.
+    """
+    known = schema.documents.known(text)
+    if known is None:
+        return None
+    found: Prepared | None = known.operations.get(name)
+    if found is None:
+        found = known.operations[name] = Prepared(schema, text, known.document, named(known.document, name))
+    if found.compiled is not None and found.compiled.weight != found.weighed:
+        by, found.weighed = found.compiled.weight - found.weighed, found.compiled.weight
+        schema.documents.grow(text, by)
+    return found
+
+
+def named(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The first operation that is called so; the first of all, where no name is given.
+
+    Raise `CannotGetOperationTypeError` where there is none.
+    """
+    for each in document.definitions:
+        if isinstance(each, OperationDefinitionNode) and (name is None or (each.name and each.name.value == name)):
+            return each
+    raise CannotGetOperationTypeError(name)
