@@ -15,12 +15,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.streaming import SSETransport
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from api.accept import quality
 from api.background import break_off
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import ServedContext
 from api.errors import Code
+from api.http_protocol import FLOW
 from api.socket_ending import TELL_SECONDS
 from permissions.authn.cutoff import Cut, Cutoff
 
@@ -74,14 +76,16 @@ def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode
 class EventStream(Response):
     """A response that goes on until its events end, or the client is gone."""
 
-    def __init__(self, events: AsyncGenerator[str, None], headers: Mapping[str, str]) -> None:
+    def __init__(self, events: AsyncGenerator[str, None], headers: Mapping[str, str], cutoff: Cutoff) -> None:
         self.status_code, self.background, self.body = 200, None, b""
         self._events = events
+        self._cutoff = cutoff
         self.init_headers(headers)
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sending, gone = asyncio.ensure_future(self._send(send)), asyncio.ensure_future(_gone(receive))
+        flow = (scope.get("extensions") or {}).get(FLOW)
+        sending, gone = asyncio.ensure_future(self._send(send, flow)), asyncio.ensure_future(_gone(receive))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -92,11 +96,20 @@ class EventStream(Response):
         if isinstance(result, Exception) and not isinstance(result, OSError):
             raise result
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, send: Send, flow: FlowControl | None) -> None:
+        """Of who has lost his right, the last of what was made only: it says so. Some of it waited for him to read."""
+        last = ""
         async with aclosing(self._events) as events:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async for event in events:
-                await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+                while flow is not None and flow.write_paused:
+                    await flow.drain()
+                # From here on nobody else has his turn before it is written.
+                if self._cutoff.lost and not event.endswith(COMPLETE):
+                    last = event if event.startswith("event:") else last
+                    continue
+                told = last + event if event == COMPLETE else event
+                await send({"type": "http.response.body", "body": told.encode(), "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

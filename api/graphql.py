@@ -183,7 +183,7 @@ class Endpoint(GraphQLView):
         context, asked = request.state.context, getattr(request.state, "asked", None)
         told = stream() if asked is None else shared(self.rooms, asked, context, stream)
         events = until_over(told, context, self.connections)
-        return EventStream(events, {**sub_response.headers, **headers})
+        return EventStream(events, {**sub_response.headers, **headers}, context.cutoff)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """A socket proves who it is in its first message, or in its headers."""

@@ -18,6 +18,8 @@ from api.security_headers import STANDING
 
 MOST_BEGUN: Final = 100
 """Requests of a connection that wait for their answers: a kilobyte or more is kept of each, however short it is."""
+FLOW: Final = "parley.flow"
+"""The extension of a scope that tells whether the client has read enough for more to be written."""
 _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 
@@ -81,6 +83,8 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("too many at once")
         super().on_headers_complete()
         if self.cycle is not None:
+            extensions: Any = self.scope.setdefault("extensions", {})
+            extensions[FLOW] = self.flow
             self._begun.append(self.cycle)
 
     def eof_received(self) -> None:

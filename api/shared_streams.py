@@ -12,6 +12,7 @@ from api.errors import Code, code_of
 from api.event_streams import COMPLETE
 from api.fanout import Member, Rooms
 from api.fanout.questions import Asked
+from permissions.authn.cutoff import Cutoff
 from resolvers.context import Context
 
 _log: Final = structlog.get_logger(__name__)
@@ -21,9 +22,10 @@ WAITING: Final = 16
 
 
 class StreamOutlet:
-    """A subscription's answers as events of its stream."""
+    """A subscription's answers as events of its stream. `lost` is told when none but the last is to be sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, lost: Callable[[], None]) -> None:
+        self._lost: Final = lost
         self.used = False
         """Whether anything has been given to it."""
         self._events: Final = asyncio.Queue[str | None](WAITING)
@@ -50,6 +52,7 @@ class StreamOutlet:
 
     def withhold(self) -> None:
         """As of any outlet; the end stays."""
+        self._lost()
         waiting = [self._events.get_nowait() for _ in range(self._events.qsize())]
         if None in waiting:
             self._events.put_nowait(None)
@@ -74,7 +77,7 @@ async def shared(
     rooms: Rooms, asked: Asked, context: Context, alone: Callable[[], AsyncIterator[str]]
 ) -> AsyncGenerator[str, None]:
     """What `asked` is told, with others; as from `alone` where he can't be let in, who is told why there."""
-    outlet, members = StreamOutlet(), list[Member]()
+    outlet, members = StreamOutlet((context.cutoff or Cutoff()).losing()), list[Member]()
     entering = asyncio.create_task(_enter(rooms, asked, context, outlet, members))
 
     async def events() -> AsyncGenerator[str, None]:

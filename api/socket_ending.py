@@ -32,6 +32,8 @@ class EndingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._guarding: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._closing = False
+        self._last: Final[dict[str, Message]] = {}
+        """Of operations whose right is lost: what was made last."""
         scope: dict[str, Any] = getattr(getattr(self.websocket, "ws", None), "scope", {})
         self._frames: Final[SocketProtocol | None] = scope.get("extensions", {}).get(FRAMES)
         if self._frames is not None:
@@ -68,7 +70,9 @@ class EndingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """Calls of the database may swallow what breaks them off: nobody would ever hear of the operation again."""
         operation = self.operations.get(operation_id)
         await super().cleanup_operation(operation_id)
+        self._last.pop(operation_id, None)
         if operation is not None and operation.task is not None:
+            self._cutoff.lost -= {operation.task}
             break_off(operation.task)
 
     async def send_message(self, message: Message) -> None:
@@ -76,7 +80,25 @@ class EndingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if self._closing:
             return
         if self._cutoff.cut is None or self._tells(message):
-            await super().send_message(message)
+            await self._send(message)
+
+    async def _send(self, message: Any) -> None:
+        """Of who has lost his right, the last of what was made only: it says so. Some of it waited for him to read."""
+        id_, kind = message.get("id", ""), message["type"]
+        if kind == "next":
+            while self._frames is not None and self._frames.held_up:
+                await self._frames.drained()
+            # From here on nobody else has his turn before it is written.
+            if self._loses(id_):
+                self._last[id_] = message
+                return
+        elif kind == "complete" and (last := self._last.pop(id_, None)) is not None:
+            await super().send_message(last)
+        await super().send_message(message)
+
+    def _loses(self, id_: str) -> bool:
+        operation = self.operations.get(id_)
+        return operation is not None and operation.task in self._cutoff.lost
 
     def _fall_silent(self) -> None:
         """Nobody hears what is told from now on; but why it is cut off, if it is, `send_message` lets through."""

@@ -29,6 +29,8 @@ class Cutoff:
         """Tasks that tell their client why; the socket waits for them."""
         self.doing: Final = set[asyncio.Task[object]]()
         """Tasks that change something: they come to their end, whatever becomes of the socket."""
+        self.lost: frozenset[asyncio.Task[object]] = frozenset()
+        """Tasks whose caller has lost the right to what they tell: of that only the last is sent, which says so."""
         # Not an event and a stack, which are empty nearly always, and large: there is one of these to each socket.
         self._waiting: Final[list[asyncio.Future[None]]] = []
         self._heard: Callable[[], None] | None = None
@@ -87,6 +89,16 @@ class Cutoff:
         """
         with _among(self.doing):
             yield
+
+    def losing(self) -> Callable[[], None]:
+        """What to call when the caller loses the right to what the running task tells him."""
+        task = asyncio.current_task()
+
+        def lose() -> None:
+            if task is not None:
+                self.lost |= {task}
+
+        return lose
 
     def _revoked(self, rule: Rule) -> None:
         self.end(Cut(rule.reason))

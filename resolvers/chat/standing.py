@@ -40,8 +40,8 @@ class _Ended:
         pass
 
 
-def _nothing() -> None:
-    pass
+def nothing() -> None:
+    """Where nobody has to hear of it."""
 
 
 class Standing:
@@ -83,7 +83,7 @@ class Standing:
         self._until: float | None = None
 
     @contextmanager
-    def held(self, ended: Callable[[], None] = _nothing) -> Iterator[None]:
+    def held(self, ended: Callable[[], None] = nothing) -> Iterator[None]:
         """Within the block it is kept up to date; `ended` is called when the right is lost, or can't be judged."""
         self.hold(_Ended(ended))
         try:

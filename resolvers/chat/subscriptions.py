@@ -25,7 +25,7 @@ from resolvers.chat.events import (
 from resolvers.chat.following import Right
 from resolvers.chat.patience import MISSED, made_good, patiently
 from resolvers.chat.reach import reached
-from resolvers.chat.standing import Standing
+from resolvers.chat.standing import Standing, nothing
 from resolvers.chat.tree import load_message
 from resolvers.context import Info
 from resolvers.ids import message_id, object_id
@@ -49,7 +49,13 @@ class Subscription:
         standing = Standing(info.context, stored_id)
         deltas = Deltas(info.context, stored_id, joined=after is None)
         async with info.context.broker.subscribe(channel(stored_id), after) as news:
-            with standing.held(news.close):
+            lose = info.context.cutoff.losing() if info.context.cutoff is not None else nothing
+
+            def ended() -> None:
+                lose()
+                news.close()
+
+            with standing.held(ended):
                 await standing.judged()
                 async for item in news:
                     event = await told(info, standing, item, deltas)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from api.shared_streams import StreamOutlet
+from permissions.authn.cutoff import Cutoff
 from tests.api.fanout.crowds import Crowd, Reader, crowd_of
 from tests.api.fanout.test_leaving import shared_with_guest, until, until_done
 from tests.api.fanout.test_rooms import PLAIN, SECRET, SHARE
@@ -45,7 +46,7 @@ async def test_what_waits_in_a_stream_for_its_reader_is_withheld_when_he_loses_h
     conversation, nothing = await shared_with_guest(served, alice)
     async with crowd_of(served) as crowd:
         _, other = await crowd.enter("guest", PLAIN, id=conversation)
-        asked, stream = crowd.questions.asked(PLAIN, None, {"id": conversation}), StreamOutlet()
+        asked, stream = crowd.questions.asked(PLAIN, None, {"id": conversation}), StreamOutlet(Cutoff().losing())
         assert asked
         member = await crowd.rooms.enter(asked, await crowd.context("guest"), stream)
         await append(alice, conversation, SECRET)
