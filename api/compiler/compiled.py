@@ -1,28 +1,80 @@
 """An operation that can be executed again and again."""
 
+import logging
+import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Self, cast
 
 import strawberry
-from graphql import DocumentNode, ExecutionResult, OperationDefinitionNode, execute
-from strawberry.execution import optimized_is_awaitable
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+)
+
+from api.compiler.building import Built, build
+from api.compiler.errors import NotCompilableError
+from api.compiler.run import Run
+from api.compiler.seams import (
+    Executor,
+    FragmentDetails,
+    VariableValues,
+    default_field_resolver,
+    default_type_resolver,
+    get_variable_values,
+    optimized_is_awaitable,
+    understood,
+)
+from api.compiler.serial import serially
+from api.compiler.switches import switches
+
+SIGHTS: Final = 2
+"""A document is compiled when it comes so often: of an attacker's most come once."""
+VARIANTS: Final = 8
+"""Of an operation, by what its variables leave out; others are left to graphql-core."""
+FIELD_CHARACTERS: Final = 40
+"""A compiled field takes as much memory as so many characters of a remembered document."""
+COERCION_ERRORS: Final = 50
+"""As graphql-core's `execute` has it."""
+
+log = logging.getLogger(__name__)
+_NONE: Final = VariableValues({}, {})
 
 
 class Compiled:
     """One operation of a document that is sound. It holds nothing of a request, and is used by many at once."""
 
     def __init__(self, schema: strawberry.Schema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
-        self._schema: Final = schema
+        self.schema: Final = schema
         self._document: Final = document
         self._operation: Final = operation
+        self._definitions: Final = {
+            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
+        }
+        self._fragments: Final = {name: FragmentDetails(each) for name, each in self._definitions.items()}
+        self._serial: Final = operation.operation is OperationType.MUTATION
+        self._switches: tuple[str, ...] = ()
+        self._built: Final[dict[tuple[Any, ...], Built | None]] = {}
+        self._sights = 0
+        self._off = not understood(schema) or bool(operation.directives)
 
     @property
     def weight(self) -> int:
         """What it takes of memory, in characters of a remembered document. It grows when it is compiled."""
-        return 0
+        return FIELD_CHARACTERS * sum(each.fields for each in self._built.values() if each)
+
+    @property
+    def texts(self) -> list[str]:
+        """The source of what was compiled so far."""
+        return [each.text for each in self._built.values() if each]
 
     def now(self) -> Self:
         """Compile when it is next executed, and not the time after."""
+        self._sights = SIGHTS
         return self
 
     def execute(
@@ -37,15 +89,74 @@ class Compiled:
 
         Of a subscription: the answer to one event, which is `root`. `extensions` are the request's.
         """
+        self._sights += 1
+        if self._off or self._sights < SIGHTS:
+            return self._by_core(context, variables, root, extensions)
+        coerced = _NONE
+        if self._operation.variable_definitions:
+            found = get_variable_values(
+                self.schema._schema, self._operation.variable_definitions, dict(variables or {}), COERCION_ERRORS
+            )
+            if isinstance(found, list):
+                return ExecutionResult(None, errors=found)
+            coerced = found
+        built = self._variant(coerced)
+        if built is None:
+            return self._by_core(context, variables, root, extensions)
+        run = Run(self, context, root, coerced, extensions)
+        return serially(run, built.builders) if self._serial else _at_once(run, built)
+
+    def executor(self, run: Run) -> Executor[Any]:
+        """graphql-core's, for the same execution."""
+        kind = cast(Any, self.schema.execution_context_class)
+        executor: Executor[Any] = kind(
+            self.schema._schema,
+            self._definitions,
+            self._fragments,
+            run.root,
+            run.context,
+            self._operation,
+            run.variables,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+            operation_extensions=run.extensions,
+        )
+        return executor
+
+    def _variant(self, variables: VariableValues) -> Built | None:
+        if not self._built:
+            self._switches = switches(self._document)
+        key = tuple(variables.coerced.get(each) for each in self._switches)
+        if key in self._built:
+            return self._built[key]
+        if len(self._built) >= VARIANTS:
+            return None
+        begun = time.perf_counter()
+        try:
+            built: Built | None = build(self.schema, self._operation, self._fragments, variables, serially=self._serial)
+        except (NotCompilableError, GraphQLError, RecursionError):
+            built = None
+        except Exception:  # it is answered all the same
+            log.exception("an operation could not be compiled")
+            built = None
+        log.debug("compiled an operation in %.1f ms", 1_000 * (time.perf_counter() - begun))
+        self._built[key] = built
+        return built
+
+    def _by_core(
+        self, context: Any, variables: Mapping[str, Any] | None, root: Any, extensions: Mapping[str, Any] | None
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
         name = self._operation.name
         return execute(
-            self._schema._schema,
+            self.schema._schema,
             self._document,
             root_value=root,
             context_value=context,
             variable_values=dict(variables or {}),
             operation_name=name.value if name else None,
-            executor_class=self._schema.execution_context_class,
+            executor_class=self.schema.execution_context_class,
             is_awaitable=cast(Any, optimized_is_awaitable),
             operation_extensions=extensions,
         )
@@ -56,3 +167,13 @@ def compile_operation(
 ) -> Compiled:
     """`operation` is one of `document`'s definitions. Nothing is compiled before it is executed a second time."""
     return Compiled(schema, document, operation)
+
+
+def _at_once(run: Run, built: Built) -> ExecutionResult | Awaitable[ExecutionResult]:
+    """A query, or the answer to an event."""
+    ((_, builder),) = built.builders
+    try:
+        data = builder(run.root, run, None)
+    except GraphQLError as error:
+        return run.nothing(error)
+    return run.result(data) if isinstance(data, dict) else run.finished(data)

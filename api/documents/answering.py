@@ -34,8 +34,8 @@ class CountingExecution(StrawberryGraphQLCoreExecutionContext):
         execute, until = self.execute_field, getattr(self.context_value, "begin_until", math.inf)
 
         def in_time(parent_type: Any, source: Any, details: Any, path: Path, *rest: Any) -> Any:
-            if path.prev is None and time.monotonic() >= until:
-                raise _not_begun(details, path)
+            if path.prev is None and late(until):
+                raise not_begun(details, path)
             return execute(parent_type, source, details, path, *rest)
 
         self.execute_field = in_time  # type: ignore[assignment, method-assign]
@@ -43,12 +43,18 @@ class CountingExecution(StrawberryGraphQLCoreExecutionContext):
 
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
         value = _complete(return_type, result)
-        size = LEAF_BYTES + (len(value) if type(value) is str else _size(value))
+        size = LEAF_BYTES + (len(value) if type(value) is str else size_of(value))
         meter: Meter | None = getattr(self.context_value, "answering", None)
         return value if meter is None or meter.fits(size) else ""
 
 
-def _not_begun(details: Any, path: Path) -> GraphQLError:
+def late(until: float) -> bool:
+    """Whether no further field of a mutation is begun."""
+    return time.monotonic() >= until
+
+
+def not_begun(details: Any, path: Path) -> GraphQLError:
+    """What is said of a mutation's field that is not begun any more."""
     return GraphQLError(
         "the mutation took so long that this field was not begun; those before it were done",
         [each.node for each in details],
@@ -66,7 +72,7 @@ def refusal(context: Context) -> GraphQLError | None:
     return None
 
 
-def _size(value: Any) -> int:
+def size_of(value: Any) -> int:
     """About so many bytes; of a free form all that is in it."""
     if isinstance(value, str):
         return len(value)

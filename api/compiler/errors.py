@@ -1,0 +1,5 @@
+"""What the compiler says to itself."""
+
+
+class NotCompilableError(Exception):
+    """Graphql-core executes the operation."""
