@@ -29,9 +29,12 @@ from models.tree.errors import (
     KeyReusedError,
     MessageNotFoundError,
 )
+from models.tree.figures import foretold
 from models.tree.forks import Forks
+from models.tree.growing import grows
 from models.tree.lineage import UNNUMBERED, Lineage, Segment
 from models.tree.locks import PlaceLocks
+from models.tree.page import Row
 from models.tree.removals import Removals
 
 FIRST: Final = Address(MAIN, 0)
@@ -47,6 +50,19 @@ class Appended:
     message: Mapping[str, Any]
     fresh: bool = True
     forked: bool = False
+    number: int | None = None
+    """Of the change of its conversation (`models.news`), where that came out without a reading."""
+
+    def row(self) -> Row | None:
+        """What a reader of everything finds there, if that is known without reading: it has no siblings.
+
+        Whatever leaves after a message, leaves where another one follows it on its own branch, and that place is
+        never free again. So who goes on at a branch's end is alone, until somebody answers the same message after him.
+        """
+        place = self.address
+        if not self.fresh or self.forked or not place.depth or grows(self.message):
+            return None
+        return Row(place, self.message, Address(place.branch, place.depth - 1), 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +104,30 @@ class Appender:
         With a key, each attempt's place is pinned by a receipt, so that a retry goes the same way as the first try.
         """
         draft.check(self._limits)
-        async with self._locks.of(self._conversation.id, branch):
-            outcome = await self._at_end(branch, draft)
+        lock = self._locks.of(self._conversation.id, branch)
+        alone = not lock.locked()
+        async with lock:
+            there = await self._foretold(branch, draft) if alone else None
+            outcome = there or await self._at_end(branch, draft)
         if not isinstance(outcome, Appended):  # what followed was removed, and its place stays taken
             outcome = await self._fork(outcome.parent, outcome.home, draft)
         if not outcome.fresh:
             await self._require_in_sight(outcome.address)
         return outcome
+
+    async def _foretold(self, branch: str, draft: Draft) -> Appended | None:
+        """One call where nobody wrote there since the conversation was read; None where that is not so, or not known.
+
+        Not with a key, whose place is to be pinned first; nor where subtrees are removed, which may be the end.
+        """
+        place = foretold(self._conversation.counted, branch)
+        if place is None or self._removals or draft.idempotency_key is not None:
+            return None
+        message = _record(draft, place.depth)
+        if await self._buckets.push(branch, message):
+            return Appended(place, message)
+        there = (await self._buckets.messages_at([place])).get(place)
+        return Appended(place, message) if there and _is(there, message) else None
 
     async def _at_end(self, branch: str, draft: Draft) -> "Appended | _Occupied":
         for attempt in range(ATTEMPTS):

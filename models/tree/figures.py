@@ -1,6 +1,6 @@
 """A conversation's figures: each message counted once, however often its append is tried."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,8 +13,13 @@ RECENT: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def counting(address: Address, message: Mapping[str, Any], *, forked: bool, fresh: bool) -> list[dict[str, Any]]:
+def counting(
+    address: Address, message: Mapping[str, Any], *, forked: bool, fresh: bool, after: int | None = None
+) -> list[dict[str, Any]]:
     """The update that counts the message at `address`, unless it is counted.
+
+    With `after`, only where that is the number of the latest change (`models.news`): who then hears that a document
+    was modified knows the number of his own, and needs not read it.
 
     A crash between a message and its count leaves the count short until the retry, which finds the message stored and
     not among the latest that were counted. A retry of an older message than those comes too late to tell: it counts
@@ -38,8 +43,19 @@ def counting(address: Address, message: Mapping[str, Any], *, forked: bool, fres
             ]
         },
     }
-    counted = {name: {"$cond": [known, f"${name}", value]} for name, value in figures.items()}
-    return [{"$set": counted | noting(appended(address), known)}]
+    if after is not None:
+        known = {"$or": [known, {"$ne": [{"$ifNull": ["$news", 0]}, after]}]}
+    figures |= noting(appended(address))
+    return [{"$set": {name: {"$cond": [known, f"${name}", value]} for name, value in figures.items()}}]
+
+
+def foretold(counted: Sequence[str], branch: str) -> Address | None:
+    """Where `branch` goes on as far as its conversation tells, which remembers these messages; None where it doesn't.
+
+    Nothing is relied on: whatever is written there fails where another message is, or where the end is further up.
+    """
+    depths = [int(each.rpartition(".")[2]) for each in counted if each.partition(" ")[2].startswith(f"{branch}.")]
+    return Address(branch, max(depths) + 1) if depths else None
 
 
 def entry_of(address: Address, message: Mapping[str, Any]) -> str:

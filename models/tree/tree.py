@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from models.tree.deletion import Deleter
 from models.tree.draft import Draft, TreeLimits
 from models.tree.erasing import count_author, erase_author
 from models.tree.errors import ContentionError, MessageNotFoundError
-from models.tree.figures import counting
+from models.tree.figures import counting, foretold
 from models.tree.growth import STORED, Growing, Growth, Texts, silent
 from models.tree.history import History
 from models.tree.locks import PlaceLocks
@@ -272,11 +273,22 @@ class MessageTree:
         """
         branch = appended.address.branch
         await self._watcher.changed(conversation.id, [appended.address])
-        update = counting(appended.address, appended.message, forked=appended.forked, fresh=appended.fresh)
-        await self._db.conversations.update_one({"_id": conversation.id}, update)
+        number = await self._counted(conversation, appended)
         if draft.author_id and branch != chosen:
             await self.choose(conversation, draft.author_id, branch)
-        return appended
+        return replace(appended, number=number)
+
+    async def _counted(self, conversation: Conversation, appended: Appended) -> int | None:
+        """Count the message. The number of that change, where the conversation is as it was read: one call then."""
+        address, message = appended.address, appended.message
+        conversations, this = self._db.conversations, {"_id": conversation.id}
+        if appended.fresh and address == foretold(conversation.counted, address.branch):
+            update = counting(address, message, forked=appended.forked, fresh=True, after=conversation.news)
+            if (await conversations.update_one(this, update)).modified_count:
+                return conversation.news + 1
+        update = counting(address, message, forked=appended.forked, fresh=appended.fresh)
+        await conversations.update_one(this, update)
+        return None
 
 
 def reader_id(conversation_id: PydanticObjectId, user_id: PydanticObjectId) -> str:

@@ -95,14 +95,18 @@ def channel(conversation_id: PydanticObjectId) -> str:
     return f"{PREFIX}{conversation_id}"
 
 
-async def announce_message(broker: Broker, conversation: StoredConversation, address: Address, *, again: bool) -> None:
+async def announce_message(
+    broker: Broker, conversation: StoredConversation, address: Address, *, again: bool, number: int | None = None
+) -> None:
     """A message was stored at `address`; `again`: by an earlier try, which may have died before it announced it.
 
-    `conversation`, here and below: as it was read after that, so that it tells the number of the change.
+    `conversation`, here and below: as it was read after that, so that it tells the number of the change; where that
+    `number` is known, it may have been read before.
     """
     announce_moved(broker, conversation)
     note = {"message": str(address)}
-    await _announce(broker, conversation.id, note, again=again, number=conversation.number_of(news.appended(address)))
+    number = conversation.number_of(news.appended(address)) if number is None else number
+    await _announce(broker, conversation.id, note, again=again, number=number)
 
 
 async def announce_deletion(broker: Broker, conversation: StoredConversation, address: Address) -> None:

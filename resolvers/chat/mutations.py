@@ -153,10 +153,15 @@ def caller(context: Context) -> PydanticObjectId:
 async def told(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
     """The message as it is now; its subscribers hear of it, unless an earlier try told them."""
     context = info.context
-    current = await again(context, conversation.id)
-    await announce_message(context.broker, current, appended.address, again=not appended.fresh)
+    number, address = appended.number, appended.address
+    context.loaders.forget(conversation.id)
+    current = conversation if number is not None else await again(context, conversation.id)
+    await announce_message(context.broker, current, address, again=not appended.fresh, number=number)
+    row = None if current.removed or await context.sights.of(current) else appended.row()
+    if row is not None:
+        context.loaders.rows.prime((current.id, address), row)
     await follow(context, current, appended)
-    message = await written_message(info, current, appended.address)
+    message = await written_message(info, current, address)
     if message is None:
         raise NotFoundError("Message")
     return MessagePayload(message=message)

@@ -33,7 +33,7 @@ async def test_a_page_of_any_branch_is_three_calls(alice: Caller) -> None:
         with database_calls(own=True) as calls:
             answer = await alice.ask(PAGE, id=conversation, **arguments)
         assert contents(answer)
-        assert calls == [("aggregate" if n == 2 else "find", c) for n, c in enumerate(CALLS)], arguments
+        assert calls == [("find", collection) for collection in CALLS], arguments
 
 
 CALLS = ["conversations", "buckets", "buckets"]
@@ -75,3 +75,16 @@ async def test_an_append_is_one_write_and_the_count(alice: Caller) -> None:
         (await alice.ask(APPEND.replace("author { displayName }", ""), input=sent)).data  # noqa: B018
     assert [each for each in calls if each[0] == "update"] == [("update", "buckets"), ("update", "conversations")]
     assert len(calls) <= 7
+
+
+async def test_an_append_at_the_end_reads_nothing_but_the_conversation(alice: Caller) -> None:
+    conversation, _ = await chat(alice, 3)
+    document = """mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { message {
+      id depth role content createdAt status siblingCount siblingIndex metadata { llmModel } attachments { id } } } }"""
+    await warm(alice)
+    for depth in (3, 4):
+        with database_calls(own=True) as calls:
+            answer = await alice.ask(document, input={"conversationId": conversation, "content": "x"})
+        message = answer.data["appendMessage"]["message"]
+        assert (message["depth"], message["siblingCount"], message["siblingIndex"]) == (depth, 1, 0)
+        assert calls == [("find", "conversations"), ("update", "buckets"), ("update", "conversations")]
