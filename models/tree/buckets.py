@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, Self
 
 from beanie import PydanticObjectId
+from bson.codec_options import CodecOptions
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -51,6 +52,10 @@ TAIL_FIELDS: Final = {"branch": 1, "first_depth": 1, "next_depth": 1, "open": 1,
 LAST: Final = {"$let": {"vars": {"last": {"$arrayElemAt": ["$messages", -1]}}, "in": "$$last.created_at"}}
 BATCH: Final = 1_000
 """Documents to an answer: without it, MongoDB sends 101 and waits to be asked for the others."""
+NAIVE: Final = CodecOptions[Record](tz_aware=False)
+"""A page of messages is decoded in half the time; they are told afterwards that their times are UTC."""
+TIMES: Final = ("created_at", "deleted_at")
+"""All times that a message has."""
 
 
 class Buckets:
@@ -77,10 +82,15 @@ class Buckets:
         """Made when it is used: it takes longer than all else here, and of a search's many some read nothing."""
         return self._db["buckets"]
 
+    @cached_property
+    def _read(self) -> AsyncCollection[Record]:
+        """The same for what has no times, or is told their zone."""
+        return self._db.get_collection("buckets", codec_options=NAIVE)
+
     async def tails(self, branches: Collection[str]) -> dict[str, Tail]:
         """The ends of `branches`; one that doesn't exist, or has no message yet, is left out."""
         query = {"conversation_id": self.conversation_id, "tail": {"$in": list(branches)}}
-        return _last([Tail.of(record) async for record in self._collection.find(query, TAIL_FIELDS, batch_size=BATCH)])
+        return _last([Tail.of(record) async for record in self._read.find(query, TAIL_FIELDS, batch_size=BATCH)])
 
     async def dated_tails(self, branches: Collection[str]) -> dict[str, Tail]:
         """The same, with when the last messages were written."""
@@ -106,20 +116,14 @@ class Buckets:
         return {address: found[address] for address in addresses if address in found}
 
     async def _filtered(self, slots: Iterable[str], condition: Mapping[str, Any]) -> dict[Address, Record]:
-        wanted = {"$filter": {"input": "$messages", "as": "m", "cond": condition}}
-        cursor = await self._collection.aggregate(
-            [
-                {"$match": {"conversation_id": self.conversation_id, "slot": {"$in": list(slots)}}},
-                {"$project": {"branch": 1, "messages": wanted}},
-            ],
-            batchSize=BATCH,
-        )
+        query = {"conversation_id": self.conversation_id, "slot": {"$in": list(slots)}}
+        # A projection that computes takes a fifth less of the driver's time than a pipeline of the same two stages.
+        fields = {"branch": 1, "messages": {"$filter": {"input": "$messages", "as": "m", "cond": condition}}}
         found: dict[Address, Record] = {}
-        async for bucket in cursor:
-            for message in bucket["messages"]:
-                if self._meter is not None:
-                    self._meter.message(message)
-                found[Address(bucket["branch"], message["depth"])] = message
+        async for bucket in self._read.find(query, fields, batch_size=BATCH):
+            if self._meter is not None:
+                self._meter.messages(bucket["messages"])
+            found |= by_address(bucket)
         return found
 
     async def lineages(self, chunks: Sequence[Chunk]) -> dict[str, Lineage]:
@@ -134,7 +138,7 @@ class Buckets:
         fields = {"branch": 1, "first_depth": 1, "lineage": 1}
         return {
             record["branch"]: Lineage.of(record["branch"], record.get("lineage"))
-            async for record in self._collection.find(query, fields, batch_size=BATCH)
+            async for record in self._read.find(query, fields, batch_size=BATCH)
             if record["first_depth"] == starts[record["branch"]]
         }
 
@@ -258,4 +262,15 @@ def _last(tails: Iterable[Tail]) -> dict[str, Tail]:
     for tail in tails:
         if tail.branch not in found or found[tail.branch].next_depth < tail.next_depth:
             found[tail.branch] = tail
+    return found
+
+
+def by_address(bucket: Record) -> dict[Address, Record]:
+    """The messages of a bucket that was read as `NAIVE` says."""
+    branch, found = bucket["branch"], {}
+    for message in bucket["messages"]:
+        for name in TIMES:
+            if (time := message.get(name)) is not None:
+                message[name] = time.replace(tzinfo=UTC)
+        found[Address(branch, message["depth"])] = message
     return found

@@ -72,8 +72,7 @@ class History:
         path.check(window.after, window.before)
         found = await self._buckets.messages(path.slots(self._buckets.width), start, stop)
         await self._bring_up_to_date(found)
-        rows = [self._row(path, depth, found) for depth in span]
-        return Page(rows, span, length)
+        return Page(self._rows(path, span, found), span, length)
 
     async def _path(self, tail: Tail, start: int, stop: int) -> Path:
         """The path's depths `start <= depth < stop`. Raises `BranchNotFoundError` where it was removed further up."""
@@ -90,22 +89,30 @@ class History:
             raise CursorError("the conversation has no messages yet")
         return Page([], range(0), 0)
 
-    def _row(self, path: "Path", depth: int, found: Mapping[Address, Record]) -> Row:
-        address = path.at(depth)
-        parent = path.at(depth - 1) if depth else None
-        return self._placed(address, parent, path.ordinal(depth), found)
+    def _rows(self, path: "Path", span: range, found: Mapping[Address, Record]) -> list[Row]:
+        rows: list[Row] = []
+        parent = path.at(span.start - 1) if span.start and span else None
+        for address, ordinal in path.places(span):
+            rows.append(self._placed(address, parent, ordinal, found))
+            parent = address
+        return rows
 
     def _placed(self, address: Address, parent: Address | None, ordinal: int, found: Mapping[Address, Record]) -> Row:
         """The row of the child `ordinal` of `parent`, counted among those of its siblings that are not removed."""
-        conversation = self._conversation
-        forks = found[parent].get("forks", 0) if parent else conversation.root_forks
-        purged = found[parent].get("gone", ()) if parent else conversation.root_gone
+        if parent is None:
+            forks, purged = self._conversation.root_forks, self._conversation.root_gone
+        else:
+            above = found[parent]
+            forks, purged = above.get("forks", 0), above.get("gone", ())
+        message = _shown(found[address])
+        if not (purged or self._removals or self._sight):  # as nearly all are
+            return Row(address, message, parent, ordinal, (forks if forks > ordinal else ordinal) + 1)
         gone = tuple(sorted({*purged, *self._removals.gone(parent)}))
         if self._sight is not None:
             there = [place for number, place in self._sight.children(parent) if number not in gone]
-            return Row(address, _shown(found[address]), parent, there.index(address), len(there), gone)
+            return Row(address, message, parent, there.index(address), len(there), gone)
         index = ordinal - sum(each < ordinal for each in gone)
-        return Row(address, _shown(found[address]), parent, index, max(forks, ordinal) + 1 - len(gone), gone)
+        return Row(address, message, parent, index, max(forks, ordinal) + 1 - len(gone), gone)
 
     @in_turn
     async def rows(

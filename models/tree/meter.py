@@ -1,7 +1,7 @@
 """How much of messages one request reads: counted as it comes, and stopped before it is too much."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 from models.tree.errors import AnswerTooLargeError
@@ -46,26 +46,35 @@ class Meter:
             self._readings = asyncio.Semaphore(AT_ONCE)
         return Turn(self, self._readings, turns)
 
-    def message(self, message: Any) -> None:
-        """A message that was read."""
-        self.add(MESSAGE_BYTES + len(message.get("content") or ""))
+    def messages(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        """Messages that were read."""
+        self.add(sum([MESSAGE_BYTES + len(each.get("content") or "") for each in messages]))
 
 
 class Turn:
     """A reading's turn, of the request and then of the worker; there is none for who has read too much."""
 
+    __slots__ = ("_held", "_meter", "_turns")
+
     def __init__(self, meter: Meter, *turns: asyncio.Semaphore) -> None:
         self._meter = meter
         self._turns = turns
+        self._held: list[asyncio.Semaphore] = []
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
+        try:
             for each in self._turns:
-                await stack.enter_async_context(each)
+                await each.acquire()
+                self._held.append(each)
             self._meter.require()
-            stack.pop_all()
+        except BaseException:
+            self._release()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for each in self._turns:
-            each.release()
+        self._release()
+
+    def _release(self) -> None:
+        while self._held:
+            self._held.pop().release()

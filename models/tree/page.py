@@ -1,16 +1,15 @@
 """What a reading gives: rows of a path, a page at a time."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.tree.address import MAIN, Address, slots
 from models.tree.lineage import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A message on a path, with its place among its siblings (0 is the oldest)."""
 
     address: Address
@@ -63,10 +62,15 @@ class Path:
         """The address of the message at `depth`."""
         return Address(self._segment(depth).branch, depth)
 
-    def ordinal(self, depth: int) -> int:
-        """Which child of its parent the message at `depth` is: above 0 only where a fork begins."""
-        segment = self._segment(depth)
-        return max(segment.ordinal, 1) if depth == segment.start and segment.branch != MAIN else 0
+    def places(self, span: range) -> Iterator[tuple[Address, int]]:
+        """The addresses of the depths of `span`, which it holds, in order, each with which child of its parent that is.
+
+        That is above 0 only where a fork begins.
+        """
+        ends = [*self._starts[1:], self._stop]
+        for (branch, start, ordinal), end in zip(self._segments, ends, strict=True):
+            for depth in range(max(start, span.start), min(end, span.stop)):
+                yield Address(branch, depth), max(ordinal, 1) if depth == start and branch != MAIN else 0
 
     def slots(self, width: int) -> list[str]:
         """The slots of its messages."""

@@ -11,7 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import Address, slot
-from models.tree.buckets import BATCH
+from models.tree.buckets import BATCH, NAIVE, by_address
 from models.tree.history import History
 from models.tree.page import Row
 from models.tree.turns import Turns
@@ -66,9 +66,9 @@ async def _messages(db: AsyncDatabase[Record], wanted: Sequence[Wanted]) -> dict
         {"$project": {"conversation_id": 1, "branch": 1, "messages": _at_depths(around)}},
     ]
     found: dict[PydanticObjectId, Messages] = {id_: {} for id_ in around}
-    for bucket in await (await db["buckets"].aggregate(stages, batchSize=BATCH)).to_list():
-        messages = found[bucket["conversation_id"]]
-        messages |= {Address(bucket["branch"], message["depth"]): message for message in bucket["messages"]}
+    buckets = db.get_collection("buckets", codec_options=NAIVE)
+    for bucket in await (await buckets.aggregate(stages, batchSize=BATCH)).to_list():
+        found[bucket["conversation_id"]] |= by_address(bucket)
     return found
 
 

@@ -97,7 +97,7 @@ async def test_free_forms_count_with_all_that_is_in_them(served: Served) -> None
 
 def test_a_meter_is_exact() -> None:
     meter = Meter(10_000)
-    meter.message({"content": "x" * (10_000 - MESSAGE_BYTES)})
+    meter.messages([{"content": "x" * (10_000 - MESSAGE_BYTES)}])
     with pytest.raises(Exception, match="would exceed 10,000 bytes"):
         meter.add(1)
     with pytest.raises(Exception, match="would exceed 10,000 bytes"):

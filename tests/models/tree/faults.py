@@ -44,6 +44,10 @@ class Faulty:
     def __getattr__(self, name: str) -> Any:
         return self[name]
 
+    def get_collection(self, name: str, **options: Any) -> Any:
+        """As of any database."""
+        return _FaultyCollection(self, self._db.get_collection(name, **options))
+
     async def write(self, send: Send) -> Any:
         """Send a write, well or not."""
         self.writes += 1

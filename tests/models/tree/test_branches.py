@@ -1,7 +1,6 @@
 """Branches listed in windows of time, compared, and copied."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -113,7 +112,7 @@ async def test_a_copy_has_the_path_and_nothing_that_was_deleted(tree: MessageTre
         assert ("metadata" in page.rows[3].message) is metadata
         assert (await again(target)).message_count == 5
     with pytest.raises(CursorError):
-        await tree.copy(await again(source), MAIN, replace(until, branch="0" * 16), unborn(), metadata=True)
+        await tree.copy(await again(source), MAIN, until._replace(branch="0" * 16), unborn(), metadata=True)
 
 
 async def test_what_is_too_large_is_not_copied(tree: MessageTree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ async def test_a_page_of_one_branch_takes_two_calls(listened: tuple[MessageTree,
     conversation = await planted(listened[0], line(length))
     for window in windows(length):
         sent = await read(listened, conversation, MAIN, window)
-        assert names(sent) == ["find buckets", "aggregate buckets"]
+        assert names(sent) == ["find buckets", "find buckets"]
         # A message takes 92 bytes and its JSON 110; a bucket's frame and the answer's, a little more.
         assert sum(command.reply_bytes for command in sent) < 150 * 102 + 2_000
 
@@ -66,7 +66,7 @@ async def test_a_page_across_a_hundred_forks_takes_two_calls(listened: tuple[Mes
     conversation = await planted(listened[0], nested(120))
     for window in windows(120):
         sent = await read(listened, conversation, conversation.chosen_branch, window)
-        assert names(sent) == ["find buckets", "aggregate buckets"]
+        assert names(sent) == ["find buckets", "find buckets"]
 
 
 async def test_a_page_below_ten_thousand_forks_takes_three_calls(listened: tuple[MessageTree, Commands]) -> None:
@@ -105,7 +105,7 @@ async def test_a_hundred_messages_by_address_take_three_calls(listened: tuple[Me
     with commands.during() as sent:
         rows = await tree.history(conversation).rows([row.address for row in page.rows])
     assert [rows[row.address] for row in page.rows] == list(page.rows)
-    assert names(sent) == ["aggregate buckets", "find buckets", "aggregate buckets"]
+    assert names(sent) == ["find buckets"] * 3
 
 
 async def test_messages_of_short_conversations_take_one_call_and_a_long_one_another(
@@ -122,7 +122,7 @@ async def test_messages_of_short_conversations_take_one_call_and_a_long_one_anot
     long = await planted(tree, line(SHORT + 1))
     with commands.during() as sent:
         await tree.rows([*asked, (long, None, [Address(MAIN, 7)])])
-    assert names(sent) == ["aggregate buckets"] * 2
+    assert names(sent) == ["aggregate buckets", "find buckets"]
 
 
 async def test_a_hundred_siblings_and_their_branches_take_a_call_each(listened: tuple[MessageTree, Commands]) -> None:
@@ -184,6 +184,6 @@ async def test_a_fork_takes_the_same_calls_however_many_there_are(listened: tupl
         with commands.during() as sent:
             assert (await tree.append(conversation, parent, SAYS)).forked
         costs.append(names(sent))
-    look = [*PUSH, "find buckets", "aggregate buckets"]
-    fork = ["insert buckets", "aggregate buckets", "insert branches", "update buckets", "update buckets"]
+    look = [*PUSH, "find buckets", "find buckets"]
+    fork = ["insert buckets", "find buckets", "insert branches", "update buckets", "update buckets"]
     assert costs == [[*look, *fork, *TOUCH]] * 4
