@@ -1,35 +1,30 @@
 """What somebody writes who wants no GraphQL: Starlette, PyMongo and orjson, on the same tokens, permissions and data.
 
-The baseline of `make bench`. It does what a request through GraphQL does and nothing more: no Beanie, no log lines,
-no headers, datetimes left naive. `python -m tests.benchmarks.handwritten LISTENER LIFELINE`, as `api.worker`.
+The first baseline of `make bench`. Tokens are verified (and remembered) and decisions taken by the same code, on the
+same facts; the answers are the same. It does nothing more: no Beanie model where messages are read, no log lines and no
+log of decisions, no headers, limits or rates, no subtrees that were removed, no branches that are shared by themselves.
+`python -m tests.benchmarks.handwritten LISTENER LIFELINE`, as `api.worker`.
 """
 
-import socket
-import sys
-import threading
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any, Final
 
 import orjson
-import uvicorn
 from beanie import PydanticObjectId
 from bson import ObjectId
 from bson.codec_options import CodecOptions
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.connections import ConnectionLimits, Connections
-from api.services import Services, open_services
-from api.settings import Settings
-from api.worker import Worker
+from api.services import Services
 from models.bucket import MessageRole
 from models.conversation import Conversation
 from models.database import Record
+from models.share import ShareAccess
 from models.tree import MAIN, Draft, TreeLimits
 from models.tree.buckets import TAIL_FIELDS, Buckets, Tail
 from models.tree.lineage import Segment, resolve
@@ -37,7 +32,8 @@ from permissions.access import Access
 from permissions.actions import Action
 from permissions.authn.errors import AuthnError
 from permissions.authn.principal import Principal
-from permissions.engine.facts import Resource
+from permissions.engine.facts import Resource, Share
+from tests.benchmarks.bare import serve
 
 MOST: Final = 100
 NAIVE: Final = CodecOptions[Record](tz_aware=False)
@@ -97,7 +93,7 @@ class Endpoints:
             raise HTTPException(401, str(error)) from error
         if token is None:
             raise HTTPException(401)
-        circumstances = {"ip": request.client.host if request.client else None}
+        circumstances = {"ip": request.client.host if request.client else None, **token.circumstances()}
         return token.principal, await self._services.permissions.access(token.principal, circumstances)
 
     async def _readable(self, access: Access, id_: str) -> Record:
@@ -207,7 +203,12 @@ def _require(access: Access, action: Action, conversation: Record) -> None:
 
 def _resource(kind: str, conversation: Record) -> Resource:
     attributes = {**conversation.get("attributes", {}), "owner_id": conversation["owner_id"]}
-    return Resource(kind, conversation["_id"], attributes)
+    return Resource(kind, conversation["_id"], attributes, tuple(map(_share, conversation.get("shares", ()))))
+
+
+def _share(stored: Record) -> Share:
+    until = stored["until"].replace(tzinfo=UTC)
+    return Share(stored["grantee"], stored["access"] == ShareAccess.WRITE, until, stored.get("branch"))
 
 
 def _id(*parts: object) -> str:
@@ -218,34 +219,15 @@ def _json(data: Mapping[str, Any]) -> Response:
     return Response(orjson.dumps({"data": data}, option=orjson.OPT_NAIVE_UTC), media_type="application/json")
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The same connections as ours, opened by the same code."""
-    app = Starlette()
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
-            endpoints = Endpoints(services)
-            app.router.routes += [
-                Route("/me", endpoints.me),
-                Route("/conversations/{id}/messages", endpoints.page, methods=["GET"]),
-                Route("/conversations/{id}/messages", endpoints.append, methods=["POST"]),
-            ]
-            yield
-
-    app.router.lifespan_context = lifespan
-    return app
-
-
-def main() -> None:
-    listener, lifeline = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    config = uvicorn.Config(
-        create_app(Settings()), loop="uvloop", http="httptools", lifespan="on", log_config=None, access_log=False
-    )
-    worker = Worker(config, lifeline, Connections(ConnectionLimits()))
-    threading.Thread(target=worker.follow, name="lifeline", daemon=True).start()
-    worker.run(sockets=[listener])
+def routes(services: Services) -> list[Route]:
+    """The three of them."""
+    endpoints = Endpoints(services)
+    return [
+        Route("/me", endpoints.me),
+        Route("/conversations/{id}/messages", endpoints.page, methods=["GET"]),
+        Route("/conversations/{id}/messages", endpoints.append, methods=["POST"]),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    serve(routes)

@@ -1,4 +1,4 @@
-"""Rounds that alternate between contenders, so that whatever else the machine does hits all of them alike."""
+"""Contenders measured in alternating rounds, so that whatever else the machine does hits all of them alike."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,67 +6,100 @@ from statistics import median
 from typing import Final
 
 from tests.benchmarks.load import Job, run
-from tests.benchmarks.servers import Server
+from tests.benchmarks.servers import Server, cpu_seconds
 
-WARM_SECONDS: Final = 1.0
+WARM_SECONDS: Final = 4.0
+"""Node's compiler has seen thousands of requests by then."""
+WARM_CONNECTIONS: Final = 8
 
 
 @dataclass(frozen=True)
 class Contender:
     """A server, and how it is asked."""
 
+    name: str
     server: Server
     requests: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one contender did in one round. Times in milliseconds."""
+    """What one contender did in one round. Times in milliseconds; `load` in % of a core."""
 
     rate: float
     cpu: float
     p50: float
     p99: float
+    stores: float
+    load: float
 
 
+Rounds = Sequence[Sequence[Sample]]
+"""By round, and in it by contender."""
+CPU: Final = "CPU a request, ms"
+RATE: Final = "requests a second"
 FIGURES: Final[Mapping[str, Callable[[Sample], float]]] = {
-    "requests a second": lambda sample: sample.rate,
-    "CPU a request, ms": lambda sample: sample.cpu,
+    CPU: lambda sample: sample.cpu,
+    RATE: lambda sample: sample.rate,
     "p50, ms": lambda sample: sample.p50,
     "p99, ms": lambda sample: sample.p99,
+    "the stores' CPU a request, ms": lambda sample: sample.stores,
+    "the load generator, % of a core": lambda sample: sample.load,
 }
 
 
-def measure(contender: Contender, connections: int, seconds: float) -> Sample:
-    """Keep a server busy for a while."""
-    before = contender.server.cpu_seconds()
+def measure(contender: Contender, stores: Sequence[int], connections: int, seconds: float) -> Sample:
+    """Keep a server busy for a while. `stores` are the process numbers of those that all contenders share."""
+    before, stores_before = contender.server.cpu_seconds(), cpu_seconds(stores)
     outcome = run(Job(contender.server.port, connections, seconds, contender.requests))
     cpu = contender.server.cpu_seconds() - before
-    return Sample(outcome.answers / outcome.seconds, cpu / outcome.answers * 1000, outcome.p50, outcome.p99)
+    each = 1000 / outcome.answers
+    shared = (cpu_seconds(stores) - stores_before) * each
+    return Sample(outcome.answers / outcome.seconds, cpu * each, outcome.p50, outcome.p99, shared, outcome.busy * 100)
+
+
+def warm(contenders: Sequence[Contender]) -> None:
+    """Have each do the work for a while, before anything is measured."""
+    for contender in contenders:
+        run(Job(contender.server.port, WARM_CONNECTIONS, WARM_SECONDS, contender.requests))
 
 
 def alternate(
-    contenders: Sequence[Contender], connections: int, rounds: int, seconds: float
-) -> list[tuple[Sample, ...]]:
+    contenders: Sequence[Contender], stores: Sequence[int], connections: int, rounds: int, seconds: float
+) -> Rounds:
     """Samples by round, in the order of `contenders`; who goes first changes from round to round."""
-    for contender in contenders:
-        measure(contender, connections, WARM_SECONDS)
-    samples: list[tuple[Sample, ...]] = []
+    samples: list[list[Sample]] = []
     for number in range(rounds):
         turn = 1 if number % 2 == 0 else -1
-        taken = [measure(contender, connections, seconds) for contender in contenders[::turn]]
-        samples.append(tuple(taken[::turn]))
+        taken = [measure(contender, stores, connections, seconds) for contender in contenders[::turn]]
+        samples.append(taken[::turn])
     return samples
 
 
-def rows(name: str, samples: Sequence[tuple[Sample, ...]]) -> list[list[str]]:
-    """Medians with their spread, and the first contender's ratio to the last: the median of the rounds' ratios."""
-    found: list[list[str]] = []
-    for figure, of in FIGURES.items():
-        columns = [[of(sample) for sample in column] for column in zip(*samples, strict=True)]
-        ratios = [first / last for first, last in zip(columns[0], columns[-1], strict=True)]
-        found.append([f"{name}: {figure}", *map(_spread, columns), f"{median(ratios):.2f}x"])
-    return found
+def medians(samples: Rounds) -> list[list[str]]:
+    """A row for each figure: each contender's median, with its spread."""
+    return [[figure, *map(_spread, _columns(samples, figure))] for figure in FIGURES]
+
+
+def ratios(samples: Rounds, figure: str) -> list[str]:
+    """The first contender's figure to each other's: the medians, and the spread, of the rounds' ratios."""
+    ours, *others = _columns(samples, figure)
+    return [_spread([one / other for one, other in zip(ours, theirs, strict=True)]) for theirs in others]
+
+
+def in_short(samples: Rounds, figure: str) -> list[str]:
+    """Each contender's median; of the others with the median of the rounds' ratios."""
+    ours, *others = _columns(samples, figure)
+    theirs = [
+        f"{_shown(median(column))} ({median(one / other for one, other in zip(ours, column, strict=True)):.2f})"
+        for column in others
+    ]
+    return [_shown(median(ours)), *theirs]
+
+
+def _columns(samples: Rounds, figure: str) -> list[list[float]]:
+    of = FIGURES[figure]
+    return [[of(sample) for sample in column] for column in zip(*samples, strict=True)]
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -74,4 +107,4 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _shown(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,18 +26,30 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of the process so far, all threads; in steps of 10 ms."""
-        stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / TICKS
+        return cpu_seconds([self.pid])
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """The same of several processes together."""
+    stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
 
 
 @contextmanager
 def serving(module: str, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     """`python -m MODULE` with a listener and a lifeline, stopped at the end. What it prints goes to `log`."""
+    with running([sys.executable, "-m", module], environment, log) as server:
+        yield server
+
+
+@contextmanager
+def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Server]:
+    """The same of any program that is told the descriptors of both, and writes into the lifeline when it is ready."""
     ours, theirs = socket.socketpair()
     with ours, theirs, listen(HOST, 0) as listener, log.open("wb") as output:
         descriptors = [listener.fileno(), theirs.fileno()]
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, descriptors)],
+            [*command, *map(str, descriptors)],
             env=dict(environment),
             pass_fds=descriptors,
             stdout=output,
@@ -46,7 +58,7 @@ def serving(module: str, environment: Mapping[str, str], log: Path) -> Iterator[
         theirs.close()
         try:
             ours.settimeout(READY_SECONDS)
-            assert ours.recv(1), f"{module} did not start: {log.read_text()[-2000:]}"
+            assert ours.recv(1), f"{command[-1]} did not start: {log.read_text()[-2000:]}"
             yield Server(listener.getsockname()[1], process.pid)
         finally:
             ours.close()

@@ -1,14 +1,20 @@
-"""Requests through GraphQL beside the same requests to an endpoint that somebody wrote by hand.
+"""Requests through GraphQL beside the same requests to an endpoint by hand, plain Strawberry, and servers on Node.
 
-`make bench ARGS="-k http"`; `BENCH_ROUNDS` and `BENCH_SECONDS` (of each round) make it longer or shorter.
+`make bench ARGS="-k http"`; `BENCH_ROUNDS` and `BENCH_SECONDS` (of each round) make it longer or shorter. All serve at
+once, each as one process on the same stores and data, and are kept busy by turns. Before anything is measured all give
+the same answers, value for value: to the same token, whose signature each of them has verified, after the same
+decisions on the conversation, its messages and their metadata, to the same people and not to others. What each of them
+leaves out stands in its own file.
+
+Only what requests cost is measured: what a worker does by itself (indexing for search, tallies of usage) is off.
 """
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,17 +22,14 @@ import pytest
 
 from api.cli.serve import environment
 from api.settings import Settings
-from models.bucket import MessageRole, Metadata
-from models.clock import now
-from models.conversation import Conversation
 from models.embedded import EmbeddedStores
-from models.tree import Sprout
-from resolvers.ids import encode
-from tests.benchmarks.load import ask, request
+from tests.benchmarks import works
+from tests.benchmarks.node import NodeServers, NoNodeError
 from tests.benchmarks.report import Table, publish
-from tests.benchmarks.rounds import Contender, alternate, rows
+from tests.benchmarks.rounds import CPU, RATE, Contender, Rounds, alternate, in_short, medians, ratios, warm
 from tests.benchmarks.servers import Server, serving
-from tests.served import Caller, Served, settings_on
+from tests.benchmarks.works import BY_HAND, Work
+from tests.served import QUIET, Caller, Served, settings_on
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -34,163 +37,165 @@ pytestmark = [
 ]
 
 ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
-SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "3"))
+SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "2"))
 CONNECTIONS: Final = (1, 32)
-MESSAGES: Final = 1_000
-PAGE: Final = 50
-
-PAGE_QUERY: Final = """
-query Page($id: ID!, $last: Int) {
-  conversation(id: $id) {
-    messages(last: $last) {
-      edges {
-        node {
-          id depth role content createdAt status siblingCount siblingIndex
-          metadata { llmModel tokensUsed latencyMs }
-        }
-      }
-      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-    }
-  }
+TOKEN_SECONDS: Final = 3600
+PARLEY: Final = "Parley"
+ON_PYTHON: Final = {
+    PARLEY: "api.worker",
+    BY_HAND: "tests.benchmarks.handwritten",
+    "Strawberry, caches": "tests.benchmarks.cached_strawberry",
+    "Strawberry": "tests.benchmarks.plain_strawberry",
 }
-"""
-ME_QUERY: Final = "{ me { id } }"
-APPEND: Final = """
-mutation Append($input: AppendMessageInput!) {
-  appendMessage(input: $input) { message { id depth role content createdAt status } }
-}
-"""
-TEXT: Final = "Größe ist nicht alles: a message of three hundred characters, as people write them to a machine. " * 3
+ON_NODE: Final = {"Apollo Server": "apollo.mjs", "Mercurius, JIT": "mercurius.mjs"}
+"""They only read: an append is two hundred lines of conditions and repairs, and half of it would be a smaller thing."""
+OTHERS: Final = ("root", "admin", "sara", "john", "bob", "guest")
+READERS: Final = frozenset({"root", "admin", "sara"})
+"""Who of the others may read hers, by three different rules."""
+NODE_PACKAGES: Final = ("@apollo/server", "mercurius", "graphql-jit", "graphql", "fastify", "mongodb", "jose")
 
 
 @dataclass(frozen=True)
-class Work:
-    """The same thing, asked both ways. `differs` are fields that two writes cannot have in common."""
+class Field:
+    """Who serves, by name, ours first; and what is to be said of those who do or don't."""
 
-    name: str
-    graphql: Sequence[str]
-    handwritten: Sequence[str]
-    differs: frozenset[str] = frozenset()
+    servers: dict[str, Server] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
-
-async def test_http_requests_are_measured_beside_handwritten_endpoints(
-    served: Served, stores: EmbeddedStores, tmp_path: Path
-) -> None:
-    alice = await served.as_("alice")
-    works = [await _page(served, alice), _me(alice), await _append(served, alice)]
-    with _servers(_settings(served, stores), tmp_path) as (graphql, handwritten):
-        for work in works:
-            await _require_equal(work, graphql, handwritten)
-        figures = [
-            row
-            for work in works
-            for connections in CONNECTIONS
-            for row in await asyncio.to_thread(_compared, work, connections, graphql, handwritten)
+    def contenders(self, work: Work) -> list[Contender]:
+        """Who does `work`."""
+        return [
+            Contender(name, server, work.requests[name])
+            for name, server in self.servers.items()
+            if name in work.requests
         ]
-    note = (
-        f"Medians (lowest to highest) of {ROUNDS} alternating rounds of {SECONDS:g} s, one process each on the same "
-        "embedded stores; the ratio is the median of the rounds' ratios."
+
+
+async def test_http_requests_are_measured_beside_those_of_others(
+    served: Served, stores: EmbeddedStores, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    served.services.authentication.accounts.tokens.lifetime = TOKEN_SECONDS
+    alice = await served.as_("alice")
+    everybody = [*ON_PYTHON, *ON_NODE]
+    conversation = await works.planted(served, alice)
+    asked = [
+        works.page(conversation, alice, everybody),
+        works.me(alice, everybody),
+        await works.append(served, alice, ON_PYTHON, max(CONNECTIONS)),
+    ]
+    with _serving(_settings(served, stores), tmp_path, pytestconfig) as contenders:
+        for work in asked:
+            _require_equal(await work.answers(contenders.servers), given=True)
+        for name in OTHERS:
+            work = works.page(conversation, await served.as_(name), everybody)
+            _require_equal(await work.answers(contenders.servers), given=name in READERS)
+        _require_equal(await works.me(_forged(alice), everybody).answers(contenders.servers), given=False)
+        measured = await asyncio.to_thread(_measured, asked, contenders, list(stores.pids().values()))
+    publish("http", _tables(measured, contenders), [_note(), *contenders.notes])
+
+
+def _require_equal(answers: Mapping[str, Any], *, given: bool) -> None:
+    """A baseline that gave another answer, or gave it to others, would measure something else."""
+    first = answers[PARLEY]
+    assert (first is not None) == given
+    assert [name for name, answer in answers.items() if answer != first] == []
+
+
+def _forged(caller: Caller) -> Caller:
+    """With a token of which one character of the signature is another."""
+    assert caller.token
+    claims, _, signature = caller.token.rpartition(".")
+    return replace(caller, token=f"{claims}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}")
+
+
+Measured = Mapping[tuple[str, int], tuple[Sequence[str], Rounds]]
+"""By what was asked for, and the number of connections: who was, and what came of it."""
+
+
+def _measured(asked: Sequence[Work], contenders: Field, stores: Sequence[int]) -> Measured:
+    found: dict[tuple[str, int], tuple[Sequence[str], Rounds]] = {}
+    for work in asked:
+        those = contenders.contenders(work)
+        warm(those)
+        for connections in CONNECTIONS:
+            sys.stderr.write(f"\nmeasuring: {_title(work.name, connections)}")
+            samples = alternate(those, stores, connections, ROUNDS, SECONDS)
+            found[work.name, connections] = ([each.name for each in those], samples)
+    return found
+
+
+def _tables(measured: Measured, contenders: Field) -> list[Table]:
+    """Each thing's figures, a column for each contender; ratios of ours; and both in short."""
+    full = [
+        Table(f"{_title(*key)}: medians (lowest to highest)", ["", *names], medians(samples))
+        for key, (names, samples) in measured.items()
+    ]
+    first, *others = contenders.servers
+    ratio = [
+        [f"{_title(*key)}: {figure}", *_under(others, names[1:], ratios(samples, figure))]
+        for figure in (CPU, RATE)
+        for key, (names, samples) in measured.items()
+    ]
+    short = [
+        Table(
+            f"{figure[0].upper()}{figure[1:]} ({first}'s to that)",
+            ["", first, *others],
+            [
+                [_title(*key), *_under([first, *others], names, in_short(samples, figure))]
+                for key, (names, samples) in measured.items()
+            ],
+        )
+        for figure in (CPU, RATE)
+    ]
+    return [*full, Table(f"{first}'s figure to each other's", ["", *(f"to {name}" for name in others)], ratio), *short]
+
+
+def _under(head: Sequence[str], names: Sequence[str], cells: Sequence[str]) -> list[str]:
+    """The cells, each under its contender's name; who wasn't asked has none."""
+    found = dict(zip(names, cells, strict=True))
+    return [found.get(name, "-") for name in head]
+
+
+def _title(name: str, connections: int) -> str:
+    return f"{name}, {connections} connection{'s' if connections > 1 else ''}"
+
+
+def _note() -> str:
+    return (
+        f"{ROUNDS} alternating rounds of {SECONDS:g} s, one process each on the same embedded stores; a ratio is the "
+        "median of the rounds' ratios. CPU is user and system time of all threads of the contender's process. The "
+        "stores and the load generator run on the same cores, so the requests a second are the machine's, not the "
+        "server's; where the generator took near 100 % of a core it was the limit. Differences below 20 % are noise."
     )
-    head = ["", "Parley, GraphQL", "by hand, Starlette + PyMongo + orjson", "ratio"]
-    publish("http", [Table("Through GraphQL, and without", head, figures)], [note])
-
-
-def _compared(work: Work, connections: int, graphql: Server, handwritten: Server) -> list[list[str]]:
-    contenders = [Contender(graphql, work.graphql), Contender(handwritten, work.handwritten)]
-    plural = "s" if connections > 1 else ""
-    return rows(f"{work.name}, {connections} connection{plural}", alternate(contenders, connections, ROUNDS, SECONDS))
-
-
-async def _require_equal(work: Work, graphql: Server, handwritten: Server) -> None:
-    """A baseline that gave another answer would measure something else."""
-    through = await ask(graphql.port, work.graphql[0])
-    by_hand = await ask(handwritten.port, work.handwritten[0])
-    assert _without(through, work.differs) == _without(by_hand, work.differs)
-
-
-def _without(value: Any, names: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _without(item, names) for key, item in value.items() if key not in names}
-    return [_without(item, names) for item in value] if isinstance(value, list) else value
 
 
 @contextmanager
-def _servers(settings: Settings, folder: Path) -> Iterator[tuple[Server, Server]]:
-    variables = environment(settings)
-    with (
-        serving("api.worker", variables, folder / "graphql.log") as graphql,
-        serving("tests.benchmarks.handwritten", variables, folder / "handwritten.log") as handwritten,
-    ):
-        yield graphql, handwritten
+def _serving(settings: Settings, folder: Path, config: pytest.Config) -> Iterator[Field]:
+    """Everybody who can be served here."""
+    variables, found = environment(settings), Field()
+    with ExitStack() as stack:
+        for number, (name, module) in enumerate(ON_PYTHON.items()):
+            found.servers[name] = stack.enter_context(serving(module, variables, folder / f"{number}.log"))
+        try:
+            node = NodeServers.copy(folder / "node", config)
+        except NoNodeError as missing:
+            found.notes.append(f"Without {' and '.join(ON_NODE)}: {missing}.")
+        else:
+            for name, script in ON_NODE.items():
+                server = stack.enter_context(node.serving(script, variables, found.servers[PARLEY]))
+                found.servers[name] = server
+            versions = ", ".join(f"{package} {node.version(package)}" for package in NODE_PACKAGES)
+            found.notes.append(f"On Node {node.release}: {versions}; they have no appends.")
+        yield found
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
     return settings_on(
         stores,
         served.services.database.db.name,
+        **QUIET,
         log_level="info",
+        access_token_seconds=TOKEN_SECONDS,
         rate_budgets=1_000_000,
         rate_budgets_address=1_000_000,
-    )
-
-
-async def _page(served: Served, alice: Caller) -> Work:
-    conversation = _conversation(served, alice)
-    await served.services.tree.plant(conversation, _sprouts(alice), MESSAGES - 1)
-    assert alice.token
-    variables = {"id": encode("Conversation", conversation.id), "last": PAGE}
-    through = request("POST", "/graphql", alice.token, {"query": PAGE_QUERY, "variables": variables})
-    by_hand = request("GET", f"/conversations/{conversation.id}/messages?last={PAGE}", alice.token)
-    return Work(f"last page of {PAGE} messages", [through], [by_hand])
-
-
-def _me(alice: Caller) -> Work:
-    assert alice.token
-    through = request("POST", "/graphql", alice.token, {"query": ME_QUERY})
-    return Work("`{ me { id } }`", [through], [request("GET", "/me", alice.token)])
-
-
-async def _append(served: Served, alice: Caller) -> Work:
-    """To a conversation for each connection, as people do not all write to the same one."""
-    through: list[str] = []
-    by_hand: list[str] = []
-    assert alice.token
-    for _ in range(max(CONNECTIONS)):
-        first, second = _conversation(served, alice), _conversation(served, alice)
-        for conversation in (first, second):
-            await served.services.tree.start(conversation)
-        content = {"conversationId": encode("Conversation", first.id), "content": TEXT}
-        through.append(request("POST", "/graphql", alice.token, {"query": APPEND, "variables": {"input": content}}))
-        by_hand.append(request("POST", f"/conversations/{second.id}/messages", alice.token, {"content": TEXT}))
-    return Work("append a message", through, by_hand, frozenset({"id", "createdAt"}))
-
-
-def _conversation(served: Served, alice: Caller) -> Conversation:
-    assert alice.user
-    return Conversation(
-        owner_id=alice.user.id,
-        attributes={"region": "EMEA", "department": "Sales", "clearance_required": 1},
-        started_at=now(),
-        updated_at=now(),
-        slot_width=served.services.tree.limits.bucket_messages,
-    )
-
-
-def _sprouts(alice: Caller) -> list[Sprout]:
-    """A long path, and a few messages that were written anew."""
-    begun = now() - timedelta(days=1)
-    path = [_sprout(alice, place, place - 1 if place else None, begun) for place in range(MESSAGES)]
-    return path + [_sprout(alice, place, place - 1, begun) for place in range(MESSAGES - PAGE, MESSAGES, 10)]
-
-
-def _sprout(alice: Caller, place: int, parent: int | None, begun: Any) -> Sprout:
-    asked = place % 2 == 0
-    metadata = Metadata(llm_model="gpt-4o", tokens_in=40 + place, tokens_out=80, latency_ms=900 + place)
-    return Sprout(
-        parent=parent,
-        role=MessageRole.USER if asked else MessageRole.ASSISTANT,
-        content=f"{place}. {TEXT}",
-        created_at=begun + timedelta(seconds=place),
-        author_id=alice.user.id if asked and alice.user else None,
-        metadata=None if asked else metadata,
     )
