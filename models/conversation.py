@@ -8,6 +8,7 @@ from beanie import Document, PydanticObjectId
 from pydantic import BaseModel, Field
 
 from models.clock import now
+from models.eager import eager
 from models.list_terms import TERMED, changed_terms, stored_terms
 from models.news import new_mark, noting, number_of
 from models.share import Share
@@ -28,6 +29,7 @@ class Removal(BaseModel):
     """It can't be restored any more: parts of it are gone."""
 
 
+@eager
 class Conversation(Document):
     """Who owns it, what policies look at, and the figures that a list of conversations shows.
 

@@ -6,6 +6,8 @@ from typing import Any
 from beanie import Document, PydanticObjectId
 from pydantic import Field
 
+from models.eager import eager
+
 
 def email_key(email: str) -> str:
     """The form by which an address is unique and found: trimmed, case folded (embedded stores have no collation)."""
@@ -17,6 +19,7 @@ def name_key(display_name: str) -> str:
     return display_name.strip().casefold()
 
 
+@eager
 class User(Document):
     """A person or service that signs in. `attributes` are what policies look at (region, clearance, …).
 

@@ -3,6 +3,7 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from beanie import PydanticObjectId
@@ -25,8 +26,7 @@ class GlobalId:
     parts: tuple[str, ...]
 
     def __str__(self) -> str:
-        text = ":".join((self.kind, *self.parts))
-        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        return _encoded(":".join((self.kind, *self.parts)))
 
     @classmethod
     def parse(cls, text: str, field: str = "id") -> Self:
@@ -50,7 +50,7 @@ class GlobalId:
 
 def encode(kind: str, *parts: object) -> str:
     """The global id of the `kind` that `parts` find."""
-    return str(GlobalId(kind, tuple(str(part) for part in parts)))
+    return _encoded(":".join((kind, *map(str, parts))))
 
 
 def object_id(text: str, kind: str, field: str = "id") -> PydanticObjectId:
@@ -78,7 +78,14 @@ def as_object_id(part: str, kind: str, field: str) -> PydanticObjectId:
 
 def message_id(conversation_id: PydanticObjectId, address: Address) -> str:
     """A message's global id is its address: it is found without an index entry of its own."""
-    return encode("Message", conversation_id, address)
+    branch, depth = address
+    return _messages_of(conversation_id) + _encoded(f"{branch}.{depth}")
+
+
+@lru_cache(maxsize=1024)
+def _messages_of(conversation_id: PydanticObjectId) -> str:
+    """How the ids of its messages begin: 33 characters make 44, and what follows is encoded by itself."""
+    return _encoded(f"Message:{conversation_id}:")
 
 
 def message_address(text: str, field: str = "id") -> tuple[PydanticObjectId, Address]:
@@ -114,3 +121,7 @@ def revision_of(token: str, field: str) -> int:
     if not (part.isdecimal() and len(part) < MAX_DIGITS):
         raise BadInputError(field, "is not a token that a change of permissions gave")
     return int(part)
+
+
+def _encoded(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()

@@ -73,6 +73,13 @@ def page_arguments(
     return PageArguments(None, last, after, before)
 
 
+def edge(cursor: str, node: T) -> Edge[T]:
+    """An entry of a page, of which there are many: see `resolvers.chat.tree.Message.of`."""
+    made: Edge[T] = Edge.__new__(Edge)
+    made.cursor, made.node = cursor, node
+    return made
+
+
 def connection(
     edges: list[Edge[T]], *, has_next: bool, has_previous: bool, start: str | None = None, end: str | None = None
 ) -> Connection[T]:

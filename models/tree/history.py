@@ -106,7 +106,7 @@ class History:
             forks, purged = above.get("forks", 0), above.get("gone", ())
         message = _shown(found[address])
         if not (purged or self._removals or self._sight):  # as nearly all are
-            return Row(address, message, parent, ordinal, (forks if forks > ordinal else ordinal) + 1)
+            return Row(address, message, parent, ordinal, max(forks, ordinal) + 1)
         gone = tuple(sorted({*purged, *self._removals.gone(parent)}))
         if self._sight is not None:
             there = [place for number, place in self._sight.children(parent) if number not in gone]

@@ -22,8 +22,8 @@ from resolvers.chat.reach import reached, readable, require_makeable
 from resolvers.chat.tree import Branch, Message, load_branch, load_message
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError, NotFoundError
-from resolvers.ids import branch_name, message_address, message_id
-from resolvers.pagination import Connection, Edge, connection, page_arguments
+from resolvers.ids import branch_name, message_address
+from resolvers.pagination import Connection, connection, edge, page_arguments
 
 KEY_LENGTH: Final = 200
 COPIES: Final = 5
@@ -55,10 +55,9 @@ class BranchRest:
             page = await (await info.context.history(self.conversation)).page(self.name, window)
         except CursorError as error:
             raise BadInputError("after", f"is no cursor of this branch: {error}") from None
-        edges = [
-            Edge(cursor=message_id(self.conversation.id, row.address), node=Message.of(self.conversation, row))
-            for row in page.rows
-        ]
+        about = message_resource(self.conversation)
+        shown = [Message.of(self.conversation, row, about) for row in page.rows]
+        edges = [edge(message.id, message) for message in shown]
         return connection(edges, has_next=page.span.stop < page.length, has_previous=after is not None)
 
 

@@ -23,7 +23,7 @@ from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, branch_name, encode, message_address, message_id
 from resolvers.node import Node
-from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
+from resolvers.pagination import Connection, Edge, PageArguments, connection, edge, page_arguments
 
 READS: Final = 8
 """So many times more branches are read to fill a page, where some are deleted."""
@@ -94,14 +94,17 @@ class Conversation(Node):
         last: int | None = None,
         before: str | None = None,
     ) -> Connection[Message]:
-        info.context.access.require(Action.MESSAGE_READ, message_resource(self.stored))
+        about = message_resource(self.stored)
+        info.context.access.require(Action.MESSAGE_READ, about)
         window = self._window(page_arguments(first, after, last, before))
         name = self._branch_name(branch) if branch else await chosen_branch(info.context, self.stored)
         try:
             page = await self._page(info, name, window, named=branch is not None)
         except CursorError as error:
             raise BadInputError("after" if after else "before", f"is no cursor of this branch: {error}") from None
-        edges = [Edge(cursor=self._cursor(row.address), node=Message.of(self.stored, row)) for row in page.rows]
+        # A message's cursor is its place in the tree, its id: so it stays where it is while the conversation grows.
+        shown = [Message.of(self.stored, row, about) for row in page.rows]
+        edges = [edge(message.id, message) for message in shown]
         return connection(edges, has_next=page.span.stop < page.length, has_previous=page.span.start > 0)
 
     @strawberry.field(
@@ -180,10 +183,6 @@ class Conversation(Node):
             after=self._address(arguments.after, "after"),
             before=self._address(arguments.before, "before"),
         )
-
-    def _cursor(self, address: Address) -> str:
-        """A message's cursor is its place in the tree, so it stays where it is while the conversation grows."""
-        return message_id(self.stored.id, address)
 
     def _address(self, cursor: str | None, field: str) -> Address | None:
         if cursor is None:

@@ -30,7 +30,7 @@ from resolvers.chat.mutations import caller
 from resolvers.chat.reach import readable
 from resolvers.context import Context, Info
 from resolvers.ids import object_id
-from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
+from resolvers.pagination import Connection, PageArguments, connection, edge, page_arguments
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ async def _shown(
 ) -> Connection[T]:
     nodes = await asyncio.gather(*map(show, page.conversations))
     edges = [
-        Edge(cursor=cursors.of(place(stored, request.order)), node=node)
+        edge(cursors.of(place(stored, request.order)), node)
         for stored, node in zip(page.conversations, nodes, strict=True)
     ]
     before_is_more, after_is_more = request.after is not None, request.before is not None

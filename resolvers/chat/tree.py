@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import strawberry
 from strawberry.scalars import JSON
@@ -27,6 +27,9 @@ from resolvers.pagination import MAX_PAGE
 strawberry.enum(MessageRole, description="Who speaks.")
 strawberry.enum(MessageStatus, description="Whether a message is whole.")
 
+ROLES: Final = {each.value: each for each in MessageRole}
+STATUSES: Final = {each.value: each for each in MessageStatus}
+
 
 @strawberry.type(description="How an answer was made.")
 class MessageMetadata:
@@ -40,10 +43,13 @@ class MessageMetadata:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """Read the stored form."""
-        counts = [stored[name] for name in ("tokens_in", "tokens_out") if name in stored]
+        if "tokens_used" in stored or not ("tokens_in" in stored or "tokens_out" in stored):
+            tokens = stored.get("tokens_used")
+        else:
+            tokens = min(stored.get("tokens_in", 0) + stored.get("tokens_out", 0), MAX_COUNT)
         return cls(
             llm_model=stored.get("llm_model"),
-            tokens_used=stored.get("tokens_used", min(sum(counts), MAX_COUNT) if counts else None),
+            tokens_used=tokens,
             latency_ms=stored.get("latency_ms"),
             extra=stored.get("extra"),
         )
@@ -55,6 +61,7 @@ class Message(Node):
 
     conversation: strawberry.Private[StoredConversation]
     row: strawberry.Private[Row]
+    about: strawberry.Private[Resource]
 
     role: MessageRole
     content: str | None = strawberry.field(description="Null for a deleted message.")
@@ -70,28 +77,29 @@ class Message(Node):
     attachments: list[Attachment] = strawberry.field(description="None of a deleted message.")
 
     @classmethod
-    def of(cls, conversation: StoredConversation, row: Row) -> Self:
-        """A stored message, as the schema shows it."""
-        stored = row.message
-        deleted_at = stored.get("deleted_at")
-        return cls(
-            id=strawberry.ID(message_id(conversation.id, row.address)),
-            conversation=conversation,
-            row=row,
-            role=MessageRole(stored["role"]),
-            content=stored.get("content"),
-            created_at=stored["created_at"],
-            status=MessageStatus(stored.get("status", MessageStatus.COMPLETE)),
-            depth=row.address.depth,
-            sibling_count=row.sibling_count,
-            sibling_index=row.sibling_index,
-            deleted_at=deleted_at,
-            attachments=[Attachment.of(each) for each in stored.get("attachments", ())],
-        )
+    def of(cls, conversation: StoredConversation, row: Row, about: Resource | None = None) -> Self:
+        """A stored message, as the schema shows it; `about` is its conversation's `message_resource`, made once a page.
+
+        Made without the dataclass's own `__init__`, whose dozen named arguments cost more than all that is read here.
+        """
+        stored, made = row.message, cls.__new__(cls)
+        made.conversation, made.row = conversation, row
+        made.about = about or message_resource(conversation)
+        made.id = strawberry.ID(message_id(conversation.id, row.address))
+        made.role = ROLES[stored["role"]]
+        made.content = stored.get("content")
+        made.created_at = stored["created_at"]
+        made.status = STATUSES[stored["status"]] if "status" in stored else MessageStatus.COMPLETE
+        made.depth = row.address.depth
+        made.sibling_count = row.sibling_count
+        made.sibling_index = row.sibling_index
+        made.deleted_at = stored.get("deleted_at")
+        made.attachments = [Attachment.of(each) for each in stored["attachments"]] if "attachments" in stored else []
+        return made
 
     def permission_resource(self) -> Resource:
         """What field guards ask about."""
-        return message_resource(self.conversation)
+        return self.about
 
     @strawberry.field(description="Who wrote it; null for what no account wrote.")
     async def author(self, info: Info) -> User | None:
@@ -121,7 +129,7 @@ class Message(Node):
         place = Place(self.conversation.id, self.row.parent, self.depth, first, self.row.gone)
         addresses = await info.context.loaders.siblings.load(place)
         rows = await info.context.loaders.rows.load_many([(self.conversation.id, each) for each in addresses])
-        return [Message.of(self.conversation, row) for row in rows if row]
+        return [Message.of(self.conversation, row, self.about) for row in rows if row]
 
     @strawberry.field(description="What became of the newest answer to it that the assistant was asked for, if any.")
     async def answer(self, info: Info) -> AnswerRequest | None:
