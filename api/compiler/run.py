@@ -103,11 +103,15 @@ class Run:
         """Note it where null stands for it; else raise it, with its place."""
         self.executor.handle_field_error(error, type_, field.details, path_of(place))
 
-    def value(self, field: Field, value: Any, place: Place) -> Any:
-        """Have graphql-core complete what was not foreseen; it may be something to await."""
+    def value(self, field: Field, value: Any, place: Place, *, awaited: bool = False) -> Any:
+        """Have graphql-core complete what was not foreseen; it may be something to await.
+
+        `awaited`: whether it came of an awaitable already. It is awaited once, as graphql-core does.
+        """
         executor, path = self.executor, path_of(place)
         info = executor.build_resolve_info(field.definition, field.nodes, field.parent, path)
-        complete = executor.complete_awaitable_value if optimized_is_awaitable(value) else executor.complete_value
+        waits = not awaited and optimized_is_awaitable(value)
+        complete = executor.complete_awaitable_value if waits else executor.complete_value
         return complete(field.type, field.details, info, path, value, None)
 
     def fields(self, fields: Sequence[Field], source: Any, answer: Answer, waiting: list[str], place: Place) -> None:

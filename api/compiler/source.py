@@ -129,8 +129,14 @@ class Selection:
 
     def _body(self, source: Source) -> Lines:
         parts = [(plain, [each for each, _ in part]) for plain, part in groupby(self._fields, _read_off)]
+        if not parts:  # all of it is left out
+            yield "return {}"
+            return
         if len(parts) == 1 and parts[0][0]:
             yield from self._leaves(parts[0][1], source)
+            return
+        if not parts:
+            yield "return {}"
             return
         yield "answer = {}"
         yield "waiting = []"
@@ -230,6 +236,7 @@ class Selection:
     def _completed(self, field: Field, source: Source, *, awaits: bool = False) -> Lines:
         """What becomes of `v`, as `r`."""
         known, place = source.name("F", field), self._place(field)
+        surprise = f"r = run.value({known}, v, {place}{', awaited=True' if awaits else ''})"
         if field.leaf:
             yield from self._completed_leaf(field, source, awaits=awaits)
             return
@@ -246,17 +253,18 @@ class Selection:
             yield "elif v is None:"
             yield LINE + "r = None"
         yield "else:"
-        yield LINE + f"r = run.value({known}, v, {place})"
+        yield LINE + surprise
         yield from _indented(_awaited(field, known, place, "is_awaitable(r)", awaits=awaits))
 
     def _completed_leaf(self, field: Field, source: Source, *, awaits: bool) -> Lines:
         known, place, form = source.name("F", field), self._place(field), source.leaf(field.nullable_type)
+        surprise = f"r = run.value({known}, v, {place}{', awaited=True' if awaits else ''})"
         yield "try:"
         yield LINE + f"if not ({form.test.format(v='v')}):"
         yield LINE * 2 + "raise SurpriseError"
         yield LINE + f"r = {form.become.format(v='v') if form.become else 'v'}"
         yield "except SurpriseError:"
-        yield LINE + f"r = run.value({known}, v, {place})"
+        yield LINE + surprise
         yield from _indented(_awaited(field, known, place, "is_awaitable(r)", awaits=awaits))
         yield "else:"
         yield LINE + f"run.size += {form.base}" + (f" + {form.size.format(r='r')}" if form.size else "")
