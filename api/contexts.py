@@ -96,9 +96,33 @@ async def proven(connection: HTTPConnection) -> ServedContext:
 
     Raises what `REFUSED` names, and `HTTPException`.
     """
-    context = await _context(connection.app.state.services, connection)
-    await context.prove(connection.headers.get("authorization"))
-    return context
+    client = Client(
+        ip=connection.client.host if connection.client else None,
+        user_agent=connection.headers.get("user-agent"),
+        request_id=connection.state.request_id,
+    )
+    authorization, at_least = connection.headers.get("authorization"), wanted_revision(connection)
+    return await proven_by(authorization, connection.app.state.services, client, connection.state, at_least)
+
+
+async def proven_by(
+    authorization: str | None, services: Services, client: Client, state: Any, at_least: int | None = None
+) -> ServedContext:
+    """The same of who says so; `state` is told of what he may still do. Raises what `REFUSED` names."""
+    refusal: UnauthenticatedError | None = None
+    token: AccessToken | None = None
+    try:
+        token = await services.authentication.authenticator.authenticate(authorization)
+    except UnauthenticatedError as error:
+        refusal = error
+    principal = token.principal if token else None
+    access = await services.permissions.access(principal, _circumstances(client, token), refusal, at_least)
+
+    async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
+        return await _judged(services, client, principal, token, at_least=at_least)
+
+    allowance = Allowance(services.rates, client.ip, state)
+    return _with(services, principal, access, client, judge, at_least, allowance, token)
 
 
 async def admitted(connection: HTTPConnection) -> ServedContext:
@@ -107,23 +131,6 @@ async def admitted(connection: HTTPConnection) -> ServedContext:
     if context.allowance is not None:
         context.allowance.require(context.access)
     return context
-
-
-async def _context(services: Services, connection: HTTPConnection) -> ServedContext:
-    client = Client(
-        ip=connection.client.host if connection.client else None,
-        user_agent=connection.headers.get("user-agent"),
-        request_id=connection.state.request_id,
-    )
-
-    at_least = wanted_revision(connection)
-
-    async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
-        return await _judged(services, client, principal, token, at_least=at_least)
-
-    access = await _judged(services, client, None, at_least=at_least)
-    allowance = Allowance(services.rates, client.ip, connection.state)
-    return _with(services, None, access, client, judge, at_least, allowance)
 
 
 async def acting(services: Services, user_id: PydanticObjectId, circumstances: Mapping[str, Any]) -> ServedContext:
@@ -147,6 +154,7 @@ def _with(
     judge: Callable[[Principal | None, AccessToken | None], Awaitable[Access]],
     at_least: int | None = None,
     allowance: Allowance | None = None,
+    token: AccessToken | None = None,
 ) -> ServedContext:
     return ServedContext(
         principal=principal,
@@ -168,6 +176,7 @@ def _with(
         changes=services.changes,
         audit=services.audit,
         judge=judge,
+        token=token,
         allowance=allowance,
         services=services,
         at_least=at_least,
@@ -194,11 +203,17 @@ async def _judged(
     at_least: int | None = None,
 ) -> Access:
     """What `principal` may do now: nothing, if the token that proved him has been taken back meanwhile."""
-    circumstances: dict[str, Any] = {} if client.ip is None else {"ip": client.ip}
     if token is not None:
         try:
             services.authentication.authenticator.gate.require(token)
-            circumstances.update(token.circumstances())
         except UnauthenticatedError as error:
-            principal, refusal = None, error
-    return await services.permissions.access(principal, circumstances, refusal, at_least)
+            principal, token, refusal = None, None, error
+    return await services.permissions.access(principal, _circumstances(client, token), refusal, at_least)
+
+
+def _circumstances(client: Client, token: AccessToken | None) -> dict[str, Any]:
+    """What conditions read as `env.…`."""
+    known = {} if token is None else token.circumstances()
+    if client.ip is not None:
+        known["ip"] = client.ip
+    return known

@@ -1,10 +1,13 @@
 """The refresh token in a cookie: for browsers, where a script that got in must not get hold of it."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from api.origins import Origins
 from models.clock import now
@@ -15,17 +18,26 @@ HEADER: Final = "X-CSRF-Protection"
 """No form can set it, and no page of another origin may: its browser would ask us first, and we don't agree."""
 PATH: Final = "/graphql"
 NAME: Final = "parley_refresh"
+RawHeaders = list[tuple[bytes, bytes]]
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class RefreshCookie:
     """A `Browser`: the cookie of one request, and of its answer."""
 
-    def __init__(self, request: Request, response: Response, origins: Origins) -> None:
-        self._headers = request.headers
-        self._response = response
+    def __init__(self, scope: Scope, answered: RawHeaders, origins: Origins) -> None:
+        """`answered` are the headers of the answer, to which one may be added."""
+        self._scope = scope
+        self._answered = answered
         self._origins = origins
-        self._request = request
+
+    @cached_property
+    def _request(self) -> Request:
+        return Request(self._scope)
+
+    @property
+    def _headers(self) -> Headers:
+        return self._request.headers
 
     @property
     def _secure(self) -> bool:
@@ -68,9 +80,11 @@ class RefreshCookie:
         self._set("", 0)
 
     def _set(self, value: str, seconds: int) -> None:
-        self._response.set_cookie(
+        response = Response()
+        response.set_cookie(
             self.name, value, max_age=seconds, path=PATH, secure=self._secure, httponly=True, samesite="strict"
         )
+        self._answered += [each for each in response.raw_headers if each[0] == b"set-cookie"]
 
     def _of_own_site(self) -> bool:
         """By what the browser says: our own page, or that of a neighbour which is allowed to."""

@@ -35,6 +35,7 @@ from api.event_streams import (
     until_over,
 )
 from api.fanout import Questions, Renderer, Rooms
+from api.graphql_answer import JSON_OPTIONS, document
 from api.graphql_request import JSON, Asked
 from api.graphql_view import GraphQLView, refused
 from api.origins import Origins
@@ -47,7 +48,6 @@ from permissions.authn.cutoff import Cut, Cutoff
 from permissions.authn.errors import TokenExpiredError, TokenRevokedError, UnauthenticatedError
 from resolvers.context import Context
 
-JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 DEFAULT_LIMITS: Final = ConnectionLimits()
 NO_OTHERS: Final = Origins()
 
@@ -123,7 +123,7 @@ class Endpoint(GraphQLView):
         if isinstance(request, WebSocket) or isinstance(response, WebSocket):
             context.socket, context.cutoff = True, Cutoff()
         else:
-            context.browser = RefreshCookie(request, response, self.origins)
+            context.browser = RefreshCookie(request.scope, response.raw_headers, self.origins)
             if request.state.media_type == MEDIA_TYPE:
                 context.cutoff = Cutoff()
                 request.state.context = context
@@ -158,11 +158,8 @@ class Endpoint(GraphQLView):
     async def text(
         self, query: str | None, document_id: object, extensions: Mapping[str, Any] | None, context: Context
     ) -> str | None:
-        """The document of a request, or of an operation on a socket. Raise `GraphQLError` where there is none."""
-        if not isinstance(context, ServedContext):
-            raise TypeError("who asks isn't known, so nothing is run")
-        operations = context.services.operations
-        return await operations.text(query, document_id, extensions, context, self.schema)
+        """As `document`, for who has this view."""
+        return await document(self.schema, query, document_id, extensions, context)
 
     def create_response(
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response

@@ -3,36 +3,30 @@
 <https://graphql.github.io/graphql-over-http/draft/>
 """
 
-from typing import Final, cast
+from typing import cast
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
-from graphql import GraphQLError
 from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.types import HTTPMethod
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
-from strawberry.types.execution import PreExecutionError
-from strawberry.types.graphql import OperationType
 
-from api.contexts import REFUSED
-from api.errors import AWAY, SHOWN, UNAVAILABLE, Code
+from api.contexts import REFUSED, proven
+from api.cookies import RawHeaders, RefreshCookie
+from api.errors import AWAY, UNAVAILABLE, Code
 from api.event_streams import MEDIA_TYPE
+from api.graphql_answer import answered, executed, formatted
 from api.graphql_request import JSON, RESPONSE, Asked, asked, wanted_type
-from api.graphql_response import CHALLENGE, never_executed, status
+from api.graphql_response import CHALLENGE
 from api.origins import Origins
 from api.refusals import RefusedRequestError, refusal
 from api.schema import Schema
 from api.socket_adapter import SocketAdapter
 from resolvers.context import Context
-
-SAFE: Final = frozenset({OperationType.QUERY})
-"""What may be executed for a method that changes nothing."""
 
 
 class RequestAdapter(StarletteRequestAdapter):
@@ -69,12 +63,21 @@ class GraphQLView(GraphQL[Context, None]):
         return response
 
     async def _executed(self, request: Request) -> Response:
-        streams = request.state.media_type == MEDIA_TYPE
+        media_type = request.state.media_type
+        streams = media_type == MEDIA_TYPE
         if streams and not self._may_listen(request):
             raise RefusedRequestError(403, "pages of other sites may not open a stream of events")
-        most = self.schema.limits.variable_values
-        request.state.asked_for = await asked(request, "sse" if streams else "http", most)
-        return await self.run(request)
+        question = await asked(request, "sse" if streams else "http", self.schema.limits.variable_values)
+        if streams:
+            request.state.asked_for = question
+            return await self.run(request)
+        context, cookies = await proven(request), RawHeaders()
+        context.browser = RefreshCookie(request.scope, cookies, self.origins)
+        told = await answered(self.schema, question, context, media_type, safe=request.method != "POST")
+        response = Response(told.body, told.status, CHALLENGE if told.status == 401 else None)
+        response.headers["content-type"] = f"{media_type}; charset=utf-8"
+        response.raw_headers.extend(cookies)
+        return response
 
     def _may_listen(self, connection: Request | WebSocket) -> bool:
         """Browsers let any page open a socket, or a stream: so we keep pages of other sites out, by their origin."""
@@ -116,43 +119,13 @@ class GraphQLView(GraphQL[Context, None]):
         root_value: None,
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
-        """By a method that is safe nothing is changed; what has many answers is no single one."""
+        """What is asked for by a stream, and has one answer."""
         safe = request_adapter.method == "GET"
-        try:
-            return await self.schema.execute(
-                request_data.query,
-                variable_values=request_data.variables,
-                context_value=context,
-                root_value=root_value,
-                operation_name=request_data.operation_name,
-                operation_extensions=request_data.extensions,
-                allowed_operation_types=SAFE if safe else SAFE | {OperationType.MUTATION},
-            )
-        except CannotGetOperationTypeError as error:
-            code = {"code": Code.BAD_USER_INPUT.value}
-            return PreExecutionError(None, [GraphQLError(error.as_http_error_reason()[:SHOWN], extensions=code)])
-        except MissingQueryError:
-            raise RefusedRequestError(400, "`query` is missing") from None
-        except InvalidOperationTypeError as error:
-            raise _misplaced(error.operation_type) from None
+        return await executed(self.schema, request_data.query, cast(Asked, request_data), context, safe=safe)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        """What was never executed has no data, not even none (GraphQL, 7.1.2)."""
-        told = await super().process_result(request, result)
-        if result.data is None and never_executed(result.errors):
-            del told["data"]
-        return told
-
-    def create_response(
-        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
-    ) -> Response:
-        """By the media type which the answer is to have."""
-        response, media_type = super().create_response(response_data, sub_response), sub_response.media_type
-        if media_type in (JSON, RESPONSE) and not isinstance(response_data, list):
-            response.headers["content-type"] = f"{media_type}; charset=utf-8"
-            response.status_code = sub_response.status_code or status(response_data, media_type)
-            response.headers.update(CHALLENGE if response.status_code == 401 else {})
-        return response
+        """As any answer is told."""
+        return formatted(result)
 
 
 def refused(error: Exception, media_type: str = JSON) -> Response:
@@ -166,9 +139,3 @@ def refused(error: Exception, media_type: str = JSON) -> Response:
     if media_type == RESPONSE:
         response.headers["content-type"] = f"{RESPONSE}; charset=utf-8"
     return response
-
-
-def _misplaced(kind: OperationType) -> RefusedRequestError:
-    if kind is OperationType.SUBSCRIPTION:
-        return RefusedRequestError(406, f"a subscription is answered as `{MEDIA_TYPE}`, or over WebSocket")
-    return RefusedRequestError(405, "what changes something is asked for by `POST`", {"Allow": "POST"})

@@ -147,6 +147,11 @@ class Access:
         if self._effort > MOST_EFFORT:
             raise EffortError
 
+    @property
+    def taken(self) -> bool:
+        """Whether anything was decided since `takings` were last asked for."""
+        return bool(self._takings)
+
     def takings(self) -> Takings:
         """What was decided since this was last asked, each decision once."""
         takings, self._takings = self._takings, Takings()

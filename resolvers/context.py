@@ -155,7 +155,8 @@ class Context:
 
         The events of a subscription share a context: each waits for the denials of all.
         """
-        await settle_all([self])
+        if self._decided or self.access.taken or self._settling.locked():
+            await settle_all([self])
 
     async def become(self, token: AccessToken) -> None:
         """Go on as who has just got `token`, with what it tells of his session: as if he asked again with it."""

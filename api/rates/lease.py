@@ -36,6 +36,10 @@ class Lease:
         self._spent += amount
         return True
 
+    def has(self, amount: int, now: float) -> bool:
+        """Whether so much can be spent."""
+        return now < self._until and self.left >= amount
+
     @contextmanager
     def held(self) -> Iterator[int]:
         """What is left, which nobody else can spend within the block."""

@@ -62,7 +62,9 @@ class AccessToken:
     def circumstances(self) -> dict[str, Any]:
         """What conditions read as `env.device` (the client's own words) and `env.session_age` (seconds)."""
         known: dict[str, Any] = {"session_age": max(0, int(time.time()) - self.auth_time)}
-        return known if self.device is None else known | {"device": self.device}
+        if self.device is not None:
+            known["device"] = self.device
+        return known
 
 
 class Tokens:

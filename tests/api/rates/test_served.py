@@ -14,8 +14,8 @@ from graphql import get_introspection_query
 from redis.asyncio import Redis
 
 from api.documents.limits import CostBudgets
+from api.execution import REFUSED_CHARACTERS
 from api.rates.rates import RateLimits, Rates
-from api.schema import REFUSED_CHARACTERS
 from api.settings import Settings
 from models.redis import open_redis
 from tests.api.rates.conftest import counted
@@ -82,7 +82,7 @@ async def test_a_fault_of_ours_is_told_with_what_is_left(served: Served, monkeyp
         raise AssertionError
 
     limit(served)
-    monkeypatch.setattr("api.graphql.Endpoint.create_response", fail)
+    monkeypatch.setattr("api.graphql_answer.formatted", fail)
     answer = await (await served.as_("alice")).ask(ME)
     assert (answer.status, answer.headers.get("ratelimit-remaining")) == (500, "950")
 
