@@ -27,7 +27,7 @@ from models.database import Record
 from models.share import ShareAccess
 from models.tree import MAIN, Draft, TreeLimits
 from models.tree.buckets import TAIL_FIELDS, Buckets, Tail
-from models.tree.lineage import Segment, resolve
+from models.tree.lineage import Chunk, Lineage, Segment, resolve
 from permissions.access import Access
 from permissions.actions import Action
 from permissions.authn.errors import AuthnError
@@ -45,11 +45,14 @@ class Endpoints:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._db = services.database.client.get_database(services.database.db.name, codec_options=NAIVE)
+        self._conversations = self._db["conversations"]
+        self._buckets = self._db["buckets"]
+        self._readers = self._db["readers"]
 
     async def me(self, request: Request) -> Response:
         """`GET /me`: the caller's id."""
         principal, _ = await self._caller(request)
-        return _json({"me": {"id": _id("User", principal.user_id)}})
+        return _json({"me": {"id": _id(f"User:{principal.user_id}")}})
 
     async def page(self, request: Request) -> Response:
         """`GET /conversations/ID/messages?last=50`: the end of the branch on which the caller left off."""
@@ -83,7 +86,7 @@ class Endpoints:
         appended = await self._services.tree.append_at_end(conversation, branch, draft)
         note = orjson.dumps({"message": str(appended.address)})
         await self._services.broker.publish(f"conversation:{conversation.id}", note)
-        shown = _message(record["_id"], appended.address.branch, appended.message)
+        shown = _message(f"Message:{conversation.id}:", appended.address.branch, appended.message)
         return _json({"appendMessage": {"message": shown}})
 
     async def _caller(self, request: Request) -> tuple[Principal, Access]:
@@ -99,7 +102,7 @@ class Endpoints:
     async def _readable(self, access: Access, id_: str) -> Record:
         if not ObjectId.is_valid(id_):
             raise HTTPException(400)
-        conversation = await self._db.conversations.find_one({"_id": ObjectId(id_)})
+        conversation = await self._conversations.find_one({"_id": ObjectId(id_)})
         if conversation is None or conversation.get("deleted"):
             raise HTTPException(404)
         if not access.decide(Action.CONVERSATION_READ, _resource("conversation", conversation)):
@@ -109,12 +112,12 @@ class Endpoints:
     async def _chosen(self, conversation: Record, principal: Principal) -> str:
         chosen: str = conversation["chosen_branch"]
         if principal.user_id != conversation["owner_id"]:
-            reader = await self._db.readers.find_one({"_id": f"{conversation['_id']}:{principal.user_id}"})
+            reader = await self._readers.find_one({"_id": f"{conversation['_id']}:{principal.user_id}"})
             chosen = reader["chosen_branch"] if reader else chosen
         return chosen
 
     async def _tail(self, conversation: Record, branch: str) -> Tail:
-        found = await self._db.buckets.find(
+        found = await self._buckets.find(
             {"conversation_id": conversation["_id"], "tail": branch}, TAIL_FIELDS
         ).to_list()
         if not found:
@@ -124,8 +127,11 @@ class Endpoints:
     async def _path(self, conversation: Record, tail: Tail, start: int) -> list[tuple[int, Segment]]:
         """The depths from `start` to the end, each with the segment that holds it."""
         id_, width = PydanticObjectId(conversation["_id"]), conversation["slot_width"]
-        buckets = Buckets(self._db, id_, width, TreeLimits())
-        found = await resolve(tail.lineage, [range(start, tail.next_depth)], buckets.lineages)
+
+        async def fetch(chunks: Sequence[Chunk]) -> Mapping[str, Lineage]:
+            return await Buckets(self._db, id_, width, TreeLimits()).lineages(chunks)
+
+        found = await resolve(tail.lineage, [range(start, tail.next_depth)], fetch)
         ends = [*(segment.start for segment in found[1:]), tail.next_depth]
         return [
             (depth, segment)
@@ -140,16 +146,11 @@ class Endpoints:
         width, start, stop = conversation["slot_width"], path[0][0], path[-1][0] + 1
         slots = list({f"{segment.branch}.{depth // width}" for depth, segment in path})
         within = {"$and": [{"$gte": ["$$m.depth", start]}, {"$lt": ["$$m.depth", stop]}]}
-        cursor = await self._db.buckets.aggregate(
-            [
-                {"$match": {"conversation_id": conversation["_id"], "slot": {"$in": slots}}},
-                {"$project": {"branch": 1, "messages": {"$filter": {"input": "$messages", "as": "m", "cond": within}}}},
-            ],
-            batchSize=1000,
-        )
+        query = {"conversation_id": conversation["_id"], "slot": {"$in": slots}}
+        fields = {"branch": 1, "messages": {"$filter": {"input": "$messages", "as": "m", "cond": within}}}
         return {
             (bucket["branch"], message["depth"]): message
-            for bucket in await cursor.to_list()
+            for bucket in await self._buckets.find(query, fields, batch_size=1000).to_list()
             for message in bucket["messages"]
         }
 
@@ -162,12 +163,12 @@ def _edges(
     metadata: bool,
 ) -> list[dict[str, Any]]:
     """An edge for each place of the path but the one before the page, which counts the first one's siblings."""
-    forks = conversation.get("root_forks", 0)
+    forks, messages = conversation.get("root_forks", 0), f"Message:{conversation['_id']}:"
     edges: list[dict[str, Any]] = []
     for depth, segment in path:
         message = found[segment.branch, depth]
         index = max(segment.ordinal, 1) if depth == segment.start and segment.branch != MAIN else 0
-        shown = _message(conversation["_id"], segment.branch, message)
+        shown = _message(messages, segment.branch, message)
         shown["siblingCount"] = max(forks, index) + 1
         shown["siblingIndex"] = index
         shown["metadata"] = _metadata(message.get("metadata")) if metadata else None
@@ -176,10 +177,12 @@ def _edges(
     return edges
 
 
-def _message(conversation_id: ObjectId, branch: str, message: Mapping[str, Any]) -> dict[str, Any]:
+def _message(messages: str, branch: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """`messages` is how the ids of a conversation's messages begin."""
+    depth = message["depth"]
     return {
-        "id": _id("Message", conversation_id, f"{branch}.{message['depth']}"),
-        "depth": message["depth"],
+        "id": _id(f"{messages}{branch}.{depth}"),
+        "depth": depth,
         "role": message["role"].upper(),
         "content": None if message.get("deleted_at") else message["content"],
         "createdAt": message["created_at"],
@@ -211,8 +214,8 @@ def _share(stored: Record) -> Share:
     return Share(stored["grantee"], stored["access"] == ShareAccess.WRITE, until, stored.get("branch"))
 
 
-def _id(*parts: object) -> str:
-    return urlsafe_b64encode(":".join(map(str, parts)).encode()).decode().rstrip("=")
+def _id(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def _json(data: Mapping[str, Any]) -> Response:

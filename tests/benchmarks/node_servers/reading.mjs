@@ -50,21 +50,18 @@ export class Conversations {
     const slots = [...new Set(places.map(({ branch, depth }) => `${branch}.${Math.floor(depth / width)}`))];
     const [start, stop] = [places[0].depth, places.at(-1).depth + 1];
     const within = { $and: [{ $gte: ['$$m.depth', start] }, { $lt: ['$$m.depth', stop] }] };
-    const messages = { $filter: { input: '$messages', as: 'm', cond: within } };
-    const stages = [
-      { $match: { conversation_id: conversation._id, slot: { $in: slots } } },
-      { $project: { branch: 1, messages } },
-    ];
+    const query = { conversation_id: conversation._id, slot: { $in: slots } };
+    const projection = { branch: 1, messages: { $filter: { input: '$messages', as: 'm', cond: within } } };
     const found = new Map();
-    for (const bucket of await this.buckets.aggregate(stages, { batchSize: 1000 }).toArray()) {
+    for (const bucket of await this.buckets.find(query, { projection, batchSize: 1000 }).toArray()) {
       for (const message of bucket.messages) found.set(`${bucket.branch}.${message.depth}`, message);
     }
     return found;
   }
 }
 
-export function globalId(...parts) {
-  return Buffer.from(parts.join(':')).toString('base64url');
+export function globalId(text) {
+  return Buffer.from(text).toString('base64url');
 }
 
 export function conversationId(id) {
@@ -100,11 +97,12 @@ function ancestors(lineage) {
 
 /** An edge for each place; each message tells how many alternatives the next one has. */
 function edgesOf(conversation, places, messages) {
+  const messageIds = `Message:${conversation._id}:`;
   let forks = conversation.root_forks ?? 0;
   return places.map(({ branch, depth, begins, ordinal }) => {
     const message = messages.get(`${branch}.${depth}`);
     const siblingIndex = begins && branch !== MAIN ? Math.max(ordinal, 1) : 0;
-    const node = shown(conversation, branch, message);
+    const node = shown(conversation, globalId(`${messageIds}${branch}.${depth}`), message);
     node.siblingCount = Math.max(forks, siblingIndex) + 1;
     node.siblingIndex = siblingIndex;
     forks = message.forks ?? 0;
@@ -113,11 +111,11 @@ function edgesOf(conversation, places, messages) {
 }
 
 /** A message with the schema's names, so that all fields but one need no resolver. */
-function shown(conversation, branch, message) {
+function shown(conversation, id, message) {
   return {
     conversation,
     stored: message.metadata,
-    id: globalId('Message', conversation._id, `${branch}.${message.depth}`),
+    id,
     depth: message.depth,
     role: message.role.toUpperCase(),
     content: message.deleted_at ? null : message.content,

@@ -74,14 +74,14 @@ const DateTime = new GraphQLScalarType({ name: 'DateTime', serialize: isoformat 
 const resolvers = {
   DateTime,
   Query: {
-    me: (_, __, { caller }) => ({ id: globalId('User', caller.id) }),
+    me: (_, __, { caller }) => ({ id: globalId(`User:${caller.id}`) }),
     async conversation(_, { id }, { caller, conversations }) {
       const found = await conversations.find(conversationId(id));
       return found !== null && caller.may('conversation:read', found) ? found : null;
     },
   },
   Conversation: {
-    id: (conversation) => globalId('Conversation', conversation._id),
+    id: (conversation) => globalId(`Conversation:${conversation._id}`),
     messages(conversation, { last }, { caller, conversations }) {
       caller.require('message:read', conversation);
       return conversations.lastPage(conversation, caller.id, last);
