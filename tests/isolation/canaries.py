@@ -48,6 +48,10 @@ class Canaries:
         self.id(text, place, rule)
         return text
 
+    def word_of(self, place: str) -> str:
+        """The word that was planted there."""
+        return next(text for text, known in self.places.items() if known == place and text.startswith("zq"))
+
     def id(self, text: object, place: str, rule: Rule) -> None:
         """The same for an id that is there."""
         self.rules[str(text)], self.places[str(text)] = rule, place

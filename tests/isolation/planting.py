@@ -27,7 +27,8 @@ CLERKS: Final = {
     **dict.fromkeys(("user:list", "user:read", "permission:read", "conversation:read"), NEARBY),
     "role:read": 'resource.id == "analyst"',
     "policy:read": 'resource.id == "own_account"',
-    "audit:read": 'resource.kind == "login.failed"',
+    "audit:read": 'resource.kind == "login.failed" || resource.kind == "signing_key.rotated"',
+    "signing_key:rotate": "user.clearance > 0",
 }
 """Few rights, of one tenant, and each with a condition: so each thing is decided on by itself."""
 DO: Final = "mutation ($input: %s!) { %s(input: $input) { __typename %s } }"
@@ -38,7 +39,7 @@ async def plant(world: World) -> None:
     """All of it."""
     await _people(world)
     for number, (region, owner) in enumerate((region, owner) for region, some in TENANTS.items() for owner in some):
-        await _Chat(world, owner, owner, region, 1 + number % 3).grow()
+        await Chat(world, owner, owner, region, 1 + number % 3).grow()
     await _shared(world)
     await _deleted(world)
     await _rules(world)
@@ -123,7 +124,7 @@ async def _session(world: World, name: str, user: User) -> None:
 
 
 @dataclass
-class _Chat:
+class Chat:
     """A conversation with what one can have: a fork, an edited message, a file, an answer asked for, a tombstone."""
 
     world: World
@@ -234,7 +235,7 @@ async def _shared(world: World) -> None:
 async def _deleted(world: World) -> None:
     for owner, region in (("alice", "EMEA"), ("bob", "US-West")):
         name = f"{owner} deleted"
-        await _Chat(world, owner, name, region, 1).grow()
+        await Chat(world, owner, name, region, 1).grow()
         await do(await world.served.as_(owner), "deleteConversation", conversationId=world.chat_id(name))
 
 

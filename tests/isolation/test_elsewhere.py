@@ -1,25 +1,16 @@
-"""Beside GraphQL's answers: files, exports, decisions for services, and what subscribers are told."""
+"""Beside GraphQL's answers: files, exports, and decisions for services."""
 
-import asyncio
 import json
-from contextlib import aclosing
-from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Final
 
 from graphql import GraphQLSchema
 
-from permissions.authn.cutoff import Cutoff
-from permissions.authn.principal import Principal, new_id
 from resolvers.ids import encode
 from tests.api.attachments.conftest import Sender
 from tests.database_calls import database_calls
 from tests.isolation.asking import Asker, asker
-from tests.isolation.conftest import unlimited
-from tests.isolation.documents import operation
 from tests.isolation.tenants import World
 from tests.isolation.test_twins import Log, absent, log  # noqa: F401 - a fixture
-from tests.resolvers.admin.test_audit import context
-from tests.resolvers.chat.documents import append
 
 WHO: Final = ("root", "alice", "bob", "sara", "guest", "carl")
 ACCESS: Final = ("evaluation", "evaluations", "search/subject", "search/resource", "search/action")
@@ -70,40 +61,6 @@ async def files(one: Asker, log: Log) -> None:  # noqa: F811
         # back knows it from the trash, and is not denied it.
         same = 2 if one.world.reads(chat)(one.judge) else 3 if one.world.lists_deleted(chat)(one.judge) else 4
         assert allowed or told[0][:same] == told[1][:same]
-
-
-async def test_subscribers_are_told_what_the_engine_allows(world: World, graph: GraphQLSchema) -> None:
-    alice, fork = await world.served.as_("alice"), world.known["alice"]["end"]
-    for who in ("bob", "guest", "carl"):
-        one = await asker(world, graph, who)
-        access = await world.served.services.permissions.access(Principal(world.people[who].id, new_id()))
-        for name, given in (
-            ("conversationEvents", {"conversationId": world.chat_id("alice"), "after": "0-0"}),
-            ("conversationListEvents", {"after": "0-0"}),
-            ("sessionEvents", {}),
-            ("permissionEvents", {"after": "0-0"}),
-        ):
-            asked = operation(graph, "subscription", name)
-            on_socket = replace(context(world.served, who, access), socket=True, cutoff=Cutoff())
-            stream: Any = await unlimited().subscribe(asked.document, given, context_value=on_socket)
-            if not hasattr(stream, "__anext__"):
-                one.told(name, json.dumps(stream.errors and [each.formatted for each in stream.errors]), str(given))
-                continue
-            await told_until(one, name, cast(Any, stream), alice, fork)
-        assert not one.leaks
-
-
-async def told_until(one: Asker, name: str, stream: Any, alice: Any, fork: str) -> None:
-    """What he is told, up to a message that he may see, or until nothing comes."""
-    async with aclosing(stream) as events:
-        await append(alice, one.world.chat_id("alice"), "unheard", parentId=one.world.known["alice"]["m2"])
-        await append(alice, one.world.chat_id("alice"), "heard", parentId=fork)
-        for _ in range(4):
-            try:
-                event = await asyncio.wait_for(anext(events), 0.5)
-            except (TimeoutError, StopAsyncIteration):
-                break
-            one.told(name, json.dumps([event.data, [each.formatted for each in event.errors or ()]]))
 
 
 async def test_an_account_that_one_may_not_list_is_no_cursor(world: World, graph: GraphQLSchema) -> None:
