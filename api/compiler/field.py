@@ -129,6 +129,8 @@ def _callable(field: StrawberryField, resolver: Callable[..., Any] | None) -> bo
 def _guards(field: StrawberryField) -> Guards | None:
     """Those that are asked first, in their order; None where something else stands before the resolver."""
     found: list[Guard] = []
+    if len(field.extensions) > 1:
+        return None
     for extension in field.extensions:
         if type(extension) is not PermissionExtension or extension.fail_silently:
             return None
