@@ -1,0 +1,27 @@
+"""Fixtures: the planted world, at one moment."""
+
+import time
+
+import pytest
+
+from tests.differential.executing import Executors
+from tests.differential.people import People, still
+from tests.differential.stock import Stock
+from tests.isolation.conftest import graph, sown, stored, unlimited, world
+from tests.isolation.tenants import World
+
+__all__ = ["graph", "sown", "stored", "world"]
+
+
+@pytest.fixture
+async def executors(world: World, monkeypatch: pytest.MonkeyPatch) -> Executors:
+    """For everybody there is in it."""
+    people = await People.of(world)
+    still(monkeypatch, time.time_ns())
+    return Executors(unlimited(), people)
+
+
+@pytest.fixture
+def stock(world: World) -> Stock:
+    """What there is in it."""
+    return Stock(unlimited()._schema, world)

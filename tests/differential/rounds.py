@@ -1,0 +1,105 @@
+"""Round after round: a document is written, and asked by several people, with the variables that it has."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Final
+
+from graphql import GraphQLSchema
+
+from tests.differential import broken
+from tests.differential.cases import Case
+from tests.differential.comparing import Verdict, compare
+from tests.differential.executing import Executors
+from tests.differential.grammar import Values, document
+from tests.differential.people import CALLERS
+from tests.differential.reporting import report
+from tests.differential.shrinking import shrunk
+from tests.differential.stock import Stock
+
+OFTEN: Final = ("root", "admin", "alice")
+"""Who is told most."""
+ASKED_BY: Final = 5
+FATES: Final = 10
+SOUND: Final = (1.0, 0.99, 0.97, 0.9, 0.7, 0.4)
+"""How much of the broken schema is not broken."""
+MOST_FOUND: Final = 3
+
+
+@dataclass
+class Tally:
+    """Of so many executions, each by both. `raced`: those that differ in what is a race."""
+
+    executions: int = 0
+    documents: int = 0
+    raced: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    found: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        answers = ", ".join(f"{kind} {number:,}" for kind, number in self.answers.most_common())
+        return f"{self.executions:,} executions of {self.documents:,} documents, {self.raced:,} raced: {answers}"
+
+
+@dataclass
+class Rounds:
+    """`ask` is whom each document is asked by; `learn` is told what was answered."""
+
+    executors: Executors
+    schema: GraphQLSchema
+    values: Values
+    ask: Callable[[Random], Sequence[str]]
+    kinds: tuple[str, ...] = ("query",)
+    learn: Callable[[object], None] = lambda told: None
+    shrinks: bool = True
+    tally: Tally = field(default_factory=Tally)
+
+    async def run(self, chance: Random, executions: int) -> Tally:
+        """So many more; fewer where something is wrong."""
+        until = self.tally.executions + executions
+        while self.tally.executions < until and len(self.tally.found) < MOST_FOUND:
+            case = document(chance, self.schema, self.values, chance.choice(self.kinds))
+            self.tally.documents += 1
+            for caller in self.ask(chance):
+                if not await self._one(replace(case, caller=caller), compiled_first=chance.randrange(2) == 0):
+                    break
+        return self.tally
+
+    async def _one(self, case: Case, *, compiled_first: bool) -> bool:
+        verdict = await compare(self.executors, case, compiled_first=compiled_first)
+        tally = self.tally
+        tally.executions += 1
+        tally.raced += verdict.raced
+        tally.answers[_kind(verdict)] += 1
+        if verdict.faults:
+            small = await shrunk(self.executors, case) if self.shrinks else case
+            tally.found.append(report(small, await compare(self.executors, small)))
+            return False
+        self.learn(verdict.core.told())
+        return True
+
+
+def of_world(executors: Executors, stock: Stock) -> Rounds:
+    """Of our own schema, by everybody there is."""
+
+    def ask(chance: Random) -> Sequence[str]:
+        return chance.choice(OFTEN), *chance.sample(CALLERS, ASKED_BY - 1)
+
+    return Rounds(executors, stock.schema, stock, ask, learn=stock.learn)
+
+
+def of_broken(executors: Executors) -> Rounds:
+    """Of the schema whose resolvers break; by fates."""
+
+    def ask(chance: Random) -> Sequence[str]:
+        return [f"{chance.randrange(10**9)} {chance.choice(SOUND)}" for _ in range(FATES)]
+
+    return Rounds(executors, broken.schema._schema, broken.Plenty(), ask, ("query", "query", "mutation"))
+
+
+def _kind(verdict: Verdict) -> str:
+    """What was answered, roughly."""
+    if not verdict.core.errors:
+        return "data"
+    return "errors only" if verdict.core.data == "null" else "data and errors"

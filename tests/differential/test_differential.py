@@ -1,0 +1,28 @@
+"""Valid documents of our own schema, by everybody: compiled, each answer is what graphql-core would give."""
+
+import logging
+from random import Random
+from typing import Final
+
+import pytest
+
+from tests.differential.executing import Executors
+from tests.differential.rounds import of_world
+from tests.differential.stock import Stock
+from tests.fuzz.generating import SEED
+
+EXECUTIONS: Final = 250
+LEFT: Final = 0.2
+"""The part of all that may be left to graphql-core as a whole: flaws in variables, and questions about the schema."""
+
+
+# What graphql-core cancels before it has begun is never awaited.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_compiled_answers_are_those_of_graphql_core(
+    executors: Executors, stock: Stock, caplog: pytest.LogCaptureFixture
+) -> None:
+    tally = await of_world(executors, stock).run(Random(SEED), EXECUTIONS)
+    assert not tally.found, "\n\n".join([f"seed {SEED}", *tally.found])
+    assert tally.answers["data"] > EXECUTIONS / 5
+    assert executors.uncompiled < LEFT * EXECUTIONS
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR and "compiled" in each.getMessage()]
