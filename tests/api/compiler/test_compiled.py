@@ -1,0 +1,93 @@
+"""What is compiled, what is left to graphql-core, and that nobody can tell."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import FieldNode, GraphQLObjectType
+from graphql.execution.collect_fields import FieldDetails
+
+from api.compiler import compile_operation
+from api.compiler.compiled import VARIANTS
+from api.compiler.field import Field
+from api.schema import build_schema
+from tests.api.compiler.schema import SCHEMA, Asking, asked, by_core, compiled, parsed
+
+DOCUMENTS = (
+    "{ __typename parent { __typename n: name number children { kind name } } }",
+    "{ parent { told } other: parent { x: told(first: 2) } }",
+    "query ($n: Int = 4) { parent { told(first: $n) loud secret } }",
+    '{ parent { later(text: "x") y: later(text: "y") children { name } } wrong { name } __schema { __typename } }',
+    'mutation { a: write(text: "1") b: write(text: "2") __typename }',
+    "query ($t: String!) { parent { later(text: $t) } }",
+)
+
+
+@pytest.mark.parametrize("text", DOCUMENTS)
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_an_answer_and_all_that_resolvers_see_is_graphql_cores(text: str, allowed: bool) -> None:
+    ours, theirs = Asking(allowed), Asking(allowed)
+    operation = compiled(text)
+    for variables in ({"t": "1", "n": 3}, {"n": 3}, {}):
+        answer, other = await asked(operation, ours, variables), await by_core(text, theirs, variables)
+        assert (answer.data, str(answer.data)) == (other.data, str(other.data))
+        assert [each.formatted for each in answer.errors or ()] == [each.formatted for each in other.errors or ()]
+    assert operation.texts
+    assert list(map(_plain, ours.noted)) == list(map(_plain, theirs.noted))
+    assert ours.answering._used == theirs.answering._used
+
+
+async def test_a_document_is_compiled_when_it_comes_again() -> None:
+    operation = compile_operation(SCHEMA, *parsed("{ parent { name } }"))
+    for times in (0, 1, 2, 2):
+        assert bool(operation.texts) is (times > 1)
+        assert bool(operation.weight) is (times > 1)
+        answer = await asked(operation)
+        assert answer.data == {"parent": {"name": "p"}}
+
+
+async def test_variants_by_what_is_left_out_are_few() -> None:
+    flags = [f"v{number}" for number in range(5)]
+    declared = ", ".join(f"${each}: Boolean!" for each in flags)
+    fields = " ".join(f"{each}: __typename @skip(if: ${each})" for each in flags)
+    text = f"query ({declared}) {{ {fields} }}"
+    operation = compiled(text)
+    for number in range(2 ** len(flags)):
+        variables = {each: bool(number >> place & 1) for place, each in enumerate(flags)}
+        assert (await asked(operation, None, variables)).data == (await by_core(text, Asking(), variables)).data
+    assert len(operation.texts) == VARIANTS
+
+
+async def test_fields_of_a_mutation_are_not_begun_late() -> None:
+    text, late = 'mutation { write(text: "1") }', Asking(begin_until=0)
+    answer, other = await asked(compiled(text), late), await by_core(text, late)
+    assert late.noted == []
+    assert [each.formatted for each in answer.errors or ()] == [each.formatted for each in other.errors or ()] != []
+
+
+def test_a_guarded_field_is_never_read_as_a_plain_attribute() -> None:
+    """graphql-core, and Strawberry, mark a field with guards as one with the default resolver, too."""
+    (field,) = [each for each in _fields(SCHEMA) if each.key == "secret"]
+    assert getattr(field.definition.resolve, "_is_default", False)
+    assert not field.plain
+    assert len(field.guards or ()) == 1
+
+
+def test_every_field_of_ours_is_understood() -> None:
+    fields = list(_fields(build_schema()))
+    assert len(fields) > 400
+    assert [f"{each.parent.name}.{each.key}" for each in fields if not each.understood] == []
+
+
+def _fields(schema: strawberry.Schema) -> Iterator[Field]:
+    (node,) = parsed("{ x }")[1].selection_set.selections
+    assert isinstance(node, FieldNode)
+    for type_ in schema._schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
+            for name, definition in type_.fields.items():
+                yield Field(name, type_, definition, [FieldDetails(node, None)])
+
+
+def _plain(noted: Any) -> str:
+    return str(noted)
