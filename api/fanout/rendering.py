@@ -1,20 +1,22 @@
 """An event as the bytes of its answer: executed, its decisions written down, serialised."""
 
 import asyncio
-import inspect
 import secrets
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import orjson
 import strawberry
 from graphql import ExecutionResult, GraphQLError, execute
 from pymongo.errors import PyMongoError
 
+from api.compiler import Compiled, compile_operation
 from api.documents.answering import CountingExecution, refusal
 from api.errors import Code
 from api.fanout.questions import Question
+from api.prepared import named
 from api.schema import Schema
 from resolvers.chat.events import AccessRevoked, ConversationEvent
 from resolvers.context import Context, settle_all
@@ -31,6 +33,7 @@ class Renderer:
     def __init__(self, schema: Schema) -> None:
         self._schema: Final = schema
         self._farewell: tuple[Hashable, bytes] | None = None
+        self._compiled: Final[WeakKeyDictionary[Question, Compiled]] = WeakKeyDictionary()
 
     async def render(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         """The answer's payload. It waits until what was decided can be written down.
@@ -55,7 +58,26 @@ class Renderer:
 
     async def _executed(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         context.measure_anew(self._schema.limits.answer_bytes)
-        found = execute(
+        found = self._begun(context, question, event)
+        result = found if isinstance(found, ExecutionResult) else await found
+        if (error := refusal(context)) is not None:
+            result = ExecutionResult(None, [error])
+        payload: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            payload |= self._errors(result.errors)
+            context.missed |= any(_away(error) for error in result.errors)
+        return orjson.dumps(payload, option=JSON_OPTIONS)
+
+    def _begun(
+        self, context: Context, question: Question, event: ConversationEvent
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+        if self._schema.compiles:
+            compiled = self._compiled.get(question)
+            if compiled is None:
+                operation = named(question.document, question.operation_name)
+                compiled = self._compiled[question] = compile_operation(self._schema, question.document, operation)
+            return compiled.execute(context, question.variables, root=event)
+        return execute(
             self._schema._schema,
             question.document,
             root_value=event,
@@ -64,14 +86,6 @@ class Renderer:
             operation_name=question.operation_name,
             executor_class=CountingExecution,
         )
-        result = await found if inspect.isawaitable(found) else found
-        if (error := refusal(context)) is not None:
-            result = ExecutionResult(None, [error])
-        payload: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            payload |= self._errors(result.errors)
-            context.missed |= any(_away(error) for error in result.errors)
-        return orjson.dumps(payload, option=JSON_OPTIONS)
 
     def failed(self, error: Exception) -> bytes:
         """The payload that tells of it."""
