@@ -21,11 +21,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.services import Services
-from models.bucket import MessageRole
-from models.conversation import Conversation
 from models.database import Record
 from models.share import ShareAccess
-from models.tree import MAIN, Draft, TreeLimits
+from models.tree import MAIN, TreeLimits
 from models.tree.buckets import TAIL_FIELDS, Buckets, Tail
 from models.tree.lineage import Chunk, Lineage, Segment, resolve
 from permissions.access import Access
@@ -34,6 +32,7 @@ from permissions.authn.errors import AuthnError
 from permissions.authn.principal import Principal
 from permissions.engine.facts import Resource, Share
 from tests.benchmarks.bare import serve
+from tests.benchmarks.handwritten_appends import Appends
 
 MOST: Final = 100
 NAIVE: Final = CodecOptions[Record](tz_aware=False)
@@ -48,6 +47,7 @@ class Endpoints:
         self._conversations = self._db["conversations"]
         self._buckets = self._db["buckets"]
         self._readers = self._db["readers"]
+        self._appends = Appends(self._db, services.tree)
 
     async def me(self, request: Request) -> Response:
         """`GET /me`: the caller's id."""
@@ -77,16 +77,14 @@ class Endpoints:
     async def append(self, request: Request) -> Response:
         """`POST /conversations/ID/messages` of `{"content": …}`: after the last message of that branch."""
         principal, access = await self._caller(request)
-        record = await self._readable(access, request.path_params["id"])
-        _require(access, Action.MESSAGE_APPEND, record)
-        sent = orjson.loads(await request.body())
-        draft = Draft(role=MessageRole.USER, content=sent["content"], author_id=principal.user_id)
-        conversation = Conversation.model_construct(id=record["_id"], **record)
-        branch = await self._chosen(record, principal)
-        appended = await self._services.tree.append_at_end(conversation, branch, draft)
-        note = orjson.dumps({"message": str(appended.address)})
-        await self._services.broker.publish(f"conversation:{conversation.id}", note)
-        shown = _message(f"Message:{conversation.id}:", appended.address.branch, appended.message)
+        conversation = await self._readable(access, request.path_params["id"])
+        _require(access, Action.MESSAGE_APPEND, conversation)
+        content = orjson.loads(await request.body())["content"]
+        branch = await self._chosen(conversation, principal)
+        place, message = await self._appends.append(conversation, branch, content, principal.user_id)
+        note = orjson.dumps({"message": str(place)})
+        await self._services.broker.publish(f"conversation:{conversation['_id']}", note)
+        shown = _message(f"Message:{conversation['_id']}:", place.branch, message)
         return _json({"appendMessage": {"message": shown}})
 
     async def _caller(self, request: Request) -> tuple[Principal, Access]:
