@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import graphiql, health, oauth
 from api.assistant import echo
@@ -20,6 +22,7 @@ from api.authzen.routes import routes as authzen_routes
 from api.clients import ClientAddress
 from api.connections import ConnectionLimits
 from api.cross_origin import CrossOrigin
+from api.front import Front
 from api.graphql import Endpoint
 from api.graphql_request import METHODS
 from api.jwks import jwks_route
@@ -53,7 +56,13 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
             app.router.routes.append(jwks_route(services.authentication.keys))
             yield
 
-    app = Starlette(
+    clients: dict[str, Any] = {
+        "trusted": TrustedProxies.parse(settings.trusted_proxies),
+        "header": settings.proxy_header,
+    }
+    log: dict[str, Any] = {"secure": settings.behind_tls, "hsts_seconds": settings.hsts_seconds}
+    body: dict[str, Any] = {"limit": settings.request_bytes, "seconds": settings.request_seconds}
+    app = Application(
         routes=[
             Route("/", _home),
             Route("/graphql", endpoint, methods=METHODS),
@@ -67,29 +76,37 @@ def create_app(settings: Settings, schema: Schema | None = None) -> Starlette:
             *(echo.routes() if settings.demo else ()),
         ],
         middleware=[
-            Middleware(
-                ClientAddress,
-                trusted=TrustedProxies.parse(settings.trusted_proxies),
-                header=settings.proxy_header,
-            ),
-            Middleware(RequestLog, secure=settings.behind_tls, hsts_seconds=settings.hsts_seconds),
+            Middleware(ClientAddress, **clients),
+            Middleware(RequestLog, **log),
             Middleware(CrossOrigin, origins=settings.origins),
             Middleware(RateHeaders),
             Middleware(Faults),
-            Middleware(
-                BodyLimit,
-                limit=settings.request_bytes,
-                streaming={attachments.PATH, transfer.IMPORT},
-                seconds=settings.request_seconds,
-            ),
+            Middleware(BodyLimit, streaming={attachments.PATH, transfer.IMPORT}, **body),
         ],
         exception_handlers={HTTPException: refused_by_route},
         lifespan=lifespan,
+    )
+    app.front = Front(
+        app.layers, endpoint, ClientAddress(nowhere, **clients), RequestLog(nowhere, **log), BodyLimit(nowhere, **body)
     )
     app.router.default = nowhere
     app.state.connections = endpoint.connections
     app.router.redirect_slashes = False  # such a redirect repeats whatever `Host` the client sent
     return app
+
+
+class Application(Starlette):
+    """Starlette's, of which the layers are entered by what has no shorter way."""
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self.front(scope, receive, send)
+
+    async def layers(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The long way."""
+        await super().__call__(scope, receive, send)
 
 
 @asynccontextmanager

@@ -61,7 +61,11 @@ async def asked(request: Request, protocol: GraphQLRequestProtocol, variable_val
     if request.method in ("GET", "HEAD"):
         return _well_formed(_from_url(request.scope["query_string"]), protocol)
     require_json(request.headers.getlist("content-type"))
-    body = await request.body()
+    return await asked_by(await request.body(), protocol, variable_values)
+
+
+async def asked_by(body: bytes, protocol: GraphQLRequestProtocol, variable_values: int) -> Asked:
+    """What the body of a request asks for. Raises `RefusedRequestError`."""
     most = 4 * variable_values + SPARE
     value = _read(body, most) if len(body) <= LARGE else await asyncio.to_thread(_read, body, most)
     if isinstance(value, list):
@@ -69,6 +73,17 @@ async def asked(request: Request, protocol: GraphQLRequestProtocol, variable_val
     if not isinstance(value, dict):
         raise RefusedRequestError(400, "the body must be a JSON object")
     return _well_formed(value, protocol)
+
+
+@lru_cache(maxsize=256)
+def plain_type(content_type: bytes, accept: bytes) -> str | None:
+    """The media type in which a body of that type is answered; None unless both can be read, and it is JSON."""
+    try:
+        require_json([content_type.decode("latin-1")])
+    except RefusedRequestError:
+        return None
+    chosen = _wanted(accept.decode("latin-1"), streams=True)
+    return None if chosen == MEDIA_TYPE else chosen
 
 
 def require_json(content_types: Sequence[str]) -> None:

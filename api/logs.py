@@ -1,17 +1,57 @@
 """Structured logs: one line an event, with the request's id, and without secrets or what people wrote."""
 
+import json
 import logging
 import math
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
 from traceback import extract_tb
-from typing import Any
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import ExcInfo
 
 from api.settings import Settings
+
+_log: Final = structlog.get_logger("api.requests")
+
+
+class RequestLines:
+    """The line of each request, the most common by far: written as structlog would, which takes ten times as long."""
+
+    def __init__(self) -> None:
+        self._stream: TextIO | None = None
+
+    def configure(self, settings: Settings, stream: TextIO) -> None:
+        """Where they are written, if they are, and if they are JSON; structlog writes them in any other form."""
+        plain = settings.log_format == "json" and settings.log_level in ("debug", "info")
+        self._stream = stream if plain else None
+
+    def write(self, kind: str, method: str, path: str, status: int | None, ms: float, request_id: str) -> None:
+        """Milliseconds, and no more of the path than so much."""
+        stream = self._stream
+        if stream is None:
+            _log.info("request", kind=kind, method=method, path=path, status=status, ms=ms)
+            return
+        at = datetime.now(UTC).isoformat()[:-6]
+        said = "null" if status is None else status
+        stream.write(
+            f'{{"kind": "{kind}", {_place(method, path)}, "status": {said}, "ms": {ms}, '
+            f'"event": "request", "request_id": "{request_id}", "level": "info", "timestamp": "{at}Z"}}\n'
+        )
+        stream.flush()
+
+
+@lru_cache(maxsize=256)
+def _place(method: str, path: str) -> str:
+    return f'"method": {json.dumps(method)}, "path": {json.dumps(path)}'
+
+
+REQUESTS: Final = RequestLines()
+"""Those of the process, as structlog's settings are."""
 
 
 def configure_logs(settings: Settings) -> None:
@@ -35,6 +75,7 @@ def configure_logs(settings: Settings) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,  # a logger that is kept keeps the settings of its first use
     )
+    REQUESTS.configure(settings, sys.stderr)
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -3,9 +3,10 @@
 import asyncio
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.datastructures import Headers
@@ -13,12 +14,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import MASKED, Code
+from api.logs import REQUESTS
 from api.refusals import refusal
 from api.security_headers import STANDING, strict_transport
 
 _log: Final = structlog.get_logger(__name__)
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADER: Final = "X-Request-ID"
+RAW_HEADER: Final = HEADER.lower().encode()
 CLOSE: Final = {"Connection": "close"}
 HEARD_OUT: Final = 4
 """Times the limit of a body, which are heard and forgotten: who is hung up on while he writes never reads why."""
@@ -46,42 +49,63 @@ class RequestLog:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
-        secure = self._secure or scope.get("scheme") in ("https", "wss")
-        answer = _Answer(send, [*_raw({HEADER: request_id}), *(self._tls if secure else self._plain)])
-        started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, answer)
-            finally:
-                _log.info(
-                    "request",
-                    kind=scope["type"],
-                    method=scope.get("method", "GET"),
-                    path=scope["path"][:200],
-                    status=answer.status,
-                    ms=round((time.perf_counter() - started) * 1000, 1),
-                )
+        with self.logged(scope) as exchange:
+            await self._app(scope, receive, _Answer(send, exchange))
+
+    @contextmanager
+    def logged(self, scope: Scope) -> Iterator["Exchange"]:
+        """Within the block all that is logged has the request's id; its end is logged."""
+        exchange = Exchange(_request_id(scope), self.standing(scope))
+        scope.setdefault("state", {})["request_id"] = exchange.id
+        before = structlog.contextvars.bind_contextvars(request_id=exchange.id)
+        try:
+            yield exchange
+        finally:
+            ms = round((time.perf_counter() - exchange.started) * 1000, 1)
+            method, path = scope.get("method", "GET"), scope["path"][:200]
+            REQUESTS.write(scope["type"], method, path, exchange.status, ms, exchange.id)
+            structlog.contextvars.reset_contextvars(**before)
+
+    def standing(self, scope: Scope) -> RawHeaders:
+        """What each answer has, unless it has its own."""
+        return self._tls if self._secure or scope.get("scheme") in ("https", "wss") else self._plain
+
+
+class Exchange:
+    """A request that is being answered."""
+
+    __slots__ = ("id", "rate", "standing", "started", "status")
+
+    def __init__(self, request_id: str, standing: RawHeaders) -> None:
+        self.id: Final = request_id
+        self.standing: Final = standing
+        self.started: Final = time.perf_counter()
+        self.status: int | None = None
+        self.rate: Any = None
+        """What its client has left, where that was counted."""
+
+    def headers(self, own: RawHeaders) -> RawHeaders:
+        """Those of an answer, with what each has."""
+        names = {name.lower() for name, _ in own}
+        return [*own, (RAW_HEADER, self.id.encode()), *[each for each in self.standing if each[0] not in names]]
 
 
 class _Answer:
     """Passes the answer on, with the headers that each has; notes its status."""
 
-    def __init__(self, send: Send, standing: RawHeaders) -> None:
+    def __init__(self, send: Send, exchange: Exchange) -> None:
         self._send = send
-        self._standing = standing
-        self.status: int | None = None
+        self._exchange = exchange
 
     async def __call__(self, message: Message) -> None:
+        exchange = self._exchange
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            own = {name.lower() for name, _ in headers}
-            message["headers"] = [*headers, *(each for each in self._standing if each[0] not in own)]
+            exchange.status = message["status"]
+            message["headers"] = exchange.headers(list(message.get("headers", ())))
         elif message["type"] == "websocket.accept":
-            self.status = 101
-        elif message["type"] == "websocket.close" and self.status is None:
-            self.status = 403
+            exchange.status = 101
+        elif message["type"] == "websocket.close" and exchange.status is None:
+            exchange.status = 403
         await self._send(message)
 
 
@@ -120,7 +144,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, limit: int, streaming: Collection[str] = (), seconds: float = 30.0) -> None:
         """`seconds`: so long may a body take to come."""
         self._app = app
-        self._limit = limit
+        self.limit = limit
         self._seconds = seconds
         self._streaming = streaming
 
@@ -133,18 +157,18 @@ class BodyLimit:
             await error(scope, receive, send)
         elif scope["path"] in self._streaming:
             await self._app(scope, receive, send)
-        elif (length := int(headers.get("content-length", "0")[:20])) > self._limit and (
-            length > HEARD_OUT * self._limit or "expect" in headers
+        elif (length := int(headers.get("content-length", "0")[:20])) > self.limit and (
+            length > HEARD_OUT * self.limit or "expect" in headers
         ):
             await self._too_large()(scope, receive, send)
         else:
-            body = await self._body(receive)
+            body = await self.whole(receive)
             if isinstance(body, Response):
                 await body(scope, receive, send)
             elif body is not None:
                 await self._app(scope, _replay(body, receive), send)
 
-    async def _body(self, receive: Receive) -> bytes | Response | None:
+    async def whole(self, receive: Receive) -> bytes | Response | None:
         """The whole of it, or what is said instead; None once the client is gone.
 
         Half a body is none: by itself it may be sound, and was never meant.
@@ -163,17 +187,17 @@ class BodyLimit:
             if message["type"] != "http.request":
                 return None
             size += len(message.get("body", b""))
-            if size > HEARD_OUT * self._limit:
+            if size > HEARD_OUT * self.limit:
                 return self._too_large()
-            if size > self._limit:
+            if size > self.limit:
                 chunks.clear()
             else:
                 chunks.append(message.get("body", b""))
             if not message.get("more_body", False):
-                return b"".join(chunks) if size <= self._limit else self._too_large()
+                return b"".join(chunks) if size <= self.limit else self._too_large()
 
     def _too_large(self) -> Response:
-        message = f"the request's body must not exceed {self._limit:,} bytes"
+        message = f"the request's body must not exceed {self.limit:,} bytes"
         return refusal(413, message, Code.PAYLOAD_TOO_LARGE, CLOSE)
 
 
@@ -204,5 +228,5 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def _request_id(scope: Scope) -> str:
     """The client's own id for the request where it is harmless, or else a new one."""
-    given = Headers(scope=scope).get(HEADER, "")
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == RAW_HEADER), "")
     return given if _ACCEPTABLE.fullmatch(given) else token_hex(8)

@@ -26,19 +26,28 @@ class RateHeaders:
             return
         state = scope.setdefault("state", {})
 
-        async def told(message: Message) -> None:
+        async def answer(message: Message) -> None:
             verdict: Verdict | None = state.get("rate")
             if message["type"] == "http.response.start" and verdict is not None:
                 _tell(MutableHeaders(scope=message), verdict)
             await send(message)
 
-        await self._app(scope, receive, told)
+        await self._app(scope, receive, answer)
 
 
 def _tell(headers: MutableHeaders, verdict: Verdict) -> None:
-    headers["RateLimit-Limit"] = str(verdict.limit)
-    headers["RateLimit-Remaining"] = str(verdict.remaining)
-    headers["RateLimit-Reset"] = str(verdict.reset)
-    headers["RateLimit-Policy"] = f"{verdict.limit};w={WINDOW}"
+    for name, value in told(verdict):
+        headers[name.decode()] = value.decode()
+
+
+def told(verdict: Verdict) -> list[tuple[bytes, bytes]]:
+    """The headers that tell of it."""
+    headers = [
+        (b"ratelimit-limit", b"%d" % verdict.limit),
+        (b"ratelimit-remaining", b"%d" % verdict.remaining),
+        (b"ratelimit-reset", b"%d" % verdict.reset),
+        (b"ratelimit-policy", b"%d;w=%d" % (verdict.limit, WINDOW)),
+    ]
     if verdict.retry_after is not None:
-        headers["Retry-After"] = str(verdict.retry_after)
+        headers.append((b"retry-after", b"%d" % verdict.retry_after))
+    return headers

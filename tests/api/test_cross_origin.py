@@ -143,7 +143,7 @@ def test_a_neighbour_uses_the_cookie_only_where_that_is_set(
     headers |= {"sec-fetch-site": site} if site else {}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "scheme": "https", "path": "/", "query_string": b"", "headers": raw}
-    cookie = RefreshCookie(Request(scope), Response(), Origins.parse(FRIEND, cookies=cookies))
+    cookie = RefreshCookie(scope, [], Origins.parse(FRIEND, cookies=cookies))
     if good:
         assert cookie.token() == "prt_x"
         return

@@ -1,0 +1,140 @@
+"""The short way that most requests take: a plain `POST` of JSON to `/graphql` is read, answered and logged in one go.
+
+It takes the steps of the layers that stand around all others, by their functions, and leaves none out. Whatever is not
+plain goes through those layers: what repeats a header, comes in pieces, or wants anything that is seldom wanted.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import structlog
+from cross_web import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.clients import ClientAddress
+from api.contexts import AT_LEAST, REFUSED, proven_by
+from api.cookies import RawHeaders, RefreshCookie
+from api.errors import MASKED, Code
+from api.graphql import Endpoint
+from api.graphql_answer import answered
+from api.graphql_request import SHORT, asked_by, plain_type
+from api.graphql_response import CHALLENGE
+from api.graphql_view import refused
+from api.rates.headers import told
+from api.refusals import RefusedRequestError, refusal
+from api.requests import CLOSE, BodyLimit, Exchange, RequestLog
+from permissions.authn.principal import Client
+
+_log: Final = structlog.get_logger(__name__)
+PATH: Final = "/graphql"
+LONG_WAY: Final = frozenset(
+    {b"content-encoding", b"transfer-encoding", b"expect", b"upgrade", AT_LEAST.lower().encode()}
+)
+"""Headers of requests that are not plain."""
+LONGEST: Final = 10
+"""Digits of a length."""
+CHALLENGED: Final = [(name.lower().encode(), value.encode()) for name, value in CHALLENGE.items()]
+
+
+class Reply(NamedTuple):
+    """An answer, without what each has."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+
+
+class Front:
+    """In front of `layers`, an application, in which the others stand for themselves."""
+
+    def __init__(
+        self, layers: ASGIApp, endpoint: Endpoint, clients: ClientAddress, log: RequestLog, body: BodyLimit
+    ) -> None:
+        self._layers: Final = layers
+        self._endpoint: Final = endpoint
+        self._clients: Final = clients
+        self._log: Final = log
+        self._body: Final = body
+        self._crossed: Final = endpoint.origins.crossed
+        self._vary: Final = (b"vary", b"Accept, Origin" if self._crossed else b"Accept")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope.get("root_path"):
+            await self._layers(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        media_type = self._plain(headers) if len(headers) == len(scope["headers"]) else None
+        if media_type is None:
+            await self._layers(scope, receive, send)
+            return
+        scope = self._clients.told(scope)
+        with self._log.logged(scope) as exchange:
+            try:
+                reply = await self._reply(scope, receive, headers, media_type, exchange)
+            except Exception as error:
+                _log.error("unexpected error", path=PATH, exc_info=error)
+                reply = _reply(refusal(500, MASKED, Code.INTERNAL_SERVER_ERROR, CLOSE))
+            if reply is None:
+                return
+            exchange.status, own = reply.status, reply.headers
+            if exchange.rate is not None:
+                own = [*own, *told(exchange.rate)]
+            if self._crossed and all(name != b"vary" for name, _ in own):
+                own = [*own, (b"vary", b"Origin")]
+            start = {"type": "http.response.start", "status": reply.status, "headers": exchange.headers(own)}
+            await send(start)
+            await send({"type": "http.response.body", "body": reply.body})
+
+    def _plain(self, headers: Mapping[bytes, bytes]) -> str | None:
+        """The media type of the answer to a request that is plain; None for any other."""
+        length, accept = headers.get(b"content-length", b""), headers.get(b"accept", b"")
+        if not length.isdigit() or len(length) > LONGEST or int(length) > self._body.limit or len(accept) > SHORT:
+            return None
+        if not LONG_WAY.isdisjoint(headers) or (self._crossed and b"origin" in headers):
+            return None
+        content_type = headers.get(b"content-type", b"")
+        return plain_type(content_type, accept) if len(content_type) <= SHORT else None
+
+    async def _reply(
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], media_type: str, exchange: Exchange
+    ) -> Reply | None:
+        body = await self._body.whole(receive)
+        if not isinstance(body, bytes):
+            return None if body is None else _reply(body)
+        try:
+            return await self._answered(scope, headers, body, media_type, exchange)
+        except (*REFUSED, RefusedRequestError, HTTPException) as error:  # nothing was executed
+            reply = _reply(refused(error, media_type))
+            return reply._replace(headers=[*reply.headers, self._vary])
+
+    async def _answered(
+        self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes, media_type: str, exchange: Exchange
+    ) -> Reply:
+        endpoint, cookies = self._endpoint, RawHeaders()
+        question = await asked_by(body, "http", endpoint.schema.limits.variable_values)
+        client = Client(
+            ip=scope["client"][0] if scope["client"] else None,
+            user_agent=_text(headers.get(b"user-agent")),
+            request_id=exchange.id,
+        )
+        services = scope["app"].state.services
+        context = await proven_by(_text(headers.get(b"authorization")), services, client, exchange)
+        context.browser = RefreshCookie(scope, cookies, endpoint.origins)
+        status, answer = await answered(endpoint.schema, question, context, media_type, safe=False)
+        own = [
+            (b"content-type", f"{media_type}; charset=utf-8".encode()),
+            (b"content-length", b"%d" % len(answer)),
+            self._vary,
+            *(CHALLENGED if status == 401 else ()),
+            *cookies,
+        ]
+        return Reply(status, own, answer)
+
+
+def _reply(response: Response) -> Reply:
+    return Reply(response.status_code, response.raw_headers, bytes(response.body))
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
