@@ -19,7 +19,7 @@ MANY = 10_000_000
 
 
 @cache
-def unlimited() -> Schema:
+def unlimited(*, compiles: bool = True) -> Schema:
     """All of it may be asked at once."""
     schema = build_schema(
         replace(
@@ -31,7 +31,8 @@ def unlimited() -> Schema:
             overlaps=MANY,
             repeats=MANY,
             costs=CostBudgets(MANY),
-        )
+        ),
+        compiles=compiles,
     )
     schema.documents._characters = MANY  # each is asked by everybody
     return schema
@@ -39,8 +40,9 @@ def unlimited() -> Schema:
 
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> GraphQLSchema:
-    """What is served in this test."""
+    """What is served in this test. All of it is compiled, also what is asked but once."""
     monkeypatch.setattr("tests.served.schema", unlimited)
+    monkeypatch.setattr("api.compiler.compiled.SIGHTS", 1)
     return unlimited()._schema
 
 

@@ -4,9 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import strawberry
+from graphql import ExecutionResult as Executed
+from graphql import OperationDefinitionNode, parse
 from strawberry.types import ExecutionResult
 
+from api.compiler import compile_operation
 from permissions.access import Access
 from permissions.actions import Action
 from permissions.authn.errors import UnauthenticatedError
@@ -18,6 +22,8 @@ from permissions.engine.snapshot import Snapshot
 from permissions.errors import DeniedError
 from permissions.guards import SignedIn, describe, may, unguarded
 from tests.permissions.worlds import NOON
+
+COMPILES = True
 
 
 @dataclass
@@ -105,8 +111,24 @@ def nobody() -> Access:
     return Access(Snapshot(ROLES), None, Env(NOON))
 
 
+@pytest.fixture(autouse=True, params=[True, False], ids=["compiled", "by graphql-core"])
+def compiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guard is asked the same whoever executes."""
+    monkeypatch.setattr("tests.permissions.test_guards.COMPILES", request.param)
+
+
 async def ask(query: str, access: Access) -> ExecutionResult:
-    result = await build_schema().execute(query, context_value=Context(access))
+    schema, context = build_schema(), Context(access)
+    if COMPILES:
+        document = parse(query)
+        (operation,) = document.definitions
+        assert isinstance(operation, OperationDefinitionNode)
+        compiled = compile_operation(schema, document, operation).now()
+        found = compiled.execute(context)
+        answer = found if isinstance(found, Executed) else await found
+        assert compiled.texts
+        return ExecutionResult(data=answer.data, errors=answer.errors)
+    result = await schema.execute(query, context_value=context)
     assert isinstance(result, ExecutionResult)
     return result
 
