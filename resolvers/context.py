@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
@@ -61,6 +60,9 @@ class Allowance(Protocol):
 
     async def spend(self, access: Access, cost: int) -> None:
         """Count what costs so much. Raise `TooFastError` where it is used up."""
+
+    async def deny(self, access: Access, number: int) -> None:
+        """Count so many denials that are written down; the same way."""
 
 
 @dataclass(slots=True)
@@ -150,6 +152,25 @@ class Context:
         if self.allowance is not None:
             await self.allowance.spend(self.access, cost)
 
+    async def pay(self, *, forgo: bool) -> None:
+        """Have the denials counted that are to be written down.
+
+        Where that is too much, and `forgo`, nobody will be told of them: then only their number is written down. Raises
+        as `spend` then.
+        """
+        number = len(self._decided.denied) + self.access.denials
+        if not number or self.allowance is None:
+            return
+        try:
+            await self.allowance.deny(self.access, number)
+        except Exception:
+            if not forgo:
+                return  # it is done, and has to be told
+            self._decided.take(self.access.takings())
+            self._decided.denied.clear()
+            self.audit.forgo(self.origin, number)
+            raise
+
     async def settle(self) -> None:
         """Have what was decided written down, before anybody is told. Raise `PyMongoError` if it can't be.
 
@@ -211,22 +232,31 @@ class Context:
 
 async def settle_all(contexts: Sequence[Context]) -> None:
     """Have what was decided for all of them written down together, as `Context.settle` has it for one."""
-    async with AsyncExitStack() as settling:
+    held: list[Context] = []
+    try:
         for each in contexts:
-            await settling.enter_async_context(each._settling)
+            await each._settling.acquire()
+            held.append(each)
             each._decided.take(each.access.takings())
-        unwritten = [(each, each._decided) for each in contexts if each._decided]
-        if not unwritten:
-            return
-        for each, _ in unwritten:
-            each._decided = Takings()  # what is decided meanwhile is not among what is written
-        try:
-            await unwritten[0][0].audit.keep_all([(decided, each.origin) for each, decided in unwritten])
-        except BaseException:
-            for each, decided in unwritten:
-                decided.take(each._decided)
-                each._decided = decided
-            raise
+        await _write(contexts)
+    finally:
+        for each in held:
+            each._settling.release()
+
+
+async def _write(contexts: Sequence[Context]) -> None:
+    unwritten = [(each, each._decided) for each in contexts if each._decided]
+    if not unwritten:
+        return
+    for each, _ in unwritten:
+        each._decided = Takings()  # what is decided meanwhile is not among what is written
+    try:
+        await unwritten[0][0].audit.keep_all([(decided, each.origin) for each, decided in unwritten])
+    except BaseException:
+        for each, decided in unwritten:
+            decided.take(each._decided)
+            each._decided = decided
+        raise
 
 
 Info = strawberry.Info[Context, None]

@@ -67,11 +67,15 @@ class Farewells:
 
     async def _tell_all(self) -> None:
         writing: asyncio.Task[Told] | None = None
+        parted: list[Told] = []
+        """All that is known of whom: to forget it takes as long as to tell him, and comes after that."""
         try:
             while self._waiting or writing is not None:
                 written, members = writing, self._next()
                 writing = asyncio.create_task(self._write(members), name=NAME) if members else None
-                for member, body in await written if written is not None else ():
+                told = await written if written is not None else []
+                parted.append(told)
+                for member, body in told:
                     try:
                         _send(member, body)
                     except Exception as error:  # the others are told all the same
@@ -79,6 +83,9 @@ class Farewells:
         finally:
             if writing is not None:
                 writing.cancel()
+        while parted:
+            parted.pop()
+            await asyncio.sleep(0)
 
     def _next(self) -> list[Member]:
         some, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]

@@ -12,7 +12,7 @@ from models.clock import now
 from models.database import Record
 from permissions.access import Taken
 from permissions.authn.principal import Client, Principal
-from permissions.engine.facts import Id, Share, Subject
+from permissions.engine.facts import Id, Resource, Share, Subject
 
 DECISION: Final = "decision"
 """The kind of a record that tells of a decision."""
@@ -79,8 +79,27 @@ def change(
     )
 
 
-def decided(taken: Taken, origin: Origin, at: datetime) -> Record:
-    """The record of a decision."""
+class Spelling:
+    """Of what many decisions in a row are about: it is spelled once."""
+
+    __slots__ = ("_of", "_texts")
+
+    def __init__(self) -> None:
+        self._of: Resource | None = None
+        self._texts: tuple[Any, Any] = (None, None)
+
+    def of(self, resource: Resource) -> tuple[Any, Any]:
+        """Its id and attributes, as `encoded` takes them."""
+        if resource is not self._of:
+            self._of, self._texts = resource, (_value(resource.id), _attributes(resource.attributes))
+            texts = [encoded(each) for each in self._texts]
+            if None not in texts:
+                self._texts = orjson.Fragment(texts[0] or ""), orjson.Fragment(texts[1] or "")
+        return self._texts
+
+
+def decided(taken: Taken, origin: Origin, at: datetime, spelling: Spelling | None = None) -> Record:
+    """The record of a decision; `spelling` is for many of them."""
     decision = taken.decision
     return _present(
         at=at,
@@ -99,7 +118,7 @@ def decided(taken: Taken, origin: Origin, at: datetime) -> Record:
         strategy=str(taken.strategy),
         revision=str(decision.revision),
         reason=_text(decision.reason, MAX_REASON),
-        facts=_facts(taken) if taken.known else None,
+        facts=_facts(taken, spelling or Spelling()) if taken.known else None,
     )
 
 
@@ -125,21 +144,24 @@ def _text(value: object, longest: int = MAX_TEXT) -> str | None:
     """Any store takes it: half of a surrogate pair comes through JSON, but none does."""
     if value is None:
         return None
+    if type(value) is str and len(value) <= longest and value.isascii():
+        return value
     text = str(value)[:longest]
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def _facts(taken: Taken) -> str | None:
+def _facts(taken: Taken, spelling: Spelling) -> str | None:
     """Who asked with which roles and attributes, of what, and in which circumstances: enough to ask again."""
     subject, resource, env = taken.subject, taken.decision.resource, taken.env
+    resource_id, resource_attributes = spelling.of(resource)
     facts = {
         "ahead": taken.ahead,
         "time": _value(env.time),
         "user_id": _value(subject.id),
-        "resource_id": _value(resource.id),
+        "resource_id": resource_id,
         "roles": subject.roles_at(env.time),
         "user": _attributes(subject.attributes),
-        "resource": _attributes(resource.attributes),
+        "resource": resource_attributes,
         "env": _attributes(env.attributes),
     }
     if shares := [list(share) for share in resource.shares if _may_count(share, subject)]:
@@ -161,6 +183,8 @@ def _value(value: Any) -> Any:
     """As it is encoded. What is common is so here: to be called back for it takes longer than all the rest."""
     if isinstance(value, str):
         return _text(value, MAX_FACTS)
+    if type(value) is int:
+        return value
     if isinstance(value, ObjectId) or (isinstance(value, datetime) and value.tzinfo is not None):
         return _extended(value)
     return list(value) if isinstance(value, set | frozenset | tuple) else value

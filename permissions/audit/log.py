@@ -14,7 +14,8 @@ from models.database import Record
 from models.permission_change import PermissionChange
 from permissions.access import Takings
 from permissions.audit.blocks import Blocks
-from permissions.audit.events import Origin, Target, change, decided
+from permissions.audit.events import Origin, Spelling, Target, change, decided
+from permissions.audit.forgone import Forgone
 from permissions.audit.tail import AuditTail
 from permissions.audit.writer import Writer
 
@@ -46,6 +47,7 @@ class AuditLog:
         self._writer: Final = writer
         self._blocks: Final = blocks
         self._keeping: Final = keeping
+        self._forgone: Final = Forgone(writer)
         self.tail: Final = AuditTail(blocks)
 
     async def __aenter__(self) -> Self:
@@ -88,12 +90,12 @@ class AuditLog:
     async def keep_all(self, answers: Iterable[tuple[Takings, Origin]]) -> None:
         """The same for many answers at once, with whose they are: none goes out before all denials are stored."""
         at = now()
-        denials, maybe = list[Record](), set[str]()
+        denials, maybe, spelling = list[Record](), set[str](), Spelling()
         for takings, origin in answers:
             self._offer(takings, origin, at)
             if takings.tried:
                 maybe.update(each.decision.id for each in takings.denied)
-            denials += [decided(each, origin, at) for each in takings.denied]
+            denials += [decided(each, origin, at, spelling) for each in takings.denied]
             takings.tried = True
         if denials:
             await self._writer.write(denials, frozenset(maybe))
@@ -105,6 +107,10 @@ class AuditLog:
         if kept or wanted:
             self._writer.offer([partial(decided, each, origin, at) for each in kept], takings.missed if wanted else 0)
         takings.allowed, takings.missed = [], 0
+
+    def forgo(self, by: Origin, number: int) -> None:
+        """Keep only that so many denials were decided on for `by`, of which nobody was told."""
+        self._forgone.add(by, number)
 
     async def find_decision(self, decision_id: str) -> AuditRecord | None:
         """The decision with that id, if it was kept. What was just allowed is not there yet."""

@@ -13,6 +13,7 @@ from permissions.engine.values import (
     BSON_TYPES,
     ORDERED,
     Kind,
+    alike,
     is_list,
     kind,
     name_of,
@@ -39,7 +40,7 @@ class Equal:
 
         def equal(facts: Facts) -> Truth:
             left, right = read_left(facts), read_right(facts)
-            if type(left) is str and type(right) is str:  # the common case
+            if type(left) is type(right) and alike(left):  # the common case
                 return left == right
             return _equal(left, right)
 

@@ -78,6 +78,11 @@ def kind(value: object) -> Kind | None:
     return None
 
 
+def alike(value: object) -> bool:
+    """Whether any two of its class can be compared: certain if so, and quick."""
+    return _OF_CLASS[type(value)] is not None
+
+
 def same(left: object, right: object) -> bool:
     """Equal, and of one kind."""
     of_left = kind(left)

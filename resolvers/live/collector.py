@@ -7,7 +7,7 @@ they had before is freed without it.
 import gc
 from typing import Final
 
-RARELY: Final = (10_000, 10, 50)
+RARELY: Final = (50_000, 10, 10)
 """Thresholds of the three generations: a full pass comes after five million objects more, and not before."""
 
 
