@@ -19,6 +19,8 @@ from graphql import (
 
 Given = GraphQLArgument | GraphQLInputField
 Path = tuple[str, ...]
+PLACES: Final = ("after", "before")
+"""Arguments that take a cursor, by the end of their names."""
 REQUIRED: Final[Mapping[str, Sequence[Any]]] = {
     "action": ["conversation:read", "user:read", "message:read", "session:read", "role:read", "sales_data:read"],
     "actions": [["conversation:read"]],
@@ -35,13 +37,14 @@ REQUIRED: Final[Mapping[str, Sequence[Any]]] = {
 
 @dataclass
 class Pool:
-    """`ids` by the type of the node, `texts` for whatever else is a text, `cursors` of others' lists among them."""
+    """`ids` by the type of the node, `texts` for whatever else is a text, `cursors` of others, by the list."""
 
     ids: Mapping[str, Sequence[str]]
     texts: Sequence[str]
     chance: Random = field(default_factory=lambda: Random(0))
     optional: float = 0.3
     """How often an argument is given that need not be."""
+    cursors: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def arguments(self, given: Mapping[str, Given], path: Path = (), /, **fixed: Any) -> dict[str, Any]:
         """Values for all of them; a `fixed` one is found by its path with dots."""
@@ -66,6 +69,8 @@ class Pool:
             return self.arguments(type_.fields, path, **fixed)
         if isinstance(type_, GraphQLEnumType):
             return self.chance.choice(list(type_.values))
+        if self.cursors and name.rpartition("_")[2] in PLACES:
+            return self.chance.choice(self.cursors[self.chance.choice(list(self.cursors))])
         return self.chance.choice(self._plain(type_.name))
 
     def _plain(self, name: str) -> Sequence[Any]:

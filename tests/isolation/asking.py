@@ -56,6 +56,6 @@ async def asker(world: World, graph: GraphQLSchema, name: str) -> Asker:
 def pool(world: World, seed: object, optional: float = 0.3) -> Pool:
     """All ids there are, some that never were, and whatever else may mean something."""
     chance = Random(str(seed))
-    texts = ["common", "analyst", "own_conversations", "", *world.names, *world.cursors]
+    texts = ["common", "analyst", "own_conversations", "", *world.names]
     texts += chance.sample(world.words, len(texts))
-    return Pool(world.ids, texts, chance, optional)
+    return Pool(world.ids, texts, chance, optional, world.cursors)

@@ -57,8 +57,8 @@ class World:
     """To whom somebody gave a role: he is told by whom he has it."""
     failed: list[str] = field(default_factory=list)
     """To whose accounts somebody tried to sign in: the log tells of them."""
-    cursors: list[str] = field(default_factory=list)
-    """Of lists, as somebody else has got them."""
+    cursors: dict[str, list[str]] = field(default_factory=dict)
+    """As others were told them, by the list's root field and the type of its edges."""
 
     @property
     def words(self) -> list[str]:

@@ -1,89 +1,68 @@
 """A place in a list, as somebody else was told it, opens nothing: it is refused, or goes on in one's own list."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections import Counter
+from random import Random
+from typing import Final
 
 import pytest
 from graphql import GraphQLSchema
 
 from resolvers.ids import encode
-from tests.isolation.asking import Asker, asker
+from tests.isolation.arguments import PLACES
+from tests.isolation.asking import Asker, asker, pool
+from tests.isolation.cursors import gathered, places, tried
 from tests.isolation.documents import operation
 from tests.isolation.telling import telling
 from tests.isolation.tenants import World
 from tests.isolation.test_twins import absent
 
-GIVERS: Final = ("root", "alice", "bob")
 TAKERS: Final = ("bob", "carl", "guest")
-EACH: Final = 3
-"""So many of a list, as each of them is told: the first, the last, and one between."""
-PLACES: Final = ("after", "before")
-MARKS: Final = ("cursor", "startCursor", "endCursor")
-
-
-def marks(value: Any) -> Iterator[tuple[str, str]]:
-    """Cursors in an answer, by the type of their edge or page."""
-    if isinstance(value, list):
-        for each in value:
-            yield from marks(each)
-    if isinstance(value, dict):
-        for key, each in value.items():
-            type_, _, name = key.partition("_")
-            if name in MARKS and isinstance(each, str):
-                yield type_, each
-            yield from marks(each)
-
-
-def places(given: Mapping[str, Any]) -> list[str]:
-    """Arguments that take one, at whatever depth."""
-    return [each for each in given if each.rpartition("_")[2] in PLACES]
-
-
-async def told(world: World, graph: GraphQLSchema) -> dict[str, list[str]]:
-    """All that the givers are told, by the list's root field and the edge's type, a few of each."""
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    assert graph.query_type is not None
-    for who in GIVERS:
-        one = await asker(world, graph, who)
-        for name in graph.query_type.fields:
-            asked = operation(graph, "query", name, 1)
-            if places(asked.given):
-                for given in telling(world, name)[:2]:
-                    answer = await one.ask(asked, given)
-                    some: dict[str, list[str]] = defaultdict(list)
-                    for type_, mark in marks(answer.body.get("data")):
-                        some[type_].append(mark)
-                    for type_, each in some.items():
-                        found[f"{name} {type_}"] |= dict.fromkeys((each[0], each[len(each) // 2], each[-1]))
-    return {place: list(each) for place, each in found.items()}
+OTHERS: Final = 1
+"""So many cursors of other lists for each list, by chance."""
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_cursors_of_others_open_nothing(world: World, graph: GraphQLSchema) -> None:
-    found = await told(world, graph)
-    world.cursors = sorted({each for some in found.values() for each in some})
+    found, chance = await gathered(world, graph), Random(0)
     assert graph.query_type is not None
     lists = {name for name in graph.query_type.fields if "after" in operation(graph, "query", name, 0).given}
     assert lists <= {place.partition(" ")[0] for place in found}
+    sent = Counter[str]()
     for who in TAKERS:
         one = await asker(world, graph, who)
-        for place, some in found.items():
-            for each in some:
-                await tried(one, place.partition(" ")[0], each)
+        for name in sorted({place.partition(" ")[0] for place in found}):
+            own = [each for place, some in found.items() if place.startswith(f"{name} ") for each in some]
+            others = [each for place, some in found.items() if not place.startswith(f"{name} ") for each in some]
+            for each in (*own, *chance.sample(others, OTHERS)):
+                sent[name] += await put(one, name, each)
         assert not one.leaks
         assert not one.faults
+    assert all(sent[name] >= len(TAKERS) * (1 + OTHERS) for name in lists), sent
+    world.cursors = found
+    drawn_for_each_list(world, graph, lists)
 
 
-async def tried(one: Asker, name: str, mark: str) -> None:
-    """In each list of the field at once, and of each way through it."""
-    asked = operation(one.graph, "query", name, 0)
+def drawn_for_each_list(world: World, graph: GraphQLSchema, lists: set[str]) -> None:
+    """What walks by chance draw from has cursors of all lists, for each of them."""
+    for name in lists:
+        given, drawn = operation(graph, "query", name, 1).given, set[str]()
+        for number in range(100):
+            asked = pool(world, f"{name} {number}").arguments(given)
+            drawn |= {other for _, other in tried(asked, world.cursors)}
+        assert len(drawn - {name}) >= len(lists) // 2, name
+
+
+async def put(one: Asker, name: str, mark: str) -> int:
+    """In each list of the field at once, and of each way through it. Return in how many documents it was sent."""
+    asked, sent = operation(one.graph, "query", name, 0), 0
     for given in telling(one.world, name)[:1]:
-        for where in ("after", "before"):
+        for where in PLACES:
             here = {each: mark for each in places(asked.given) if each.rpartition("_")[2] == where}
             if here:
                 await one.ask(asked, {**{key: given[key] for key in given if key in asked.given}, **here})
+                sent += 1
+    return sent
 
 
 MESSAGES: Final = (

@@ -7,12 +7,15 @@ import pytest
 from graphql import GraphQLSchema
 
 from tests.isolation.asking import Asker, asker, pool
+from tests.isolation.cursors import gathered, places, tried
 from tests.isolation.documents import TIMES, Place, asked, operation, reachable
 from tests.isolation.telling import telling
 from tests.isolation.tenants import World
 
 WALKS: Final = int(os.environ.get("WALKS", "0"))
 """So often each root field is asked by each, with arguments by chance."""
+MANY: Final = 20
+"""In so many an argument that need not be given is, once at least."""
 FROM: Final = int(os.environ.get("FROM", "0"))
 SINGLE: Final = frozenset({"me", "conversation", "node"})
 WHO: Final = ("root", "admin", "alice", "bob", "sara", "john", "guest", "carl")
@@ -35,6 +38,7 @@ def test_each_field_is_asked_for_from_each_root(graph: GraphQLSchema) -> None:
 # What graphql-core cancels before it has begun is never awaited.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_nobody_is_told_what_the_engine_denies_him(world: World, graph: GraphQLSchema) -> None:
+    world.cursors = await gathered(world, graph) if WALKS else {}
     askers = [await asker(world, graph, who) for who in WHO]
     assert graph.query_type is not None
     for name in graph.query_type.fields:
@@ -51,8 +55,12 @@ async def walk(one: Asker, graph: GraphQLSchema, name: str) -> None:
     for given in telling(one.world, name):
         await through(one, name, given, TIMES if WALKS else 1)
     arguments = operation(graph, "query", name, 1).given
+    sent = 0
     for number in range(FROM, FROM + WALKS):
-        await through(one, name, pool(one.world, f"{one.name} {name} {number}").arguments(arguments), 1)
+        drawn = pool(one.world, f"{one.name} {name} {number}").arguments(arguments)
+        sent += len(tried(drawn, one.world.cursors))
+        await through(one, name, drawn, 1)
+    assert sent or WALKS < MANY or not places(arguments), f"no cursor was tried in {name}"
 
 
 async def through(one: Asker, name: str, given: dict[str, Any], times: int) -> None:
