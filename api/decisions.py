@@ -43,13 +43,22 @@ class RecordDecisions(SchemaExtension):
     async def _settle(self, result: Any) -> None:
         context = self.execution_context.context
         if isinstance(context, Context):
-            await settle(context, getattr(result, "errors", None))
+            await settle(context, getattr(result, "errors", None), counted=not self._subscribing)
 
 
-async def settle(context: Context, errors: Iterable[Any] | None) -> None:
-    """Have written down what was decided, and by what `errors` were. Raise `PyMongoError` if that can't be."""
+async def settle(
+    context: Context, errors: Iterable[Any] | None, *, counted: bool = True, changing: bool = False
+) -> None:
+    """Have written down what was decided, and by what `errors` were. Raise `PyMongoError` if that can't be.
+
+    Raise `TooFastError` where the caller was denied more than he may have written down: that stands in place of his
+    answer. What may have changed something is answered all the same. What happens to a listener is not his doing, and
+    not `counted`.
+    """
     for decision in _refusals(errors or ()):
         context.access.note(decision)
+    if counted:
+        await context.pay(forgo=not changing)
     await context.settle()
 
 

@@ -69,7 +69,8 @@ async def answer(schema: Remembering, asked: Question) -> Answer:
     except Exception as error:
         result = _refused(schema, asked, [_located(error)])
     try:
-        await settle(asked.context, result.errors)
+        changing = asked.operation is not None and asked.operation.kind is OperationType.MUTATION
+        await settle(asked.context, result.errors, changing=changing)
     except Exception as error:
         result = _refused(schema, asked, [_located(error)])
     if asked.price is not None and (asked.extensions or {}).get("cost") is True:

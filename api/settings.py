@@ -215,6 +215,9 @@ class Settings(BaseSettings):
         600, ge=1, le=1_000_000, description="the same of all accounts at one address (IPv6: /64)"
     )
     rate_least_cost: int = Field(50, ge=1, le=100_000, description="what any operation counts, however little it does")
+    rate_denial_cost: int = Field(
+        200, ge=0, le=100_000, description="what each denial counts, for its record in the audit log"
+    )
     rate_when_away: Literal["fail_closed", "fail_open"] = Field(
         "fail_open", description="while Redis is away: refuse all, or each worker counts for itself"
     )
@@ -282,6 +285,7 @@ class Settings(BaseSettings):
             self.rate_budgets,
             self.rate_budgets_address,
             self.rate_least_cost,
+            self.rate_denial_cost,
             self.rate_when_away,
             self.document_limits.costs,
         )

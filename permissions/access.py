@@ -152,6 +152,11 @@ class Access:
         """Whether anything was decided since `takings` were last asked for."""
         return bool(self._takings)
 
+    @property
+    def denials(self) -> int:
+        """How many there are among what `takings` will tell."""
+        return len(self._takings.denied)
+
     def takings(self) -> Takings:
         """What was decided since this was last asked, each decision once."""
         takings, self._takings = self._takings, Takings()

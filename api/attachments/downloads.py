@@ -6,6 +6,7 @@ from starlette.responses import Response, StreamingResponse
 from api.attachments.answers import file_headers, refused, tag
 from api.attachments.ranges import Span, UnsatisfiableError, matches, span
 from api.contexts import admitted
+from api.decisions import settle
 from api.errors import Code
 from api.rates.prices import of_file
 from api.refusals import refusal
@@ -22,7 +23,7 @@ async def download(request: Request) -> Response:
         try:
             file = await readable_attachment(context, request.path_params["id"])
         finally:
-            await context.settle()
+            await settle(context, None)
         answer = None if file is None else _answer(request, context, file)
         length = 0 if answer is None or request.method == "HEAD" else int(answer.headers.get("content-length", 0))
         await context.spend(of_file(length))

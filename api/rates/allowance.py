@@ -27,6 +27,11 @@ class Allowance:
         """Count what costs so much. Raise `TooFastError` where that is too much by now, `RedisError` as `Rates`."""
         self._tell(await self._rates.spend(access, self._ip, cost))
 
+    async def deny(self, access: Access, number: int) -> None:
+        """Count denials that are written down; the same way."""
+        if price := self._rates.limits.denial:
+            await self.spend(access, number * price)
+
     def _tell(self, verdict: Verdict) -> None:
         self._state.rate = verdict
         if verdict.retry_after is not None:

@@ -25,11 +25,13 @@ NAMESPACE: Final = "parley:rates"
 @dataclass(frozen=True, slots=True)
 class RateLimits:
     """`budgets` are those of an operation that a caller may use up in a minute, `budgets_address` all accounts at one
-    address together; `least` is what anything counts, however little it does."""
+    address together; `least` is what anything counts, however little it does, and `denial` each line of the audit log
+    that a refusal takes."""
 
     budgets: int = 60
     budgets_address: int = 600
     least: int = 50
+    denial: int = 200
     when_away: When = "fail_open"
     costs: CostBudgets = field(default_factory=CostBudgets)
 

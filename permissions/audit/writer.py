@@ -86,8 +86,8 @@ class Writer:
         self._wake.set()
         await asyncio.gather(*(each.written for each in waiting))
 
-    def offer(self, records: Sequence[Later], missed: int = 0) -> None:
-        """Write them soon, if there is room. `missed` more were lost before they came here."""
+    def offer(self, records: Sequence[Later], missed: int = 0) -> int:
+        """Write them soon, as many as there is room for: their number. `missed` more were lost before they came."""
         room = max(0, self._room - len(self._later))
         self._later.extend(records[:room])
         self._missed += missed + max(0, len(records) - room)
@@ -95,6 +95,7 @@ class Writer:
             self._wake.set()
         elif self._later or self._missed:
             self._start_timer(self._delay)
+        return min(room, len(records))
 
     @property
     def waiting(self) -> int:

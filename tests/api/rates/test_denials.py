@@ -1,0 +1,87 @@
+"""What somebody is denied counts as much as it takes to write down: guesses don't fill the audit log."""
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Final
+
+from bson import ObjectId
+
+from permissions.audit.forgone import FORGONE
+from resolvers.ids import encode
+from tests.api.rates.test_served import LIMITS, OVER, limit
+from tests.resolvers.admin.test_audit import stored
+from tests.resolvers.chat.documents import chat
+from tests.served import Caller, Served
+
+NODES: Final = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+CHANGE: Final = """mutation ($mine: ID!, $other: ID!) {
+  updateConversation(input: {conversationId: $mine, title: "renamed"}) { conversation { title } }
+  deleteConversation(input: {conversationId: $other}) { conversationId } }"""
+
+
+async def denials(served: Served, kind: str = "decision") -> list[Any]:
+    await served.services.audit.flush()
+    return [each for each in await stored(served) if each["kind"] == kind]
+
+
+def guesses(number: int) -> list[str]:
+    return [encode("Conversation", ObjectId()) for _ in range(number)]
+
+
+def left(answer: Any) -> int:
+    return int(answer.headers["ratelimit-remaining"])
+
+
+async def test_what_is_hidden_counts_as_what_never_was(served: Served) -> None:
+    limit(served, replace(LIMITS, denial=70))
+    hidden, _ = await chat(await served.as_("alice"), 1)
+    bob, tell = await served.as_("bob"), "query ($id: ID!) { conversation(id: $id) { id } }"
+    answers = [await bob.ask(tell, id=each) for each in (hidden, *guesses(1), hidden)]
+    assert [answer.body for answer in answers] == [{"data": {"conversation": None}}] * 3
+    steps = [left(one) - left(other) for one, other in pairwise(answers)]
+    assert steps == [120, 120]
+    names = [sorted(answer.headers.keys()) for answer in answers]
+    assert names[0] == names[1]
+    headers = {"Authorization": f"Bearer {bob.token}"}
+    file = await bob.http.get(f"/attachments/{encode('Attachment', ObjectId())}", headers=headers)
+    assert left(answers[-1]) - left(file) == 120
+
+
+async def guess(caller: Caller, number: int) -> int:
+    """How many of that many guesses were answered."""
+    answer = await caller.ask(NODES, ids=guesses(number))
+    if answer.codes:
+        assert (answer.codes, answer.body.get("data")) == (OVER, None)
+        assert int(answer.headers["retry-after"]) > 0
+        return 0
+    assert answer.data["nodes"] == [None] * number
+    return number
+
+
+async def test_no_more_is_written_down_than_was_paid_for_and_nobody_is_told_of_the_rest(served: Served) -> None:
+    limit(served, replace(LIMITS, budgets=20, budgets_address=100, denial=200))
+    bob = await served.as_("bob")
+    told = sum([await guess(bob, 30) for _ in range(8)])
+    assert 0 < told <= 20_000 // 200
+    assert len(await denials(served)) == told
+    (record,) = await denials(served, FORGONE)
+    (number,) = re.findall(r"\d+", record["reason"])
+    assert (int(number) % 30, record["by"]) == (0, str(bob.user and bob.user.id))
+    assert int(number) > 0
+    assert (await (await served.as_("alice")).ask("{ me { id } }")).codes == []
+
+
+async def test_what_was_changed_is_told_however_much_was_denied_beside_it(served: Served) -> None:
+    limit(served, replace(LIMITS, denial=100_000))
+    alice = await served.as_("alice")
+    mine, _ = await chat(alice, 0)
+    answer = await alice.ask(CHANGE, mine=mine, other=guesses(1)[0])
+    assert answer.codes == ["NOT_FOUND"]
+    assert len(await denials(served)) == 1
+    assert (await alice.ask("{ me { id } }")).codes == []
+
+
+async def test_denials_may_be_free(served: Served) -> None:
+    limit(served, replace(LIMITS, denial=0))
+    assert await guess(await served.as_("bob"), 30) == 30
