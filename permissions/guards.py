@@ -42,6 +42,10 @@ class Guard(BasePermission):
 
     needs: ClassVar[str]
 
+    def about(self, source: Any) -> Resource | None:
+        """The resource that alone it decides on, as often as it is asked, so that once is enough; None: ask it."""
+        return None
+
 
 class SignedIn(Guard):
     """Anybody but nobody: for fields that decide on each thing they find."""
@@ -63,6 +67,10 @@ def may(action: Action) -> type[Guard]:
 
     class May(Guard):
         needs = f"`{action}`"
+
+        def about(self, source: Guarded | None) -> Resource | None:
+            resource = None if source is None else source.permission_resource()
+            return None if resource is None or resource.id is None else resource  # without an id, each is logged
 
         def has_permission(self, source: Guarded | None, info: strawberry.Info[Asker, None], **kwargs: Any) -> bool:
             access = info.context.access

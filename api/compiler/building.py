@@ -7,6 +7,7 @@ from typing import Any, Final
 import strawberry
 from graphql import GraphQLObjectType, OperationDefinitionNode, is_abstract_type, is_leaf_type, is_object_type
 
+from api.compiler.arguments import plan
 from api.compiler.errors import NotCompilableError
 from api.compiler.field import Field
 from api.compiler.run import Builder
@@ -55,6 +56,7 @@ class _Building:
         fragments: dict[str, FragmentDetails],
         variables: VariableValues,
     ) -> None:
+        self._strawberry: Final = schema
         self._schema: Final = schema._schema
         self._operation: Final = operation
         self._fragments: Final = fragments
@@ -98,6 +100,8 @@ class _Building:
             if definition is None or any(each.defer_usage or each.fragment_variable_values for each in details):
                 raise NotCompilableError
             field = Field(key, parent, definition, details)
+            if field.arguments and field.understood and field.made is not None:
+                field.plan = plan(self._strawberry, definition, field.nodes[0], field.made.arguments)
             selected.append((field, self._builders(field) if field.understood else None))
         return selected
 

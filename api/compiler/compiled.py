@@ -25,12 +25,12 @@ from api.compiler.seams import (
     VariableValues,
     default_field_resolver,
     default_type_resolver,
-    get_variable_values,
     optimized_is_awaitable,
     understood,
 )
 from api.compiler.serial import serially
 from api.compiler.switches import switches
+from api.compiler.variables import Variables
 
 SIGHTS: Final = 2
 """A document is compiled when it comes so often: of an attacker's most come once."""
@@ -38,11 +38,8 @@ VARIANTS: Final = 8
 """Of an operation, by what its variables leave out; others are left to graphql-core."""
 FIELD_CHARACTERS: Final = 40
 """A compiled field takes as much memory as so many characters of a remembered document."""
-COERCION_ERRORS: Final = 50
-"""As graphql-core's `execute` has it."""
 
 log = logging.getLogger(__name__)
-_NONE: Final = VariableValues({}, {})
 
 
 class Compiled:
@@ -57,6 +54,7 @@ class Compiled:
         }
         self._fragments: Final = {name: FragmentDetails(each) for name, each in self._definitions.items()}
         self._serial: Final = operation.operation is OperationType.MUTATION
+        self._variables: Variables | None = None
         self._switches: tuple[str, ...] = ()
         self._built: Final[dict[tuple[Any, ...], Built | None]] = {}
         self._sights = 0
@@ -92,14 +90,11 @@ class Compiled:
         self._sights += 1
         if self._off or self._sights < SIGHTS:
             return self._by_core(context, variables, root, extensions)
-        coerced = _NONE
-        if self._operation.variable_definitions:
-            found = get_variable_values(
-                self.schema._schema, self._operation.variable_definitions, dict(variables or {}), COERCION_ERRORS
-            )
-            if isinstance(found, list):
-                return ExecutionResult(None, errors=found)
-            coerced = found
+        if self._variables is None:
+            self._variables = Variables(self.schema._schema, self._operation.variable_definitions or ())
+        coerced = self._variables.coerced(variables)
+        if isinstance(coerced, list):
+            return ExecutionResult(None, errors=coerced)
         built = self._variant(coerced)
         if built is None:
             return self._by_core(context, variables, root, extensions)

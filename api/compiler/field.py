@@ -10,16 +10,13 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
-    ListValueNode,
-    ObjectValueNode,
-    ValueNode,
-    VariableNode,
     get_named_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
 )
 
+from api.compiler.arguments import Plan
 from api.compiler.seams import FieldDetailsList, PermissionExtension, StrawberryField, field_of
 from permissions.guards import Guard
 
@@ -31,17 +28,16 @@ class Field:
 
     __slots__ = (
         "arguments",
-        "constant",
         "definition",
         "details",
         "guards",
         "item_type",
         "key",
-        "kwargs",
         "made",
         "named",
         "nodes",
         "parent",
+        "plan",
         "type",
     )
 
@@ -59,10 +55,9 @@ class Field:
         inner = self.nullable_type
         self.item_type: Final[Any] = inner.of_type if is_list_type(inner) else None
         self.arguments: Final = bool(definition.args or self.nodes[0].arguments)
-        self.constant: Final = not any(_varies(each.value) for each in self.nodes[0].arguments or ())
         self.guards: Final[Guards | None] = _guards(self.made) if self.made else None
-        self.kwargs: dict[str, Any] | None = None
-        """The arguments, where they are the same for all requests; found out by the first."""
+        self.plan: Plan | None = None
+        """How its arguments are put together, where that is simple."""
 
     @property
     def nullable_type(self) -> Any:
@@ -141,11 +136,3 @@ def _guards(field: StrawberryField) -> Guards | None:
                 return None
             found.append(permission)
     return tuple(found)
-
-
-def _varies(value: ValueNode) -> bool:
-    if isinstance(value, VariableNode):
-        return True
-    if isinstance(value, ListValueNode):
-        return any(map(_varies, value.values))
-    return isinstance(value, ObjectValueNode) and any(_varies(each.value) for each in value.fields)

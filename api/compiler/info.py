@@ -32,6 +32,11 @@ class LightInfo(Info[Any, Any]):
         return self._run.context
 
     @property
+    def field_nodes(self) -> Any:
+        """Where the field is selected."""
+        return self._compiled.nodes
+
+    @property
     def _field(self) -> Any:  # type: ignore[override]
         return self._compiled.made
 

@@ -1,9 +1,6 @@
 """One execution of a compiled operation: what it has in hand, and the way back to graphql-core."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
-from enum import Enum
-from types import NoneType
 from typing import Any, Final, Protocol
 
 import strawberry
@@ -30,7 +27,8 @@ Builder = Callable[[Any, "Run", Place], Answer | Awaitable[Answer]]
 Builders = Mapping[type, Builder]
 """For each class whose objects are of a type that was foreseen."""
 
-UNCHANGING: Final = frozenset({str, int, float, bool, NoneType, datetime, date})
+Given = tuple[Mapping[str, Any], bool]
+"""Arguments, and whether they are as the resolver wants them."""
 
 
 class Operation(Protocol):
@@ -47,7 +45,7 @@ class Operation(Protocol):
 class Run:
     """Of one request, or one event."""
 
-    __slots__ = ("_executor", "context", "extensions", "operation", "root", "size", "variables")
+    __slots__ = ("_allowed", "_executor", "context", "extensions", "operation", "root", "size", "variables")
 
     def __init__(
         self,
@@ -64,6 +62,7 @@ class Run:
         self.extensions: Final = extensions
         self.size = 0
         """Bytes of the answer, as `CountingExecution` counts them, of what was not counted by itself."""
+        self._allowed: Final[dict[tuple[Guard, int], tuple[object, object]]] = {}
         self._executor: Executor[Any] | None = None
 
     @property
@@ -196,34 +195,41 @@ class Run:
         if awaitables:
             self.executor.settle_in_background(awaitables)
 
-    def given(self, field: Field) -> dict[str, Any]:
+    def given(self, field: Field) -> Given:
         """A field's arguments, coerced. Raise `GraphQLError` where a variable doesn't do."""
-        if not field.arguments or field.kwargs is not None:
-            return {}
-        return get_argument_values(field.definition, field.nodes[0], self.variables, None, False)
+        kwargs = field.plan.kwargs(self.variables.coerced) if field.plan is not None else None
+        if kwargs is not None:
+            return kwargs, True
+        return get_argument_values(field.definition, field.nodes[0], self.variables, None, False), False
 
-    def converted(self, field: Field, given: dict[str, Any], info: LightInfo) -> dict[str, Any]:
+    def converted(self, field: Field, given: Given, info: LightInfo) -> Mapping[str, Any]:
         """The same as its resolver wants them."""
-        if field.kwargs is not None:
-            return field.kwargs
-        if not field.arguments or field.made is None:
-            return {}
+        arguments, ready = given
+        if ready or field.made is None:
+            return arguments
         schema = self.operation.schema
-        kwargs = convert_arguments(
-            given,
+        return convert_arguments(
+            dict(arguments),
             field.made.arguments,
             scalar_registry=schema.schema_converter.scalar_registry,
             config=schema.config,
             info=info,
         )
-        if field.constant and all(type(each) in UNCHANGING or isinstance(each, Enum) for each in kwargs.values()):
-            field.kwargs = kwargs
-        return kwargs
 
     def require(self, guard: Guard, source: Any, info: LightInfo, kwargs: Mapping[str, Any]) -> None:
-        """Ask it. It raises where the answer is no; anything but a clear yes is a no, too."""
+        """Ask it; of a resource once, as the same `Access` answers the same. It raises where the answer is no.
+
+        INVARIANT: only a yes is kept. A no is asked for again, so that each has its own error; `Access` logs it once.
+        """
+        about = guard.about(source)
+        if about is not None:
+            known = self._allowed.get((guard, id(about)))
+            if known is not None and known[1] is self.context.access:
+                return
         allowed = guard.has_permission(source, info, **kwargs)
         if allowed is True:
+            if about is not None:
+                self._allowed[guard, id(about)] = about, self.context.access  # kept, so nothing else gets its id
             return
         if allowed is False:
             guard.on_unauthorized()

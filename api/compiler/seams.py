@@ -6,12 +6,13 @@ import strawberry
 from graphql import GraphQLField, GraphQLNamedType, GraphQLUnionType
 from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.executor import Executor, default_field_resolver, default_type_resolver
-from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.execution.get_variable_signature import get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_argument_values, get_variable_values
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.execution import optimized_is_awaitable
 from strawberry.permission import BasePermission, PermissionExtension
-from strawberry.types.arguments import convert_arguments
-from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.arguments import StrawberryArgument, convert_arguments
+from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
@@ -24,8 +25,11 @@ __all__ = [
     "Info",
     "Path",
     "PermissionExtension",
+    "StrawberryArgument",
     "StrawberryField",
     "StrawberryObjectDefinition",
+    "StrawberryOptional",
+    "VariableValueSource",
     "VariableValues",
     "collect_fields",
     "collect_subfields",
@@ -36,6 +40,7 @@ __all__ = [
     "field_of",
     "gather_with_cancel",
     "get_argument_values",
+    "get_variable_signature",
     "get_variable_values",
     "optimized_is_awaitable",
     "resolves_by_type",
