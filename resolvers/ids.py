@@ -2,10 +2,12 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Self
+from typing import Final, Self, cast
 
+import strawberry
 from beanie import PydanticObjectId
 
 from models.tree import Address
@@ -76,16 +78,22 @@ def as_object_id(part: str, kind: str, field: str) -> PydanticObjectId:
     return PydanticObjectId(part)
 
 
-def message_id(conversation_id: PydanticObjectId, address: Address) -> str:
+def message_id(conversation_id: PydanticObjectId, address: Address) -> strawberry.ID:
     """A message's global id is its address: it is found without an index entry of its own."""
-    branch, depth = address
-    return _messages_of(conversation_id) + _encoded(f"{branch}.{depth}")
+    return message_ids(conversation_id)(address)
 
 
-@lru_cache(maxsize=1024)
-def _messages_of(conversation_id: PydanticObjectId) -> str:
-    """How the ids of its messages begin: 33 characters make 44, and what follows is encoded by itself."""
-    return _encoded(f"Message:{conversation_id}:")
+def message_ids(conversation_id: PydanticObjectId) -> Callable[[Address], strawberry.ID]:
+    """The same for many of one conversation: what they begin with, 33 characters, is 44 of each, and encoded once."""
+    beginning = _encoded(f"Message:{conversation_id}:")
+
+    return lambda address: cast(strawberry.ID, beginning + _place(address))
+
+
+@lru_cache(maxsize=8192)
+def _place(address: Address) -> str:
+    """Nearly all are of `main`, and the same in every conversation."""
+    return _encoded(str(address))
 
 
 def message_address(text: str, field: str = "id") -> tuple[PydanticObjectId, Address]:

@@ -54,8 +54,8 @@ BATCH: Final = 1_000
 """Documents to an answer: without it, MongoDB sends 101 and waits to be asked for the others."""
 NAIVE: Final = CodecOptions[Record](tz_aware=False)
 """A page of messages is decoded in half the time; they are told afterwards that their times are UTC."""
-TIMES: Final = ("created_at", "deleted_at")
-"""All times that a message has."""
+LITTLE: Final = 4 * 1024 * 1024
+"""Characters of messages that may be read on a guess, besides the batch that they come in."""
 
 
 class Buckets:
@@ -105,8 +105,34 @@ class Buckets:
 
     async def messages(self, slots: Iterable[str], start: int, stop: int) -> dict[Address, Record]:
         """The messages in `slots` at depths `start <= depth < stop`."""
-        within = {"$and": [{"$gte": ["$$m.depth", start]}, {"$lt": ["$$m.depth", stop]}]}
-        return await self._filtered(slots, within)
+        return await self._filtered(slots, _within(start, stop))
+
+    async def messages_with_tail(
+        self, branch: str, slots: Collection[str], start: int, stop: int
+    ) -> tuple[Tail | None, dict[Address, Record]]:
+        """The same, uncounted, with the end of `branch`; None where it isn't in these slots, or they hold too much.
+
+        A bucket that a crash left marked as the end is followed by another, which begins where it ends: so the end is
+        only known where there is none though it would have been read.
+        """
+        query = {"conversation_id": self.conversation_id, "slot": {"$in": list(slots)}}
+        fields = {**TAIL_FIELDS, "tail": 1, "messages": _those(_within(start, stop))}
+        found: dict[Address, Record] = {}
+        ends: list[Record] = []
+        last, size = 0, 0
+        async with self._read.find(query, fields, batch_size=BATCH) as cursor:
+            async for bucket in cursor:
+                size += sum([len(each.get("content") or "") for each in bucket["messages"]])
+                if size > LITTLE:
+                    return None, {}
+                if bucket["branch"] == branch:
+                    last = max(last, bucket["first_depth"])
+                    ends += [bucket] if bucket.get("tail") == branch else []
+                found |= by_address(bucket)
+        tail = _last(map(Tail.of, ends)).get(branch)
+        if tail is None or tail.first_depth < last or slot(branch, tail.next_depth, self.width) not in slots:
+            return None, {}
+        return tail, found
 
     async def messages_at(self, addresses: Collection[Address]) -> dict[Address, Record]:
         """The messages at `addresses`; those that don't exist are left out."""
@@ -118,7 +144,7 @@ class Buckets:
     async def _filtered(self, slots: Iterable[str], condition: Mapping[str, Any]) -> dict[Address, Record]:
         query = {"conversation_id": self.conversation_id, "slot": {"$in": list(slots)}}
         # A projection that computes takes a fifth less of the driver's time than a pipeline of the same two stages.
-        fields = {"branch": 1, "messages": {"$filter": {"input": "$messages", "as": "m", "cond": condition}}}
+        fields = {"branch": 1, "messages": _those(condition)}
         found: dict[Address, Record] = {}
         async for bucket in self._read.find(query, fields, batch_size=BATCH):
             if self._meter is not None:
@@ -265,12 +291,21 @@ def _last(tails: Iterable[Tail]) -> dict[str, Tail]:
     return found
 
 
+def _within(start: int, stop: int) -> Record:
+    """Of a message `$$m`: whether its depth is there."""
+    return {"$and": [{"$gte": ["$$m.depth", start]}, {"$lt": ["$$m.depth", stop]}]}
+
+
+def _those(condition: Mapping[str, Any]) -> Record:
+    return {"$filter": {"input": "$messages", "as": "m", "cond": condition}}
+
+
 def by_address(bucket: Record) -> dict[Address, Record]:
     """The messages of a bucket that was read as `NAIVE` says."""
     branch, found = bucket["branch"], {}
     for message in bucket["messages"]:
-        for name in TIMES:
-            if (time := message.get(name)) is not None:
-                message[name] = time.replace(tzinfo=UTC)
+        message["created_at"] = message["created_at"].replace(tzinfo=UTC)
+        if message.get("deleted_at") is not None:
+            message["deleted_at"] = message["deleted_at"].replace(tzinfo=UTC)
         found[Address(branch, message["depth"])] = message
     return found

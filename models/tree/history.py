@@ -14,6 +14,7 @@ from models.tree.address import MAIN, Address
 from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
+from models.tree.ends import Ends, Guess
 from models.tree.errors import BranchNotFoundError
 from models.tree.growing import grows
 from models.tree.growth import STORED, Texts
@@ -44,8 +45,10 @@ class History:
         sight: Sight | None = None,
         texts: Texts = STORED,
         meter: Meter | None = None,
+        ends: Ends | None = None,
     ) -> None:
         self._conversation = conversation
+        self._ends = ends
         self._texts = texts
         self._sight = sight
         self._meter = meter or Meter(None)
@@ -53,6 +56,8 @@ class History:
         self._db = db
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits, meter=self._meter)
         self._removals = Removals(conversation, self._buckets)
+        self._whole = sight is None and not self._removals
+        """Whether nothing is out of sight, and nothing removed."""
 
     @in_turn
     async def page(self, branch: str, window: Window) -> Page:
@@ -60,7 +65,7 @@ class History:
 
         Raises `BranchNotFoundError` and `CursorError`.
         """
-        tail = await self._buckets.tail(branch) if self._known([branch]) else None
+        tail, guess, found = await self._end_of(branch, window)
         if tail is None or (length := self._end(tail)) == tail.lineage.own.start:
             return self._empty(branch, window)
         if any(cursor.depth >= length for cursor in (window.after, window.before) if cursor):
@@ -70,9 +75,29 @@ class History:
         start, stop = max(span.start - 1, 0), min(span.stop + 1, length)
         path = await self._path(tail, start, stop)
         path.check(window.after, window.before)
-        found = await self._buckets.messages(path.slots(self._buckets.width), start, stop)
+        wanted = path.slots(self._buckets.width)
+        if guess and guess.holds(wanted, start, stop):
+            self._meter.messages(each for address, each in found.items() if start <= address.depth < stop)
+        else:
+            found = await self._buckets.messages(wanted, start, stop)
         await self._bring_up_to_date(found)
         return Page(self._rows(path, span, found), span, length)
+
+    async def _end_of(self, branch: str, window: Window) -> tuple[Tail | None, Guess | None, dict[Address, Record]]:
+        """Where the branch ends. By a good guess with what was guessed to be the page; it is looked at before use."""
+        if not self._known([branch]):
+            return None, None, {}
+        ends = self._ends
+        guess = ends.guess(self._conversation, branch, window) if ends else None
+        found: dict[Address, Record] = {}
+        tail = None
+        if guess:
+            tail, found = await self._buckets.messages_with_tail(branch, guess.slots, guess.start, guess.stop)
+        if tail is None:
+            tail, guess = await self._buckets.tail(branch), None
+        if ends:
+            ends.note(self._conversation.id, branch, tail)
+        return tail, guess, found
 
     async def _path(self, tail: Tail, start: int, stop: int) -> Path:
         """The path's depths `start <= depth < stop`. Raises `BranchNotFoundError` where it was removed further up."""
@@ -92,20 +117,23 @@ class History:
     def _rows(self, path: "Path", span: range, found: Mapping[Address, Record]) -> list[Row]:
         rows: list[Row] = []
         parent = path.at(span.start - 1) if span.start and span else None
+        above = found[parent] if parent else None
         for address, ordinal in path.places(span):
-            rows.append(self._placed(address, parent, ordinal, found))
-            parent = address
+            message = found[address]
+            rows.append(self._placed(address, message, ordinal, parent, above))
+            parent, above = address, message
         return rows
 
-    def _placed(self, address: Address, parent: Address | None, ordinal: int, found: Mapping[Address, Record]) -> Row:
+    def _placed(
+        self, address: Address, stored: Record, ordinal: int, parent: Address | None, above: Record | None
+    ) -> Row:
         """The row of the child `ordinal` of `parent`, counted among those of its siblings that are not removed."""
-        if parent is None:
+        if above is None:
             forks, purged = self._conversation.root_forks, self._conversation.root_gone
         else:
-            above = found[parent]
             forks, purged = above.get("forks", 0), above.get("gone", ())
-        message = _shown(found[address])
-        if not (purged or self._removals or self._sight):  # as nearly all are
+        message = _shown(stored) if "deleted_at" in stored else stored
+        if not purged and self._whole:
             return Row(address, message, parent, ordinal, max(forks, ordinal) + 1)
         gone = tuple(sorted({*purged, *self._removals.gone(parent)}))
         if self._sight is not None:
@@ -157,10 +185,8 @@ class History:
 
     def _alone(self, address: Address, begun: Lineage | None, found: Mapping[Address, Record]) -> Row:
         ordinal = max(begun.own.ordinal, 1) if begun else 0
-        if address.depth == 0:
-            return self._placed(address, None, ordinal, found)
-        parent = begun.parent if begun else Address(address.branch, address.depth - 1)
-        return self._placed(address, parent, ordinal, found)
+        parent = begun.parent if begun else Address(address.branch, address.depth - 1) if address.depth else None
+        return self._placed(address, found[address], ordinal, parent, found[parent] if parent else None)
 
     async def _standing(self, addresses: set[Address]) -> set[Address]:
         """Those that no removed subtree holds; one call, where there is any such, and another below many forks."""

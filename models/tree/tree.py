@@ -20,6 +20,7 @@ from models.tree.buckets import Buckets
 from models.tree.copying import copied
 from models.tree.deletion import Deleter
 from models.tree.draft import Draft, TreeLimits
+from models.tree.ends import Ends
 from models.tree.erasing import count_author, erase_author
 from models.tree.errors import ContentionError, MessageNotFoundError
 from models.tree.figures import counting, foretold
@@ -42,7 +43,7 @@ COPIES: Final = 2
 
 
 class MessageTree:
-    """Made once a worker; keeps nothing but its limits and its locks. `watcher` is told where trees change.
+    """Made once a worker; keeps nothing but limits, locks, and guesses. `watcher` is told where trees change.
 
     `texts` knows what messages say that are still being written.
     """
@@ -56,6 +57,7 @@ class MessageTree:
         self._texts = texts
         self._locks = PlaceLocks()
         self._turns = Turns()
+        self._ends = Ends()
         self._copying = asyncio.Semaphore(COPIES)
 
     async def start(self, conversation: Conversation) -> None:
@@ -203,7 +205,7 @@ class MessageTree:
 
         `meter` counts what is read, and may stop it.
         """
-        return History(self._db, conversation, self.limits, self._turns, sight, self._texts, meter)
+        return History(self._db, conversation, self.limits, self._turns, sight, self._texts, meter, self._ends)
 
     async def rows(
         self, wanted: Sequence[tuple[Conversation, Sight | None, Collection[Address]]]

@@ -55,9 +55,7 @@ class BranchRest:
             page = await (await info.context.history(self.conversation)).page(self.name, window)
         except CursorError as error:
             raise BadInputError("after", f"is no cursor of this branch: {error}") from None
-        about = message_resource(self.conversation)
-        shown = [Message.of(self.conversation, row, about) for row in page.rows]
-        edges = [edge(message.id, message) for message in shown]
+        edges = [edge(message.id, message) for message in Message.page(self.conversation, page.rows)]
         return connection(edges, has_next=page.span.stop < page.length, has_previous=after is not None)
 
 

@@ -103,8 +103,7 @@ class Conversation(Node):
         except CursorError as error:
             raise BadInputError("after" if after else "before", f"is no cursor of this branch: {error}") from None
         # A message's cursor is its place in the tree, its id: so it stays where it is while the conversation grows.
-        shown = [Message.of(self.stored, row, about) for row in page.rows]
-        edges = [edge(message.id, message) for message in shown]
+        edges = [edge(message.id, message) for message in Message.page(self.stored, page.rows, about)]
         return connection(edges, has_next=page.span.stop < page.length, has_previous=page.span.start > 0)
 
     @strawberry.field(

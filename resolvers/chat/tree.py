@@ -1,6 +1,6 @@
 """Messages and branches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -19,7 +19,7 @@ from resolvers.chat.answer import AnswerRequest
 from resolvers.chat.attachment import Attachment
 from resolvers.context import Info
 from resolvers.errors import BadInputError, NotFoundError
-from resolvers.ids import branch_id, message_id
+from resolvers.ids import branch_id, message_id, message_ids
 from resolvers.loaders import Place
 from resolvers.node import Node
 from resolvers.pagination import MAX_PAGE
@@ -77,24 +77,31 @@ class Message(Node):
     attachments: list[Attachment] = strawberry.field(description="None of a deleted message.")
 
     @classmethod
-    def of(cls, conversation: StoredConversation, row: Row, about: Resource | None = None) -> Self:
-        """A stored message, as the schema shows it; `about` is its conversation's `message_resource`, made once a page.
+    def of(cls, conversation: StoredConversation, row: Row) -> Self:
+        """A stored message, as the schema shows it."""
+        return cls._made(conversation, row, message_resource(conversation), message_id(conversation.id, row.address))
 
-        Made without the dataclass's own `__init__`, whose dozen named arguments cost more than all that is read here.
-        """
+    @classmethod
+    def page(cls, conversation: StoredConversation, rows: Iterable[Row], about: Resource | None = None) -> list[Self]:
+        """Many of one conversation; `about` is its `message_resource`, if that is at hand."""
+        about, id_of = about or message_resource(conversation), message_ids(conversation.id)
+        return [cls._made(conversation, row, about, id_of(row.address)) for row in rows]
+
+    @classmethod
+    def _made(cls, conversation: StoredConversation, row: Row, about: Resource, id_: strawberry.ID) -> Self:
+        """Without the dataclass's own `__init__`, whose dozen named arguments cost more than all that is read here."""
         stored, made = row.message, cls.__new__(cls)
-        made.conversation, made.row = conversation, row
-        made.about = about or message_resource(conversation)
-        made.id = strawberry.ID(message_id(conversation.id, row.address))
+        made.id, made.conversation, made.row, made.about = id_, conversation, row, about
         made.role = ROLES[stored["role"]]
         made.content = stored.get("content")
         made.created_at = stored["created_at"]
-        made.status = STATUSES[stored["status"]] if "status" in stored else MessageStatus.COMPLETE
+        status, attachments = stored.get("status"), stored.get("attachments")
+        made.status = STATUSES[status] if status else MessageStatus.COMPLETE
         made.depth = row.address.depth
         made.sibling_count = row.sibling_count
         made.sibling_index = row.sibling_index
         made.deleted_at = stored.get("deleted_at")
-        made.attachments = [Attachment.of(each) for each in stored["attachments"]] if "attachments" in stored else []
+        made.attachments = [Attachment.of(each) for each in attachments] if attachments else []
         return made
 
     def permission_resource(self) -> Resource:
@@ -129,7 +136,7 @@ class Message(Node):
         place = Place(self.conversation.id, self.row.parent, self.depth, first, self.row.gone)
         addresses = await info.context.loaders.siblings.load(place)
         rows = await info.context.loaders.rows.load_many([(self.conversation.id, each) for each in addresses])
-        return [Message.of(self.conversation, row, self.about) for row in rows if row]
+        return Message.page(self.conversation, filter(None, rows), self.about)
 
     @strawberry.field(description="What became of the newest answer to it that the assistant was asked for, if any.")
     async def answer(self, info: Info) -> AnswerRequest | None:

@@ -53,11 +53,11 @@ async def test_a_page_of_nothing_takes_one_call(listened: tuple[MessageTree, Com
 
 
 @pytest.mark.parametrize("length", [1, 30, 3_000])
-async def test_a_page_of_one_branch_takes_two_calls(listened: tuple[MessageTree, Commands], length: int) -> None:
+async def test_a_page_of_one_branch_takes_one_call(listened: tuple[MessageTree, Commands], length: int) -> None:
     conversation = await planted(listened[0], line(length))
     for window in windows(length):
         sent = await read(listened, conversation, MAIN, window)
-        assert names(sent) == ["find buckets", "find buckets"]
+        assert names(sent) == ["find buckets"]
         # A message takes 92 bytes and its JSON 110; a bucket's frame and the answer's, a little more.
         assert sum(command.reply_bytes for command in sent) < 150 * 102 + 2_000
 
@@ -89,13 +89,13 @@ async def test_a_page_below_ten_thousand_forks_takes_three_calls(listened: tuple
         assert "getMore" not in {command.name for command in sent}
 
 
-async def test_messages_that_each_fill_a_bucket_come_in_two_calls(database: Database, stores: EmbeddedStores) -> None:
+async def test_messages_that_each_fill_a_bucket_come_in_one_call(database: Database, stores: EmbeddedStores) -> None:
     async with watched(database, stores.mongodb_uri) as (db, commands):
         tree = MessageTree(db, replace(TreeLimits(), bucket_bytes=1))
         conversation = await planted(tree, line(400))
         assert await db.buckets.count_documents({}) == 400
         for window in windows(400):
-            assert len(await read((tree, commands), conversation, MAIN, window)) == 2
+            assert len(await read((tree, commands), conversation, MAIN, window)) == 1
 
 
 async def test_a_hundred_messages_by_address_take_three_calls(listened: tuple[MessageTree, Commands]) -> None:
