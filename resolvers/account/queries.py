@@ -7,7 +7,7 @@ from models.user import User as StoredUser
 from permissions.actions import Action
 from permissions.guards import may
 from permissions.resources import USER, user_resource
-from resolvers.account.types import User, user_id
+from resolvers.account.types import User, only_id, user_id
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
 from resolvers.ids import object_id
@@ -24,7 +24,9 @@ class Query:
     async def me(self, info: Info) -> User | None:
         # A token that has expired or was revoked makes nobody anonymous: its client must learn to refresh it.
         info.context.access.require_not_refused()
-        principal = info.context.principal
+        principal, subject = info.context.principal, info.context.access.subject
+        if principal and subject and subject.id == principal.user_id and only_id(info):
+            return User.bare(principal.user_id)  # rights were found for him: the account is there, and can be used
         stored = await info.context.loaders.users.load(principal.user_id) if principal else None
         return User.of(stored) if stored else None
 

@@ -1,10 +1,11 @@
 """Accounts, their sessions and the roles that they hold."""
 
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 import strawberry
 from beanie import PydanticObjectId
+from graphql import FieldNode
 from strawberry.scalars import JSON
 
 from models import role as stored_roles
@@ -21,6 +22,8 @@ from resolvers.context import Context, Info
 from resolvers.ids import encode
 from resolvers.node import Node
 
+BARE: Final = frozenset({"__typename", "id"})
+
 strawberry.enum(GrantEffect, description="What a grant says where it applies.")
 
 
@@ -36,6 +39,13 @@ class User(Node):
     def of(cls, stored: StoredUser) -> Self:
         """A stored account, as the schema shows it."""
         return cls(id=user_id(stored.id), stored=stored, display_name=stored.display_name)
+
+    @classmethod
+    def bare(cls, stored_id: PydanticObjectId) -> Self:
+        """Of who is known to be there, for an answer in which nothing is shown of him but his id (`only_id`)."""
+        made = cls.__new__(cls)
+        made.id = user_id(stored_id)
+        return made
 
     def permission_resource(self) -> Resource:
         """What field guards ask about."""
@@ -246,6 +256,13 @@ class RefreshSessionInput:
     """Who wants to stay in."""
 
     refresh_token: str | None = strawberry.field(default=None, description="The cookie's, if left out.")
+
+
+def only_id(info: Info) -> bool:
+    """Whether nothing but the id is selected of what the field gives; no for what isn't seen at once."""
+    nodes = getattr(info, "field_nodes", None) or info._raw_info.field_nodes
+    fields = [field for node in nodes if node.selection_set for field in node.selection_set.selections]
+    return all(isinstance(field, FieldNode) and field.name.value in BARE for field in fields)
 
 
 def own(context: Context, account: PydanticObjectId) -> bool:
