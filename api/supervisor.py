@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
+from api.worker_process import give
+
 TICK_SECONDS: Final = 0.5
 """How often the stores are looked at. Ends of processes and signals are noticed at once."""
 STOP_SECONDS: Final = 15.0
@@ -63,23 +65,30 @@ class Signals:
 
 
 class WorkerProcess:
-    """A worker, and our end of its lifeline: it stops when that closes, which death closes too."""
+    """A worker, and our end of its lifeline: it stops when that closes, which death closes too.
 
-    def __init__(self, listener: socket.socket, environment: Mapping[str, str]) -> None:
+    It imports what it needs; then it waits to be told what to `serve`.
+    """
+
+    def __init__(self) -> None:
         self.lifeline, theirs = socket.socketpair()
         self.ready = False
-        descriptors = [listener.fileno(), theirs.fileno()]
         # -P: nothing is imported from the working directory. A session of its own: Ctrl-C is for us.
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 (our own command line)
-                [sys.executable, "-P", "-m", "api.worker", *map(str, descriptors)],
-                env=environment,
-                pass_fds=descriptors,
+                [sys.executable, "-P", "-m", "api.worker_process", str(theirs.fileno())],
+                env={},
+                pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
         self.lifeline.setblocking(False)
         self.started = time.monotonic()
+
+    def serve(self, listener: socket.socket, environment: Mapping[str, str]) -> None:
+        """Accept from `listener`, by the settings in `environment`."""
+        with contextlib.suppress(BrokenPipeError, ConnectionError):  # it is dead already, and replaced like any other
+            give(self.lifeline, listener, environment)
 
     def fileno(self) -> int:
         return self.lifeline.fileno()
@@ -111,10 +120,29 @@ class WorkerProcess:
             self.process.wait()
 
 
-class Supervisor:
-    """So many workers; one that ends gets a successor."""
+@contextlib.contextmanager
+def early() -> Iterator[list[WorkerProcess]]:
+    """A worker that has begun, for whoever takes it out of the list; nobody does, and it is gone after the block."""
+    begun = [WorkerProcess()]
+    try:
+        yield begun
+    finally:
+        for worker in begun:
+            worker.let_go()
+            worker.reap(time.monotonic())
 
-    def __init__(self, listener: socket.socket, environment: Mapping[str, str], count: int) -> None:
+
+class Supervisor:
+    """So many workers; one that ends gets a successor. The first are those that have `begun`."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        environment: Mapping[str, str],
+        count: int,
+        begun: list[WorkerProcess] | None = None,
+    ) -> None:
+        self.begun = [] if begun is None else begun
         self.listener = listener
         self.environment = environment
         self.count = count
@@ -144,7 +172,9 @@ class Supervisor:
             self._stop()
 
     def _start(self) -> WorkerProcess:
-        return WorkerProcess(self.listener, self.environment)
+        worker = self.begun.pop() if self.begun else WorkerProcess()
+        worker.serve(self.listener, self.environment)
+        return worker
 
     def _signalled(self, signals: Signals) -> bool:
         """Wait for news, and say whether it is that we shall stop."""

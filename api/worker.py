@@ -1,4 +1,4 @@
-"""One server process: `python -m api.worker LISTENER LIFELINE`, both descriptors inherited from the supervisor."""
+"""One server process: `python -m api.worker LISTENER LIFELINE`, both descriptors inherited; see `worker_process`."""
 
 import contextlib
 import gc
@@ -63,6 +63,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
@@ -85,6 +86,11 @@ def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 def main() -> None:
     listener, lifeline = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    serve(listener, lifeline)
+
+
+def serve(listener: socket.socket, lifeline: socket.socket) -> None:
+    """Serve by the settings of the environment until the lifeline breaks."""
     settings = Settings()
     app = create_app(settings)
     worker = Worker(configure(app, settings), lifeline, app.state.connections)

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from api.assistant import echo_address
 from api.assistant.prompt import tokens
 
-BASE: Final = "/demo/v1"
-MODEL: Final = "parley-echo"
+BASE: Final = echo_address.BASE
+MODEL: Final = echo_address.MODEL
 SHOWN: Final = 600
 """Characters of what was said that are repeated."""
 BIT: Final = 6

@@ -35,7 +35,7 @@ class Entry:
 
 
 ENTRIES: Final[dict[str, Entry]] = {
-    "serve": Entry("serve", "serve", "Serve the API until Ctrl-C or SIGTERM; stores that we started stop with us."),
+    "serve": Entry("starting", "serve", "Serve the API until Ctrl-C or SIGTERM; stores that we started stop with us."),
     "assistant": Entry(
         "assistant",
         "assistant",

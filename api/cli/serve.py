@@ -2,48 +2,33 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Annotated, Any
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
-import typer
-
-from api.assistant import echo
-from api.cli import demo
-from api.cli.audit import audit_log
 from api.cli.listening import listen
 from api.cli.problems import CommandError
-from api.cli.stores import connected, embedded, require_redis, with_endpoints
+from api.cli.saying import say
+from api.cli.stores import embedded, with_endpoints
 from api.settings import Settings
-from api.supervisor import Supervisor, stopping
-from models import migrations
-from models.database import Database
+from api.supervisor import Supervisor, WorkerProcess, stopping
 from models.embedded import EmbeddedStores
-from permissions.audit.log import AuditLog
-from permissions.builtin import ensure_policies, ensure_super_admin
 
 Health = Callable[[], None]
 
 
-def serve(
-    demo_mode: Annotated[
-        bool | None, typer.Option("--demo", help="Fill an empty database with a demo world; loopback only.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen to (PARLEY_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen to, 0 for any (PARLEY_PORT).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Server processes (PARLEY_WORKERS).")] = None,
-) -> None:
-    """Serve the API until Ctrl-C or SIGTERM; stores that we started stop with us."""
-    given: dict[str, Any] = {"demo": demo_mode, "host": host, "port": port, "workers": workers}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    check(settings)
-    with (
-        _tidy_exit(),
-        listen(settings.host, settings.port) as listener,
-        _stores(settings) as (at_stores, healthy),
-    ):
-        _run(_with_secret(at_stores), listener, healthy)
+def serve(given: Mapping[str, Any], begun: list[WorkerProcess]) -> None:
+    """Serve by the settings that are `given`, and else by those of the environment, with workers that have `begun`."""
+    settings = Settings(**given)
+    with _tidy_exit() as unless_stopped:
+        check(settings)
+        begun += [WorkerProcess() for _ in range(1, settings.workers)]
+        with listen(settings.host, settings.port) as listener, _stores(settings) as (at_stores, healthy):
+            unless_stopped()
+            _run(at_stores, listener, healthy, begun)
     say("stopped")
 
 
@@ -51,18 +36,14 @@ def check(settings: Settings) -> None:
     """Raise `CommandError` for what can't be served, before anything is started."""
     ours = embedded(settings)
     if settings.demo:
+        from api.cli import demo  # here and below: what only the demo needs
+
         demo.check(settings, ours)
     elif settings.secret_key is None:
         raise CommandError(
             "PARLEY_SECRET_KEY is not set: give it 32 characters or more "
             "(python3 -c 'import secrets; print(secrets.token_urlsafe(48))') and keep it, or try `parley serve --demo`"
         )
-
-
-def say(line: str) -> None:
-    """Tell whoever still listens: a terminal that has gone must not keep us from stopping in order."""
-    with contextlib.suppress(OSError):
-        typer.echo(line)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -76,27 +57,40 @@ def _text(value: Any) -> str:
     return str(reveal() if reveal else value)
 
 
-def _with_secret(settings: Settings) -> Settings:
-    return demo.with_secret(settings) if settings.demo else settings
+def _importing() -> None:
+    """Import what prepares the stores: while they start, if they are ours."""
+    import_module("api.cli.preparing")
 
 
-def _run(settings: Settings, listener: socket.socket, healthy: Health) -> None:
-    if not asyncio.run(done(_prepare(settings))):
+def _run(settings: Settings, listener: socket.socket, healthy: Health, begun: list[WorkerProcess]) -> None:
+    from api.cli.preparing import prepare
+
+    gc.freeze()
+    gc.enable()
+    settings, accounts = _of_demo(settings, _address(listener)) if settings.demo else (settings, None)
+    if not asyncio.run(done(prepare(settings))):
         return
-    address = _address(listener)
 
     def ready() -> None:
-        say(f"Parley serves {address}/graphql (in a browser: GraphiQL)")
-        if settings.demo:
-            say(demo.accounts())
+        say(f"Parley serves {_address(listener)}/graphql (in a browser: GraphiQL)")
+        if accounts:
+            say(accounts)
         say("Ctrl-C stops it.")
 
-    if settings.demo and settings.assistant_base_url is None:
+    Supervisor(listener, environment(settings), settings.workers, begun).run(ready, healthy)
+    say("stopping …")
+
+
+def _of_demo(settings: Settings, address: str) -> tuple[Settings, str]:
+    """The demo's settings, and whom to log in as."""
+    from api.assistant import echo_address as echo
+    from api.cli import demo
+
+    settings = demo.with_secret(settings)
+    if settings.assistant_base_url is None:
         echoing = {"assistant_base_url": address + echo.BASE, "assistant_model": echo.MODEL}
         settings = settings.model_copy(update=echoing)
-
-    Supervisor(listener, environment(settings), settings.workers).run(ready, healthy)
-    say("stopping …")
+    return settings, demo.accounts()
 
 
 async def done(work: Coroutine[Any, Any, None]) -> bool:
@@ -126,47 +120,39 @@ async def done(work: Coroutine[Any, Any, None]) -> bool:
     return not asked
 
 
-async def _prepare(settings: Settings) -> None:
-    await require_redis(settings)
-    async with connected(settings) as database:
-        for name in await migrations.migrate(database.db):
-            say(f"migrated: {name}")
-        async with audit_log(settings, database) as log:
-            await _put_in(settings, database, log)
-
-
-async def _put_in(settings: Settings, database: Database, log: AuditLog | None) -> None:
-    """What every installation has, and the demo's own."""
-    witness = log.changed if log else None
-    await ensure_policies(witness)
-    if settings.demo and log:  # its own super admin inherits from the others
-        await demo.seed(settings, database, log)
-    await ensure_super_admin(witness)
-
-
 @contextlib.contextmanager
 def _stores(settings: Settings) -> Iterator[tuple[Settings, Health]]:
     """Settings with the addresses of stores that answer, and a check that they still run."""
     if not embedded(settings):
         yield settings, lambda: None
         return
-    with EmbeddedStores(settings.data_dir) as stores:
+    with EmbeddedStores(settings.data_dir, meanwhile=_importing) as stores:
         say(f"embedded MongoDB and Redis keep their data in {stores.directory}")
         yield with_endpoints(settings, stores.endpoints), stores.check
 
 
 @contextlib.contextmanager
-def _tidy_exit() -> Iterator[None]:
-    """Until the supervisor listens to signals, each of them unwinds what is started."""
+def _tidy_exit() -> Iterator[Callable[[], None]]:
+    """Until the supervisor listens to signals, each of them unwinds what is started.
+
+    What is raised amid a finaliser gets lost: so what takes long is begun after asking once more, by what it gives.
+    """
+    asked = False
+
+    def unless_stopped() -> None:
+        if asked:
+            raise SystemExit(0)
 
     def unwind(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
         for other in before:
             signal.signal(other, signal.SIG_IGN)  # once is enough: what follows shall end in order
         raise SystemExit(0)
 
     before = {number: signal.signal(number, unwind) for number in stopping()}
     try:
-        yield
+        yield unless_stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,8 +44,10 @@ class EmbeddedStores:
     gone after it; they are gone too when this process is killed. Raises `EmbeddedError`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, meanwhile: Callable[[], object] | None = None) -> None:
+        """`meanwhile` is called once, while they start."""
         self.directory = directory
+        self._meanwhile = meanwhile
         self._servers: list[servers.Server] = []
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lock: lock.Lock | None = None
@@ -68,6 +70,8 @@ class EmbeddedStores:
         self._lock = lock.acquire(self.directory)
         try:
             self._launch(self._lock.stores)
+            if self._meanwhile is not None:
+                self._meanwhile()
             self._wait()
         except BaseException:
             self.stop()
