@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: serve test test-redis check format bench bench-data worlds isolation histories drill-breach drill-live attack fuzz soak lock licences sbom audit clean help
+.PHONY: serve test test-redis check format bench bench-data worlds isolation histories drill-breach drill-live attack fuzz differential soak lock licences sbom audit clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -77,6 +77,9 @@ conformance: $(VENV)/development ## run audits, compilers, linters and clients o
 
 fuzz: $(VENV)/development ## send random requests, frames and documents to two workers (CASES=100000 SEED=7; an hour, or more)
 	@CASES=$(or $(CASES),100000) SEED=$(or $(SEED),7) $(BIN)/python -m tests.fuzz
+
+differential: $(VENV)/development ## execute random documents compiled and by graphql-core, and compare (EXECUTIONS=1000000 SEED=1; about an hour)
+	@EXECUTIONS=$(or $(EXECUTIONS),1000000) SEED=$(or $(SEED),1) $(BIN)/python -m tests.differential
 
 soak: $(VENV)/development ## press on every limit beside somebody who behaves, and show how long that one waits (MINUTES=10 PRESSURE=1)
 	@MINUTES=$(or $(MINUTES),10) PRESSURE=$(or $(PRESSURE),1) $(BIN)/python -m tests.soak

@@ -62,6 +62,8 @@ def _faults(compiled: Outcome, plain: list[Outcome], others: list[Outcome], free
     every = [*plain, *others]
     if compiled.data not in {each.data for each in every}:
         yield "data"
+    if compiled.extensions not in {each.extensions for each in every}:
+        yield f"extensions: {compiled.extensions}, and not {plain[0].extensions}"
     for name in SEQUENCES:
         samples = [getattr(each, name) for each in every]
         for fault in unexplained(getattr(compiled, name), samples, getattr(free, name)):

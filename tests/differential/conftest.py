@@ -6,6 +6,7 @@ import pytest
 
 from tests.differential.executing import Executors
 from tests.differential.people import People, still
+from tests.differential.pipelines import Pipelines
 from tests.differential.stock import Stock
 from tests.isolation.conftest import graph, sown, stored, unlimited, world
 from tests.isolation.tenants import World
@@ -25,3 +26,9 @@ async def executors(world: World, monkeypatch: pytest.MonkeyPatch) -> Executors:
 def stock(world: World) -> Stock:
     """What there is in it."""
     return Stock(unlimited()._schema, world)
+
+
+@pytest.fixture
+def pipelines(executors: Executors) -> Pipelines:
+    """The same people, by the whole way."""
+    return Pipelines(unlimited(), executors.contexts, off=unlimited(compiles=False))

@@ -28,12 +28,13 @@ class Outcome:
     allowed: tuple[Hashable, ...]
     calls: tuple[str, ...]
     counted: int
+    extensions: str = "{}"
 
     def differences(self, other: "Outcome") -> list[str]:
         """In what they differ, by name."""
         found = [
             name
-            for name in ("data", "errors", "denied", "allowed", "counted")
+            for name in ("data", "errors", "denied", "allowed", "counted", "extensions")
             if getattr(self, name) != getattr(other, name)
         ]
         return found + (["calls"] if Counter(self.calls) != Counter(other.calls) else [])

@@ -7,11 +7,13 @@ from typing import Final
 import pytest
 
 from tests.differential.executing import Executors
-from tests.differential.rounds import of_world
+from tests.differential.pipelines import Pipelines
+from tests.differential.rounds import of_pipelines, of_world
 from tests.differential.stock import Stock
 from tests.fuzz.generating import SEED
 
-EXECUTIONS: Final = 250
+EXECUTIONS: Final = 200
+WHOLE: Final = 60
 LEFT: Final = 0.2
 """The part of all that may be left to graphql-core as a whole: flaws in variables, and questions about the schema."""
 
@@ -26,3 +28,10 @@ async def test_compiled_answers_are_those_of_graphql_core(
     assert tally.answers["data"] > EXECUTIONS / 5
     assert executors.uncompiled < LEFT * EXECUTIONS
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR and "compiled" in each.getMessage()]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_the_whole_way_gives_the_answers_of_strawberrys(pipelines: Pipelines, stock: Stock) -> None:
+    tally = await of_pipelines(pipelines, stock).run(Random(SEED + 1), WHOLE)
+    assert not tally.found, "\n\n".join([f"seed {SEED + 1}", *tally.found])
+    assert tally.answers["data"] > WHOLE / 5

@@ -1,0 +1,88 @@
+"""The whole way of an operation twice: ours, with the compiler; and Strawberry's, by its extensions and graphql-core."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from graphql import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from api.documents.answering import CountingExecution
+from api.schema import Schema
+from permissions.access import Takings
+from tests.differential.calls import calls
+from tests.differential.cases import Case
+from tests.differential.executing import Executors
+from tests.differential.outcomes import Outcome, as_json, outcome
+from tests.differential.people import People
+
+KINDS: Final = (OperationType.QUERY, OperationType.MUTATION)
+COST: Final = {"cost": True}
+
+
+class Noting:
+    """In place of the audit log: what would be written."""
+
+    def __init__(self) -> None:
+        self.takings = Takings()
+
+    async def keep_all(self, some: Any) -> None:
+        """What was decided, of all of them."""
+        for takings, _ in some:
+            self.takings.take(takings)
+
+
+@dataclass
+class Noted:
+    """What an outcome reads of a context, after all was written down."""
+
+    answering: Any
+    written: Takings
+
+    @property
+    def access(self) -> "Noted":
+        """Whoever asks it."""
+        return self
+
+    def takings(self) -> Takings:
+        """All that was written."""
+        return self.written
+
+
+@dataclass(kw_only=True)
+class Pipelines(Executors):
+    """`off` has no compiler."""
+
+    off: Schema
+
+    async def compiled(self, case: Case, root: Any = None) -> Outcome:
+        """By the straight line."""
+        return await self._answered(self.schema, case, KINDS)
+
+    async def by_core(
+        self, case: Case, root: Any = None, by: type[CountingExecution] = CountingExecution, *, propagates: bool = True
+    ) -> Outcome:
+        """By Strawberry's extensions."""
+        if not propagates:
+            return await super().by_core(case, root, by, propagates=False)
+        self.off.execution_context_class = by
+        try:
+            return await self._answered(self.off, case, None)
+        finally:
+            self.off.execution_context_class = CountingExecution
+
+    async def _answered(self, schema: Any, case: Case, kinds: Any) -> Outcome:
+        assert isinstance(self.contexts, People)
+        noting: Any = Noting()
+        context = replace(self.contexts.context(case.caller), audit=noting, allowance=None)
+        with calls() as sent:
+            answer = await schema.execute(
+                case.text,
+                variable_values=dict(case.variables),
+                context_value=context,
+                operation_name=case.operation,
+                allowed_operation_types=kinds,
+                operation_extensions=COST,
+            )
+        told = ExecutionResult(answer.data, answer.errors)
+        found = outcome(told, Noted(context.answering, noting.takings), sent)
+        return replace(found, extensions=as_json(dict(answer.extensions or {})))

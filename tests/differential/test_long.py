@@ -1,0 +1,48 @@
+"""As many executions as wanted: `make differential` has several processes run this."""
+
+import time
+from random import Random
+from typing import Final
+
+import pytest
+
+from tests.differential import broken
+from tests.differential.executing import Executors
+from tests.differential.pipelines import Pipelines
+from tests.differential.rounds import of_broken, of_pipelines, of_world
+from tests.differential.shards import Part, Shard
+from tests.differential.stock import Stock
+
+CHUNK: Final = 500
+SHARES: Final = {"broken resolvers": 0.85, "our schema": 0.1, "our schema, all the way": 0.05}
+"""Of each chunk: what touches no store is quick."""
+
+
+@pytest.mark.benchmark
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
+)
+async def test_many(executors: Executors, pipelines: Pipelines, stock: Stock) -> None:
+    shard = Shard.own()
+    some = dict(
+        zip(
+            SHARES,
+            (
+                of_broken(Executors(broken.schema, broken.Contexts())),
+                of_world(executors, stock),
+                of_pipelines(pipelines, stock),
+            ),
+            strict=True,
+        )
+    )
+    parts = {name: Part(rounds.tally) for name, rounds in some.items()}
+    chance = Random(f"{shard.seed} {shard.number}")
+    while sum(part.tally.executions for part in parts.values()) < shard.executions:
+        for name, share in SHARES.items():
+            began = time.process_time()
+            await some[name].run(chance, round(CHUNK * share))
+            parts[name].seconds += time.process_time() - began
+        shard.tell(parts)
+        if any(part.tally.found for part in parts.values()):
+            break
+    assert not [each for part in parts.values() for each in part.tally.found]
