@@ -21,7 +21,7 @@ from strawberry.types.graphql import OperationType
 
 from api.decisions import settle
 from api.documents.cost import Actual
-from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, ending, priced, told
+from api.documents.executing import GRACE_SECONDS, Ending, Price, Timer, admit, priced, told
 from api.documents.judging import flaws, overlong, read
 from api.documents.limits import DocumentLimits
 from api.documents.schema_access import may_introspect, without_suggestion
@@ -29,6 +29,7 @@ from api.documents.variables import problem
 from api.errors import UNAVAILABLE, Code, publish
 from api.operations import whole
 from api.prepared import Prepared, Remembering, named, prepared
+from api.promptness import within
 from resolvers.context import Context
 from resolvers.errors import TooFastError
 
@@ -180,7 +181,7 @@ async def _executed(schema: Remembering, asked: Question, operation: Prepared) -
 async def _queried(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult:
     """A query may be broken off: it has changed nothing."""
     timer = Timer(schema.limits.seconds)
-    with ending(timer):
+    with Ending(timer):
         result = await _run(schema, asked, operation, timer.seconds + GRACE_SECONDS)
         timer.require()
     return result
@@ -191,8 +192,7 @@ async def _run(
 ) -> ExecutionResult:
     found = _begun(schema, asked, operation)
     if not isinstance(found, ExecutionResult):
-        async with asyncio.timeout(seconds):
-            found = await found
+        found = await (found if seconds is None else within(seconds, found))
     if found.errors:
         tell(schema, found.errors, asked.context)
     return found

@@ -21,6 +21,7 @@ from api.graphql_answer import answered
 from api.graphql_request import SHORT, asked_by, plain_type
 from api.graphql_response import CHALLENGE
 from api.graphql_view import refused
+from api.http_protocol import ANSWER
 from api.rates.headers import told
 from api.refusals import RefusedRequestError, refusal
 from api.requests import CLOSE, BodyLimit, Exchange, RequestLog
@@ -63,15 +64,15 @@ class Front:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope.get("root_path"):
             await self._layers(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        media_type = self._plain(headers) if len(headers) == len(scope["headers"]) else None
+        asked: dict[bytes, bytes] = dict(scope["headers"])
+        media_type = self._plain(asked) if len(asked) == len(scope["headers"]) else None
         if media_type is None:
             await self._layers(scope, receive, send)
             return
         scope = self._clients.told(scope)
         with self._log.logged(scope) as exchange:
             try:
-                reply = await self._reply(scope, receive, headers, media_type, exchange)
+                reply = await self._reply(scope, receive, asked, media_type, exchange)
             except Exception as error:
                 _log.error("unexpected error", path=PATH, exc_info=error)
                 reply = _reply(refusal(500, MASKED, Code.INTERNAL_SERVER_ERROR, CLOSE))
@@ -82,9 +83,11 @@ class Front:
                 own = [*own, *told(exchange.rate)]
             if self._crossed and all(name != b"vary" for name, _ in own):
                 own = [*own, (b"vary", b"Origin")]
-            start = {"type": "http.response.start", "status": reply.status, "headers": exchange.headers(own)}
-            await send(start)
-            await send({"type": "http.response.body", "body": reply.body})
+            headers = exchange.headers(own)
+            write = scope.get("extensions", {}).get(ANSWER)
+            if write is None or not write(reply.status, headers, reply.body):
+                await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+                await send({"type": "http.response.body", "body": reply.body})
 
     def _plain(self, headers: Mapping[bytes, bytes]) -> str | None:
         """The media type of the answer to a request that is plain; None for any other."""

@@ -1,6 +1,5 @@
 """Around every request: its id, its line in the log, the cap on its body, the headers that each answer has."""
 
-import asyncio
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import MASKED, Code
 from api.logs import REQUESTS
+from api.promptness import within
 from api.refusals import refusal
 from api.security_headers import STANDING, strict_transport
 
@@ -174,8 +174,7 @@ class BodyLimit:
         Half a body is none: by itself it may be sound, and was never meant.
         """
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._read(receive)
+            return await within(self._seconds, self._read(receive))
         except TimeoutError:
             return refusal(408, CUT, Code.BAD_USER_INPUT, CLOSE)
 

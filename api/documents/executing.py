@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
 import pymongo
@@ -157,17 +157,24 @@ async def in_time(seconds: float) -> AsyncIterator[Timer]:
     Raises `GraphQLError` then.
     """
     timer = Timer(seconds)
-    with ending(timer):
+    with Ending(timer):
         async with asyncio.timeout(seconds + GRACE_SECONDS):
             yield timer
 
 
-@contextmanager
-def ending(timer: Timer) -> Iterator[None]:
+class Ending(AbstractContextManager[None]):
     """Within the block calls to the database end when the time is up. Raises `GraphQLError` for what it ends."""
-    try:
-        with pymongo.timeout(timer.seconds):
-            yield
-    except TimeoutError:
-        timer.require()
-        raise
+
+    __slots__ = ("_calls", "_timer")
+
+    def __init__(self, timer: Timer) -> None:
+        self._timer = timer
+        self._calls = pymongo.timeout(timer.seconds)
+
+    def __enter__(self) -> None:
+        self._calls.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, *given: Any) -> None:
+        self._calls.__exit__(kind, *given)
+        if kind is not None and issubclass(kind, TimeoutError):
+            self._timer.require()

@@ -1,8 +1,9 @@
 """What one request, or one socket, may still spend; and what its client is told of that."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from api.rates.rates import Rates, Verdict
+from api.rates.rates import Claim, Rates, Verdict
 from permissions.access import Access
 from resolvers.errors import TooFastError
 
@@ -10,27 +11,36 @@ from resolvers.errors import TooFastError
 class Allowance:
     """`state` is that of the connection: the answer's headers tell what was noted there."""
 
-    __slots__ = ("_ip", "_rates", "_state")
+    __slots__ = ("_access", "_claims", "_ip", "_rates", "_state")
 
     def __init__(self, rates: Rates, ip: str | None, state: Any) -> None:
         self._rates: Final = rates
         self._ip: Final = ip
         self._state: Final = state
+        self._access: Access | None = None
+        self._claims: Sequence[Claim] = ()
+        """Those of the access that was asked for last."""
 
     def require(self, access: Access) -> None:
         """Raise `TooFastError` where it is known that nothing is let pass yet."""
-        verdict = self._rates.known(access, self._ip)
+        verdict = self._rates.known(self._claims_of(access))
         if verdict is not None:
             self._tell(verdict)
 
     async def spend(self, access: Access, cost: int) -> None:
         """Count what costs so much. Raise `TooFastError` where that is too much by now, `RedisError` as `Rates`."""
-        self._tell(await self._rates.spend(access, self._ip, cost))
+        claims = self._claims_of(access)
+        self._tell(self._rates.spent(claims, cost) or await self._rates.claim(claims, cost))
 
     async def deny(self, access: Access, number: int) -> None:
         """Count denials that are written down; the same way."""
         if price := self._rates.limits.denial:
             await self.spend(access, number * price)
+
+    def _claims_of(self, access: Access) -> Sequence[Claim]:
+        if access is not self._access:
+            self._access, self._claims = access, self._rates.claims(access, self._ip)
+        return self._claims
 
     def _tell(self, verdict: Verdict) -> None:
         self._state.rate = verdict

@@ -68,9 +68,22 @@ class Rates:
 
     async def spend(self, access: Access, ip: str | None, cost: int) -> Verdict:
         """Count what costs so much. Raises `RedisError` where it can't be counted and must be."""
-        claims, cost = self._claims(access, ip), max(cost, self.limits.least)
-        if self._spent_at_hand(claims, cost):
-            return self._verdict(claims[0])
+        return self.spent(claims := self.claims(access, ip), cost) or await self.claim(claims, cost)
+
+    def spent(self, claims: Sequence[Claim], cost: int) -> Verdict | None:
+        """Count it, where this worker has so much of all of them: the common case. None where it has to be claimed."""
+        now, cost = self._storage.clock(), max(cost, self.limits.least)
+        leases = [self._lease(claim) for claim in claims]
+        for claim, lease in zip(claims, leases, strict=True):
+            if not lease.has(min(cost, claim.item.amount), now):
+                return None
+        for claim, lease in zip(claims, leases, strict=True):
+            lease.spend(min(cost, claim.item.amount), now)
+        return self._verdict(claims[0])
+
+    async def claim(self, claims: Sequence[Claim], cost: int) -> Verdict:
+        """Count it, and ask Redis for what this worker has not."""
+        cost = max(cost, self.limits.least)
         passed = await self._hit_all(claims, cost)
         refused = next((claim for claim, let in zip(claims, passed, strict=False) if not let), None)
         if refused is None:
@@ -80,26 +93,16 @@ class Rates:
                 self._lease(claim).give_back(min(cost, claim.item.amount))
         return self._verdict(refused, cost)
 
-    def _spent_at_hand(self, claims: Sequence[Claim], cost: int) -> bool:
-        """Whether this worker had so much of all of them, and has spent it: the common case."""
-        now = self._storage.clock()
-        asked = [(self._lease(claim), min(cost, claim.item.amount)) for claim in claims]
-        if not all(lease.has(amount, now) for lease, amount in asked):
-            return False
-        for lease, amount in asked:
-            lease.spend(amount, now)
-        return True
-
-    def known(self, access: Access, ip: str | None) -> Verdict | None:
+    def known(self, claims: Sequence[Claim]) -> Verdict | None:
         """Why not even the least is let pass, where that is known without asking."""
         now = self._storage.clock()
-        for claim in self._claims(access, ip):
+        for claim in claims:
             if self._lease(claim).refuses(claim.item.amount, self.limits.least, now):
                 return self._verdict(claim, self.limits.least)
         return None
 
-    def _claims(self, access: Access, ip: str | None) -> Sequence[Claim]:
-        """The first one is told of."""
+    def claims(self, access: Access, ip: str | None) -> Sequence[Claim]:
+        """What is counted for somebody. The first one is told of."""
         costs, limits, place = self.limits.costs, self.limits, _place(ip)
         own = limits.budgets * budget_of(access, costs)
         if access.subject is None:
