@@ -36,8 +36,9 @@ SIGHTS: Final = 2
 """A document is compiled when it comes so often: of an attacker's most come once."""
 VARIANTS: Final = 8
 """Of an operation, by what its variables leave out; others are left to graphql-core."""
-FIELD_CHARACTERS: Final = 40
-"""A compiled field takes as much memory as so many characters of a remembered document."""
+VARIANT_CHARACTERS: Final = 60
+FIELD_CHARACTERS: Final = 35
+"""What is compiled, and each field of it, takes as much memory as so many characters of a remembered document."""
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Compiled:
     @property
     def weight(self) -> int:
         """What it takes of memory, in characters of a remembered document. It grows when it is compiled."""
-        return FIELD_CHARACTERS * sum(each.fields for each in self._built.values() if each)
+        return sum(VARIANT_CHARACTERS + FIELD_CHARACTERS * each.fields for each in self._built.values() if each)
 
     @property
     def texts(self) -> list[str]:
