@@ -91,6 +91,7 @@ async def test_http_requests_are_measured_beside_those_of_others(
             _require_equal(await work.answers(contenders.servers), given=name in READERS)
         _require_equal(await works.me(_forged(alice), everybody).answers(contenders.servers), given=False)
         measured = await asyncio.to_thread(_measured, asked, contenders, list(stores.pids().values()))
+    _require_no_errors(tmp_path / f"{ON_PYTHON[PARLEY]}.log")
     publish("http", _tables(measured, contenders))
     publish("http_in_short", _in_short(measured, contenders), [_note(), *contenders.notes])
 
@@ -100,6 +101,11 @@ def _require_equal(answers: Mapping[str, Any], *, given: bool) -> None:
     first = answers[PARLEY]
     assert (first is not None) == given
     assert [name for name, answer in answers.items() if answer != first] == []
+
+
+def _require_no_errors(log: Path) -> None:
+    """What could not be compiled is executed all the same, and told of there: that would be somebody else's figure."""
+    assert [line for line in log.read_text().splitlines() if '"level": "error"' in line][:3] == []
 
 
 def _forged(caller: Caller) -> Caller:
@@ -180,8 +186,8 @@ def _serving(settings: Settings, folder: Path, config: pytest.Config) -> Iterato
     """Everybody who can be served here."""
     variables, found = environment(settings), Field()
     with ExitStack() as stack:
-        for number, (name, module) in enumerate(ON_PYTHON.items()):
-            found.servers[name] = stack.enter_context(serving(module, variables, folder / f"{number}.log"))
+        for name, module in ON_PYTHON.items():
+            found.servers[name] = stack.enter_context(serving(module, variables, folder / f"{module}.log"))
         try:
             node = NodeServers.copy(folder / "node", config)
         except NoNodeError as missing:
