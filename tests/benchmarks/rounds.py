@@ -38,11 +38,13 @@ Rounds = Sequence[Sequence[Sample]]
 """By round, and in it by contender."""
 CPU: Final = "CPU a request, ms"
 RATE: Final = "requests a second"
+P50: Final = "p50, ms"
+P99: Final = "p99, ms"
 FIGURES: Final[Mapping[str, Callable[[Sample], float]]] = {
     CPU: lambda sample: sample.cpu,
     RATE: lambda sample: sample.rate,
-    "p50, ms": lambda sample: sample.p50,
-    "p99, ms": lambda sample: sample.p99,
+    P50: lambda sample: sample.p50,
+    P99: lambda sample: sample.p99,
     "the stores' CPU a request, ms": lambda sample: sample.stores,
     "the load generator, % of a core": lambda sample: sample.load,
 }

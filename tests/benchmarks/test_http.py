@@ -26,7 +26,7 @@ from models.embedded import EmbeddedStores
 from tests.benchmarks import works
 from tests.benchmarks.node import NodeServers, NoNodeError
 from tests.benchmarks.report import Table, publish
-from tests.benchmarks.rounds import CPU, RATE, Contender, Rounds, alternate, in_short, medians, ratios, warm
+from tests.benchmarks.rounds import CPU, P50, P99, RATE, Contender, Rounds, alternate, in_short, medians, ratios, warm
 from tests.benchmarks.servers import Server, serving
 from tests.benchmarks.works import BY_HAND, Work
 from tests.served import QUIET, Caller, Served, settings_on
@@ -158,7 +158,7 @@ def _in_short(measured: Measured, contenders: Field) -> list[Table]:
                 for key, (names, samples) in measured.items()
             ],
         )
-        for figure in (CPU, RATE)
+        for figure in (CPU, RATE, P50, P99)
     ]
 
 
