@@ -3,10 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
 from random import Random
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 import pytest
@@ -14,42 +14,28 @@ from graphql import GraphQLSchema
 
 from api.logs import configure_logs
 from api.settings import Settings
-from resolvers.ids import encode
+from models.attachments.names import file_name
+from tests.api.attachments.conftest import Sender
+from tests.attacks.everywhere import attacks, decisions, imports
 from tests.attacks.injection import BODIES, JSON, LITERALS, MARK, TEXTS
 from tests.database_calls import database_commands
-from tests.isolation.arguments import Pool, listed, paths
-from tests.isolation.documents import operation
 from tests.isolation.monitors import injected, injected_in_redis, redis_commands, unruly
+from tests.resolvers.chat.documents import start
 from tests.served import Answer, Caller, Served
 
+AS_JSON: Final = {"Content-Type": "application/json"}
+DISPOSITION: Final = re.compile(
+    r"(inline|attachment); filename=\"[ -!#$&-.0-\[\]-~]+\"; filename\*=UTF-8''[\w.~%-]+", re.ASCII
+)
+LONG: Final = 1_000
 EACH: Final = int(os.environ.get("INJECTIONS", "1"))
 """So many values for each argument, by chance."""
-NOBODY: Final = encode("User", "0" * 24)
-KINDS: Final[Mapping[str, Mapping[str, Any]]] = {"ID": TEXTS, "String": TEXTS, "JSON": {**JSON, **TEXTS}}
 
 
 async def post(caller: Caller, body: bytes) -> Answer:
     headers = {"Authorization": f"Bearer {caller.token}", "Content-Type": "application/json"}
     response = await caller.http.post("/graphql", content=body, headers=headers)
     return Answer(response.status_code, response.headers, response.json())
-
-
-def attacks(graph: GraphQLSchema) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Each root field, with something hostile in one of its arguments."""
-    for kind, root in (("query", graph.query_type), ("mutation", graph.mutation_type)):
-        assert root is not None
-        for name in root.fields:
-            asked = operation(graph, kind, name, 0)
-            for type_, values in KINDS.items():
-                for path in paths(asked.field.args, type_):
-                    where = ".".join(path)
-                    chance = Random(f"{name} {where}")
-                    for one in chance.sample(list(values), min(EACH, len(values))):
-                        value = [values[one]] if listed(asked.field.args, path) else values[one]
-                        given = Pool({"User": [NOBODY]}, ["x"], chance, 0).arguments(
-                            asked.field.args, (), **{where: value}
-                        )
-                        yield f"{one} as {name} {where}", asked.document, given
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -60,7 +46,8 @@ async def test_what_is_sent_stays_a_value(
     configure_logs(Settings(log_format="json", log_level="info"))
     capsys.readouterr()
     with database_commands() as sent, redis_commands() as asked:
-        for about, document, variables in attacks(graph):
+        await named(served)  # first: some of what is sent as root are rules
+        for about, document, variables in attacks(graph, EACH):
             answer = await post(root, orjson.dumps({"query": document, "variables": variables}))
             if answer.status >= 500 or "INTERNAL_SERVER_ERROR" in answer.codes:
                 faults.append((about, answer.body))
@@ -68,6 +55,7 @@ async def test_what_is_sent_stays_a_value(
         log = capsys.readouterr().err
         for text in TEXTS.values():
             await elsewhere(served, root, text)
+        await imported(served, root)
     configure_logs(Settings(log_level="error"))
     assert faults == []
     assert any(MARK in str(argument) for command in asked for argument in command)
@@ -80,30 +68,60 @@ async def test_what_is_sent_stays_a_value(
 
 async def elsewhere(served: Served, root: Caller, text: str) -> None:
     """Where it is a key, if anywhere: of accounts that are tried, documents, clients, decisions, files."""
-    http, token = served.http, {"Authorization": f"Bearer {root.token}"}
+    http, token, chance = served.http, {"Authorization": f"Bearer {root.token}"}, Random(text)
     login = "mutation ($v: String!) { login(input: {email: $v, password: $v}) { expiresIn } }"
     known = {"version": 1, "sha256Hash": text}
     document = f"{{ node(id: {json.dumps(text[:500])}) {{ id }} }}"
     digest = hashlib.sha256(document.encode()).hexdigest()
     fresh = {"query": document, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}
-    asked = {"subject": {"type": "user", "id": text}, "action": {"name": text}, "resource": {"type": text, "id": text}}
     client = {"grant_type": "client_credentials", "client_id": text, "client_secret": text}
     answers = [
         await http.post("/graphql", json={"query": login, "variables": {"v": text}}),
         await http.post("/graphql", json={"extensions": {"persistedQuery": known}}, headers=token),
         await http.post("/graphql", json=fresh, headers=token),
         await http.post("/graphql", json={"documentId": text, "operationName": text}, headers=token),
-        await http.post("/access/v1/evaluation", json=asked, headers=token),
-        await http.post("/access/v1/search/subject", json=asked, headers=token),
+        *[
+            await http.post(path, content=orjson.dumps(asked), headers={**token, **AS_JSON})
+            for path, asked in decisions(text, chance.choice(list(JSON.values())))
+        ],
         await http.post("/oauth/token", data=client),
         await http.get(f"/attachments/{quote(text[:500], safe='')}", headers=token),
         await http.get("/export", params={"format": text[:500]}, headers=token),
     ]
+    decided = [each for each in answers if each.url.path.startswith("/access")]
+    assert len(text) > LONG or any(each.status_code == 200 for each in decided), text
     for each in answers:
         assert each.status_code < 500, (each.url, text[:50])
         assert not any(mark in value for value in each.headers.values() for mark in "\r\n\0\x1b"), each.url
         if MARK in text and not each.url.path.startswith("/graphql"):
             assert MARK not in str(dict(each.headers)), each.url
+
+
+async def imported(served: Served, root: Caller) -> None:
+    """Each file is read to its end."""
+    for form, file in imports():
+        headers = {"Authorization": f"Bearer {root.token}"}
+        answer = await served.http.post("/import", params={"format": form}, content=file, headers=headers)
+        last = json.loads(answer.text.splitlines()[-1])
+        assert (answer.status_code, last["type"]) == (200, "summary"), last
+        assert last["imported"] > 0, answer.text
+
+
+async def named(served: Served) -> None:
+    """Files are sent under such names, and come back under harmless ones, which are one header."""
+    alice = await served.as_("alice")
+    sender = Sender(alice, await start(alice))
+    files = {}
+    for text in (each for each in TEXTS.values() if len(each) < LONG):
+        message = await sender.attached(b"a file", text)
+        files[message["attachments"][0]["id"]] = text
+    for id_ in files:
+        answer = await sender.get(id_)
+        assert answer.status_code == 200
+        told = answer.headers["content-disposition"]
+        assert DISPOSITION.fullmatch(told), told
+        name = unquote(told.rpartition("''")[2])
+        assert file_name(name) == name, files[id_]
 
 
 async def test_json_that_no_store_takes_is_refused(graph: GraphQLSchema, served: Served) -> None:
