@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from graphql import (
@@ -18,6 +18,7 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
+from orjson import dumps
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 
 from api.compiler.seams import optimized_is_awaitable
@@ -59,7 +60,7 @@ def leaf(type_: Any, name: Name) -> Leaf:
     if type_ is GraphQLFloat:
         return Leaf("type({v}) is float and {v} - {v} == 0.0")
     if type_.name == DateTimeDefinition.name and type_.coerce_output_value is DateTimeDefinition.serialize:
-        return Leaf(f"type({{v}}) is {name('C', datetime)}", "{v}.isoformat()", "len({r})")
+        return Leaf(f"type({{v}}) is {name('C', datetime)}", f"{name('D', moment)}({{v}})", "len({r})")
     if isinstance(type_, GraphQLEnumType) and (members := _members(type_)):
         kind = name("C", type(next(iter(members))))
         return Leaf(f"type({{v}}) is {kind}", f"{name('E', members)}[{{v}}]", "len({r})")
@@ -107,6 +108,13 @@ class Items:
         if value is None:
             raise SurpriseError
         return self._one(value)
+
+
+def moment(value: datetime) -> str:
+    """As `isoformat` has it, which takes five times as long."""
+    if value.tzinfo is None or value.tzinfo is UTC:
+        return dumps(value)[1:-1].decode()
+    return value.isoformat()
 
 
 def items_size(values: Any) -> int:

@@ -45,7 +45,7 @@ class Operation(Protocol):
 class Run:
     """Of one request, or one event."""
 
-    __slots__ = ("_allowed", "_executor", "context", "extensions", "operation", "root", "size", "variables")
+    __slots__ = ("_executor", "access", "allowed", "context", "extensions", "operation", "root", "size", "variables")
 
     def __init__(
         self,
@@ -62,7 +62,9 @@ class Run:
         self.extensions: Final = extensions
         self.size = 0
         """Bytes of the answer, as `CountingExecution` counts them, of what was not counted by itself."""
-        self._allowed: Final[dict[tuple[Guard, int], tuple[object, object]]] = {}
+        self.access: Any = None
+        self.allowed: dict[Guard, Any] = {}
+        """On what each guard has said yes last, by `access`."""
         self._executor: Executor[Any] | None = None
 
     @property
@@ -217,20 +219,22 @@ class Run:
         )
 
     def require(self, guard: Guard, source: Any, info: LightInfo, kwargs: Mapping[str, Any]) -> None:
-        """Ask it; of a resource once, as the same `Access` answers the same. It raises where the answer is no.
-
-        INVARIANT: only a yes is kept. A no is asked for again, so that each has its own error; `Access` logs it once.
-        """
-        about = guard.about(source)
-        if about is not None:
-            known = self._allowed.get((guard, id(about)))
-            if known is not None and known[1] is self.context.access:
-                return
+        """Ask it. It raises where the answer is no; anything but a clear yes is a no, too."""
         allowed = guard.has_permission(source, info, **kwargs)
         if allowed is True:
-            if about is not None:
-                self._allowed[guard, id(about)] = about, self.context.access  # kept, so nothing else gets its id
             return
         if allowed is False:
             guard.on_unauthorized()
         raise PermissionReturnedNonBooleanError(guard, allowed)
+
+    def require_once(self, guard: Guard, about: Any, source: Any, info: LightInfo, kwargs: Mapping[str, Any]) -> None:
+        """The same, kept for the next object that is decided `about`: the same `Access` answers the same.
+
+        INVARIANT: only a yes is kept. A no is asked for again, so that each has its own error; `Access` logs it once.
+        """
+        self.require(guard, source, info, kwargs)
+        if about is not None:
+            access = self.context.access
+            if access is not self.access:
+                self.access, self.allowed = access, {}
+            self.allowed[guard] = about

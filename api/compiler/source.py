@@ -14,6 +14,7 @@ from api.compiler.info import LightInfo
 from api.compiler.leaves import Leaf, SurpriseError, items_size, leaf
 from api.compiler.seams import optimized_is_awaitable
 from api.documents.answering import LEAF_BYTES, size_of
+from permissions.guards import Guard
 
 NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
 """What the grammar of GraphQL allows."""
@@ -223,7 +224,7 @@ class Selection:
             yield f"kwargs = run.converted({known}, given, info)"
             kwargs = "kwargs"
         for guard in field.guards or ():
-            yield f"run.require({source.name('A', guard)}, source, info, {kwargs})"
+            yield from _required(source.name("A", guard), guard, kwargs)
         if base is None:
             yield f"v = source.{field.made.python_name}"
             return
@@ -277,6 +278,15 @@ class Selection:
 
     def _place(self, field: Field) -> str:
         return f"(place, {field.key!r}, {field.parent.name!r})"
+
+
+def _required(name: str, guard: Guard, kwargs: str) -> Lines:
+    if type(guard).about is Guard.about:
+        yield f"run.require({name}, source, info, {kwargs})"
+        return
+    yield f"about = {name}.about(source)"
+    yield f"if about is None or run.allowed.get({name}) is not about or run.access is not run.context.access:"
+    yield LINE + f"run.require_once({name}, about, source, info, {kwargs})"
 
 
 def _read_off(selected: tuple[Field, Any]) -> bool:
