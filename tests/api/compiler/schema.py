@@ -14,6 +14,7 @@ from strawberry.types import Info
 from api.compiler import Compiled, compile_operation
 from api.documents.answering import CountingExecution
 from models.tree.meter import Meter
+from permissions.engine.facts import Resource
 from permissions.guards import Guard
 
 TOLD = ("field_name", "root_value", "variable_values", "python_name", "query", "input_extensions", "return_type")
@@ -25,6 +26,7 @@ class Asking:
     """A context."""
 
     allowed: bool = True
+    access: object = None
     begin_until: float = float("inf")
     answering: Meter = field(default_factory=Meter)
     noted: list[Any] = field(default_factory=list)
@@ -42,6 +44,21 @@ class Allowed(Guard):
         return True
 
 
+class Once(Guard):
+    """Decides on what the object is about, and so once."""
+
+    needs = "luck, once"
+
+    def about(self, source: Any) -> Any:
+        return source.token
+
+    def has_permission(self, source: Any, info: Info[Any, Any], **kwargs: Any) -> bool:
+        info.context.noted.append(("once", str(source.token)))
+        if source.token.id == "forbidden":
+            raise PermissionError("no")
+        return True
+
+
 class Loud(FieldExtension):
     """Nothing that the compiler knows."""
 
@@ -55,6 +72,17 @@ class Kind(StrEnum):
 
     ONE = "one"
     TWO = "two"
+
+
+@strawberry.type
+class Thing:
+    """Many of which are decided together."""
+
+    token: strawberry.Private[Resource]
+
+    @strawberry.field(permission_classes=[Once])  # type: ignore[untyped-decorator]
+    def seen(self) -> str | None:
+        return str(self.token.id)
 
 
 @strawberry.type
@@ -100,6 +128,11 @@ class Query:
     @strawberry.field
     def parent(self) -> Parent:
         return Parent(name="p", children=[Child(name="a"), Child(name="b", kind=Kind.ONE)])
+
+    @strawberry.field
+    def things(self) -> list[Thing]:
+        tokens = [Resource("thing", name) for name in ("one", "two", "forbidden")]
+        return [Thing(token=tokens[number]) for number in (0, 0, 1, 2, 2, 1, 1)]
 
     @strawberry.field
     def wrong(self) -> Child | None:

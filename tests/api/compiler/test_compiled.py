@@ -11,8 +11,12 @@ from graphql.execution.collect_fields import FieldDetails
 from api.compiler import compile_operation
 from api.compiler.compiled import VARIANTS
 from api.compiler.field import Field
+from api.compiler.info import LightInfo
+from api.compiler.run import Run
+from api.compiler.seams import VariableValues
 from api.schema import build_schema
-from tests.api.compiler.schema import SCHEMA, Asking, asked, by_core, compiled, parsed
+from permissions.engine.facts import Resource
+from tests.api.compiler.schema import SCHEMA, Asking, Once, Thing, asked, by_core, compiled, parsed
 
 DOCUMENTS = (
     "{ __typename parent { __typename n: name number children { kind name } } }",
@@ -64,6 +68,30 @@ async def test_fields_of_a_mutation_are_not_begun_late() -> None:
     answer, other = await asked(compiled(text), late), await by_core(text, late)
     assert late.noted == []
     assert [each.formatted for each in answer.errors or ()] == [each.formatted for each in other.errors or ()] != []
+
+
+async def test_a_guard_is_asked_once_about_a_resource_where_it_says_yes_and_each_time_where_it_does_not() -> None:
+    text, ours, theirs = "{ things { seen } }", Asking(), Asking()
+    answer, other = await asked(compiled(text), ours), await by_core(text, theirs)
+    assert answer.data == other.data
+    assert [each.formatted for each in answer.errors or ()] == [each.formatted for each in other.errors or ()]
+    assert len(answer.errors or ()) == 2
+    names = [name.split("id='")[1].split("'")[0] for _, name in ours.noted]
+    assert names == ["one", "two", "forbidden", "forbidden"]
+    assert len(theirs.noted) == 7
+
+
+async def test_what_a_guard_said_is_forgotten_when_the_caller_becomes_another() -> None:
+    text, ours = "{ things { seen } }", Asking()
+    operation = compiled(text)
+    run = Run(operation, ours, None, VariableValues({}, {}), None)
+    guard, about = Once(), Resource("thing", "one")
+    run.require_once(guard, about, Thing(token=about), LightInfo(run, None, None), {})  # type: ignore[arg-type]
+    assert run.allowed == {guard: about}
+    ours.access = object()
+    other = Resource("thing", "two")
+    run.require_once(guard, other, Thing(token=other), LightInfo(run, None, None), {})  # type: ignore[arg-type]
+    assert (run.allowed, run.access) == ({guard: other}, ours.access)
 
 
 def test_a_guarded_field_is_never_read_as_a_plain_attribute() -> None:
