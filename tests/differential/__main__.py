@@ -13,7 +13,8 @@ from tests.benchmarks.report import Table, publish
 from tests.differential.shards import FOLDER, Part, Shard
 
 EVERY_SECONDS: Final = 15
-COMMAND: Final = ("-m", "pytest", "-q", "-n0", "-m", "benchmark", "tests/differential/test_long.py")
+COMMAND: Final = ("-W", "ignore", "-m", "pytest", "-q", "-n0", "-p", "no:unraisableexception", "-W", "ignore")
+WHAT: Final = ("-m", "benchmark", "tests/differential/test_long.py")
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def run(shards: Sequence[Shard], began: float) -> list[int]:
     processes = []
     for shard in shards:
         with (FOLDER / f"{shard.number}.log").open("w") as log:
-            command = (sys.executable, *COMMAND)
+            command = (sys.executable, *COMMAND, *WHAT)
             processes.append(subprocess.Popen(command, env=shard.environment, stdout=log, stderr=subprocess.STDOUT))
     try:
         while any(each.poll() is None for each in processes):

@@ -1,4 +1,4 @@
-"""The whole way of an operation twice: ours, with the compiler; and Strawberry's, by its extensions and graphql-core."""
+"""The whole way of an operation twice: ours, compiled, and Strawberry's, by its extensions and graphql-core."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final

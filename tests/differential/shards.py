@@ -56,7 +56,7 @@ class Part:
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
-        return {"tally": asdict(self.tally), "seconds": self.seconds}
+        return {"tally": {**vars(self.tally), "answers": dict(self.tally.answers)}, "seconds": self.seconds}
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Self:

@@ -13,7 +13,7 @@ from tests.differential.rounds import of_broken, of_pipelines, of_world
 from tests.differential.shards import Part, Shard
 from tests.differential.stock import Stock
 
-CHUNK: Final = 500
+CHUNK: Final = 200
 SHARES: Final = {"broken resolvers": 0.85, "our schema": 0.1, "our schema, all the way": 0.05}
 """Of each chunk: what touches no store is quick."""
 

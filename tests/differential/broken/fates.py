@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -107,19 +107,28 @@ def _broken(fate: Fate, good: Callable[[Fate], Any], bad: tuple[Any, ...]) -> An
         case 5:
             return BrokenError("an exception is its value")
         case 6:
-            return _sooner_or_later(fate.randrange(3), lambda: good(fate))
+            return Later(fate.randrange(3), lambda: good(fate))
         case 7:
-            return _sooner_or_later(fate.randrange(3), _raising)
+            return Later(fate.randrange(3), _raising)
         case 8:
             return GraphQLError("a GraphQL error is its value", path=["elsewhere"])
         case _:
             return fate.choice((*bad, 5, "text", {}, [], object, 1.5, b"", "2026"))
 
 
-async def _sooner_or_later(turns: int, value: Callable[[], Any]) -> Any:
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    return value()
+class Later:
+    """What comes after some turns of the loop. Nobody is warned of one that is never awaited, as of a coroutine."""
+
+    def __init__(self, turns: int, value: Callable[[], Any]) -> None:
+        self._turns, self._value = turns, value
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        for _ in range(self._turns):
+            yield
+        return self._value()
+
+    def __repr__(self) -> str:
+        return "what comes later"
 
 
 def _raising() -> Any:
