@@ -20,7 +20,7 @@ _log: Final = structlog.get_logger("api.requests")
 
 
 class RequestLines:
-    """The line of each request, the most common by far: written as structlog would, which takes ten times as long."""
+    """The line of each request, the most common by far: written as structlog would, which takes longer."""
 
     def __init__(self) -> None:
         self._stream: TextIO | None = None

@@ -2,10 +2,9 @@
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from secrets import token_hex
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from random import getrandbits
+from typing import Any, Final, Self
 
 import structlog
 from starlette.datastructures import Headers
@@ -52,19 +51,9 @@ class RequestLog:
         with self.logged(scope) as exchange:
             await self._app(scope, receive, _Answer(send, exchange))
 
-    @contextmanager
-    def logged(self, scope: Scope) -> Iterator["Exchange"]:
+    def logged(self, scope: Scope) -> "Exchange":
         """Within the block all that is logged has the request's id; its end is logged."""
-        exchange = Exchange(_request_id(scope), self.standing(scope))
-        scope.setdefault("state", {})["request_id"] = exchange.id
-        before = structlog.contextvars.bind_contextvars(request_id=exchange.id)
-        try:
-            yield exchange
-        finally:
-            ms = round((time.perf_counter() - exchange.started) * 1000, 1)
-            method, path = scope.get("method", "GET"), scope["path"][:200]
-            REQUESTS.write(scope["type"], method, path, exchange.status, ms, exchange.id)
-            structlog.contextvars.reset_contextvars(**before)
+        return Exchange(scope, self.standing(scope))
 
     def standing(self, scope: Scope) -> RawHeaders:
         """What each answer has, unless it has its own."""
@@ -74,15 +63,27 @@ class RequestLog:
 class Exchange:
     """A request that is being answered."""
 
-    __slots__ = ("id", "rate", "standing", "started", "status")
+    __slots__ = ("_before", "_scope", "_started", "id", "rate", "standing", "status")
 
-    def __init__(self, request_id: str, standing: RawHeaders) -> None:
-        self.id: Final = request_id
+    def __init__(self, scope: Scope, standing: RawHeaders) -> None:
+        self.id: Final = _request_id(scope)
         self.standing: Final = standing
-        self.started: Final = time.perf_counter()
         self.status: int | None = None
         self.rate: Any = None
         """What its client has left, where that was counted."""
+        self._scope = scope
+        self._started = time.perf_counter()
+        self._before: Mapping[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._scope.setdefault("state", {})["request_id"] = self.id
+        self._before = structlog.contextvars.bind_contextvars(request_id=self.id)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        scope, ms = self._scope, round((time.perf_counter() - self._started) * 1000, 1)
+        REQUESTS.write(scope["type"], scope.get("method", "GET"), scope["path"][:200], self.status, ms, self.id)
+        structlog.contextvars.reset_contextvars(**self._before)
 
     def headers(self, own: RawHeaders) -> RawHeaders:
         """Those of an answer, with what each has."""
@@ -228,4 +229,4 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _request_id(scope: Scope) -> str:
     """The client's own id for the request where it is harmless, or else a new one."""
     given = next((value.decode("latin-1") for name, value in scope["headers"] if name == RAW_HEADER), "")
-    return given if _ACCEPTABLE.fullmatch(given) else token_hex(8)
+    return given if _ACCEPTABLE.fullmatch(given) else f"{getrandbits(64):016x}"
