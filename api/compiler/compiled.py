@@ -34,6 +34,8 @@ from api.compiler.variables import Variables
 
 SIGHTS: Final = 2
 """A document is compiled when it comes so often: of an attacker's most come once."""
+SIGHT_CHARACTERS: Final = 500
+"""For so many of them it must come once more, as they take longer."""
 VARIANTS: Final = 8
 """Of an operation, by what its variables leave out; others are left to graphql-core."""
 VARIANT_CHARACTERS: Final = 60
@@ -59,6 +61,7 @@ class Compiled:
         self._switches: tuple[str, ...] = ()
         self._built: Final[dict[tuple[Any, ...], Built | None]] = {}
         self._sights = 0
+        self._due: Final = SIGHTS + (document.loc.end if document.loc else 0) // SIGHT_CHARACTERS
         self._off = not understood(schema) or bool(operation.directives)
 
     @property
@@ -73,7 +76,7 @@ class Compiled:
 
     def now(self) -> Self:
         """Compile when it is next executed, and not the time after."""
-        self._sights = SIGHTS
+        self._sights = self._due
         return self
 
     def execute(
@@ -89,7 +92,7 @@ class Compiled:
         Of a subscription: the answer to one event, which is `root`. `extensions` are the request's.
         """
         self._sights += 1
-        if self._off or self._sights < SIGHTS:
+        if self._off or self._sights < self._due:
             return self._by_core(context, variables, root, extensions)
         if self._variables is None:
             self._variables = Variables(self.schema._schema, self._operation.variable_definitions or ())

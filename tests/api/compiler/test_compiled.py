@@ -9,7 +9,8 @@ from graphql import FieldNode, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetails
 
 from api.compiler import compile_operation
-from api.compiler.compiled import VARIANTS
+from api.compiler.building import MOST_FIELDS
+from api.compiler.compiled import SIGHT_CHARACTERS, SIGHTS, VARIANTS
 from api.compiler.field import Field
 from api.compiler.info import LightInfo
 from api.compiler.run import Run
@@ -49,6 +50,19 @@ async def test_a_document_is_compiled_when_it_comes_again() -> None:
         assert bool(operation.weight) is (times > 1)
         answer = await asked(operation)
         assert answer.data == {"parent": {"name": "p"}}
+
+
+async def test_a_long_document_must_come_more_often_and_one_too_large_is_never_compiled() -> None:
+    long = "{ parent { name " + " ".join(f"name{number}: name" for number in range(60)) + " } }"
+    operation, times = compile_operation(SCHEMA, *parsed(long)), 0
+    while not operation.texts:
+        assert (await asked(operation)).errors is None
+        times += 1
+    assert times == SIGHTS + len(long) // SIGHT_CHARACTERS > SIGHTS
+    large = "{ parent { " + " ".join(f"name{number}: name" for number in range(MOST_FIELDS)) + " } }"
+    operation = compiled(large)
+    assert len((await asked(operation)).data["parent"]) == MOST_FIELDS  # type: ignore[index]
+    assert operation.texts == []
 
 
 async def test_variants_by_what_is_left_out_are_few() -> None:
