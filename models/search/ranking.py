@@ -107,11 +107,15 @@ class _Part:
 class Ranking:
     """Of one request."""
 
-    def __init__(self, reader: Reader, parts: Sequence[_Part], needles: _Needles, *, complete: bool) -> None:
+    def __init__(
+        self, reader: Reader, parts: Sequence[_Part], needles: _Needles, *, complete: bool, anybodys: bool = False
+    ) -> None:
         self._reader = reader
         self._parts = parts
         self._needles = needles
         self.complete = complete
+        self.anybodys = anybodys
+        """Whether candidates may be of whoever wrote something, and not of the caller's reach alone."""
         self.weights = self._weighed()
         self._scored_by: tuple[int, ...] | None = None
 
@@ -127,7 +131,7 @@ class Ranking:
         pages = await reader.postings.get(reader.db, ids)
         for part in chosen:
             part.collect(needles, pages)
-        return cls(reader, chosen, needles, complete=complete)
+        return cls(reader, chosen, needles, complete=complete, anybodys=EVERYTHING in stretches)
 
     async def next(self, weights: tuple[int, ...], after: Place | None, size: int) -> tuple[list[Candidate], bool]:
         """Up to `size` candidates after that place, and whether there are more."""

@@ -95,6 +95,11 @@ class Reach:
     def __bool__(self) -> bool:
         return bool(self.conversations and self.messages)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all that anybody wrote is in reach: then nothing can be told by what is passed over."""
+        return any(not each.where for each in self.conversations) and any(not each for each in self.messages)
+
     async def stretches(self, db: AsyncDatabase[Record], wanted: MessageFilter) -> list[Stretch]:
         """Stretches of messages that hold all that is in reach and wanted: owners', single conversations', or all."""
         if there := wanted.conversation:

@@ -105,10 +105,11 @@ class MessageSearch:
         weights = request.after.weights if request.after else ranking.weights
         hits: dict[bytes, Hit] = {}
         place, looked, size, more = request.after, 0, request.size + 1, True
-        budget = CHARACTERS
+        budget, rounds = CHARACTERS, most_rounds(size)
         while more and looked < CANDIDATES and budget > 0:
             candidates, more = await ranking.next(weights, place, size)
             rows = await self._rows(candidates, reach, request)
+            rounds -= bool(candidates)
             found, judged, spent = await _judge(candidates, rows, request, budget)
             budget -= spent
             more = more or judged < len(candidates)
@@ -120,8 +121,17 @@ class MessageSearch:
                 if there:
                     hits[candidate.key] = Hit(*there, candidate.score / FULL, place)
             looked += len(candidates)
-            size = min(max(2 * size, SECOND_ROUND), TOGETHER, CANDIDATES - looked)
+            size = _next_size(size, looked)
+        if ranking.anybodys and not reach.whole:
+            await self._look_in_vain(rounds, reach, request)
+        if not more:  # what was passed over after the last hit, if anything, is not told by a place to go on from
+            place = next(reversed(hits.values())).place if hits else None
         return SearchPage(list(hits.values()), more=more, end=place, complete=ranking.complete)
+
+    async def _look_in_vain(self, rounds: int, reach: Reach, request: SearchRequest) -> None:
+        """As often as more candidates would have been looked at: else that would tell of words of others."""
+        for _ in range(rounds):
+            await self._reachable({PydanticObjectId() for _ in range(SECOND_ROUND)}, reach, request)
 
     async def _rows(self, candidates: Sequence[Candidate], reach: Reach, request: SearchRequest) -> Found:
         """Those that are in reach, and there, by key."""
@@ -157,6 +167,19 @@ class MessageSearch:
         stages = [{"$match": {"_id": {"$in": list(ids)}}}, {"$match": reach.match(request.wanted)}]
         cursor = await self._db.conversations.aggregate(stages, batchSize=CANDIDATES)
         return {record["_id"]: Conversation.model_validate(record) for record in await cursor.to_list()}
+
+
+def most_rounds(size: int) -> int:
+    """In how many rounds candidates are looked at, at most, where the first has so many."""
+    looked = rounds = 0
+    while looked < CANDIDATES:
+        rounds, looked = rounds + 1, looked + size
+        size = _next_size(size, looked)
+    return rounds
+
+
+def _next_size(size: int, looked: int) -> int:
+    return min(max(2 * size, SECOND_ROUND), TOGETHER, CANDIDATES - looked)
 
 
 async def _judge(
