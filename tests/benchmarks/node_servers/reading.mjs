@@ -1,14 +1,18 @@
-// Conversations and the ends of their branches, from Parley's collections: three reads a page, as written by hand in
-// Python. Less: no subtrees that were removed, no branches shared by themselves, no more than 128 forks in each other.
+// Conversations and the ends of their branches, from Parley's collections, as written by hand in Python: where a page
+// lies is remembered, and read anew together with what lies there. So a page takes two reads with its conversation's.
+// Less: no subtrees that were removed, no branches shared by themselves, no more than 128 forks in each other.
 
 import { ObjectId } from 'mongodb';
 
 const MAIN = 'main';
 const MOST = 100;
 const ENTRY_BYTES = 16;
+const REMEMBERED = 10_000;
 const TAIL_FIELDS = { branch: 1, first_depth: 1, next_depth: 1, lineage: 1 };
 
 export class Conversations {
+  #paths = new Map();
+
   constructor(db) {
     this.conversations = db.collection('conversations');
     this.buckets = db.collection('buckets');
@@ -22,12 +26,10 @@ export class Conversations {
 
   /** The end of the branch on which somebody left off, as a connection of messages. */
   async lastPage(conversation, userId, last) {
-    const tail = await this.#tail(conversation, await this.#chosen(conversation, userId));
-    const start = Math.max(tail.next_depth - Math.min(Math.max(last, 1), MOST), 0);
-    const places = path(tail, Math.max(start - 1, 0));
-    const edges = edgesOf(conversation, places, await this.#messages(conversation, places)).filter(
-      ({ node }) => node.depth >= start,
-    );
+    const size = Math.min(Math.max(last, 1), MOST);
+    const { places, messages } = await this.#page(conversation, await this.#chosen(conversation, userId), size);
+    const start = Math.max(places.at(-1).depth + 1 - size, 0);
+    const edges = edgesOf(conversation, places, messages).filter(({ node }) => node.depth >= start);
     const cursors = { startCursor: edges[0].node.id, endCursor: edges.at(-1).node.id };
     return { edges, pageInfo: { hasNextPage: false, hasPreviousPage: start > 0, ...cursors } };
   }
@@ -38,6 +40,23 @@ export class Conversations {
     return reader?.chosen_branch ?? conversation.chosen_branch;
   }
 
+  async #page(conversation, branch, size) {
+    const key = `${conversation._id} ${branch} ${size}`;
+    const known = this.#paths.get(key);
+    if (known !== undefined) {
+      const buckets = await this.#read(conversation, known);
+      const length = known.at(-1).depth + 1;
+      if (buckets.some(({ tail, next_depth: end }) => tail === branch && end === length)) {
+        return { places: known, messages: byPlace(buckets) };
+      }
+    }
+    const tail = await this.#tail(conversation, branch);
+    const places = path(tail, Math.max(tail.next_depth - size - 1, 0));
+    this.#paths.set(key, places);
+    if (this.#paths.size > REMEMBERED) this.#paths.delete(this.#paths.keys().next().value);
+    return { places, messages: byPlace(await this.#read(conversation, places)) };
+  }
+
   async #tail(conversation, branch) {
     const ends = { conversation_id: conversation._id, tail: branch };
     const found = await this.buckets.find(ends, { projection: TAIL_FIELDS }).toArray();
@@ -45,19 +64,24 @@ export class Conversations {
     return found.reduce((one, other) => (one.next_depth < other.next_depth ? other : one));
   }
 
-  async #messages(conversation, places) {
+  async #read(conversation, places) {
     const width = conversation.slot_width;
     const slots = [...new Set(places.map(({ branch, depth }) => `${branch}.${Math.floor(depth / width)}`))];
     const [start, stop] = [places[0].depth, places.at(-1).depth + 1];
     const within = { $and: [{ $gte: ['$$m.depth', start] }, { $lt: ['$$m.depth', stop] }] };
     const query = { conversation_id: conversation._id, slot: { $in: slots } };
-    const projection = { branch: 1, messages: { $filter: { input: '$messages', as: 'm', cond: within } } };
-    const found = new Map();
-    for (const bucket of await this.buckets.find(query, { projection, batchSize: 1000 }).toArray()) {
-      for (const message of bucket.messages) found.set(`${bucket.branch}.${message.depth}`, message);
-    }
-    return found;
+    const messages = { $filter: { input: '$messages', as: 'm', cond: within } };
+    const projection = { branch: 1, tail: 1, next_depth: 1, messages };
+    return this.buckets.find(query, { projection, batchSize: 1000 }).toArray();
   }
+}
+
+function byPlace(buckets) {
+  const found = new Map();
+  for (const { branch, messages } of buckets) {
+    for (const message of messages) found.set(`${branch}.${message.depth}`, message);
+  }
+  return found;
 }
 
 export function globalId(text) {
