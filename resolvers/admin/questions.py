@@ -22,6 +22,7 @@ from resolvers.admin.explanations import Explanation
 from resolvers.admin.logged import logged
 from resolvers.admin.replays import LoggedRange
 from resolvers.admin.simulations import Simulation, simulation
+from resolvers.admin.targets import load_ahead
 from resolvers.context import Info
 from resolvers.errors import BadInputError
 from resolvers.pagination import Connection, PageInfo
@@ -83,6 +84,7 @@ class Query:
     )
     async def check_permissions(self, info: Info, input: list[PermissionQuestion]) -> list[Decision]:
         _bounded(input, "input")
+        await load_ahead(info.context, (each.resource for each in input))
         found = [await asked(info.context, each, f"input.{n}") for n, each in enumerate(input)]
         return [Decision.of(each.decide()) for each in found]
 

@@ -1,6 +1,6 @@
 """What a question is about: loaded if it is stored here, as the client says if it belongs to another service."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, message_address, object_id, understood
 from resolvers.sights import message_at
 
+_IN_CONVERSATIONS: Final = (CONVERSATION, MESSAGE)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -48,6 +50,21 @@ async def target(context: Context, input: ResourceInput, action: str, snapshot: 
         return Target(Resource(type_, str(input.id), _attributes(input, field)))
     found = await load(context, input.id, f"{field}.id", type_)
     return Target(Resource(type_), known=False) if found is None else Target(found)
+
+
+async def load_ahead(context: Context, inputs: Iterable[ResourceInput]) -> None:
+    """Load the conversations that are named there in one call. What names none is left to `target`, errors and all."""
+    homes = {home for each in inputs if each.type in _IN_CONVERSATIONS and each.id and (home := _home(each.id))}
+    if len(homes) > 1:
+        await context.loaders.conversations.load_many(homes)
+
+
+def _home(id: str) -> PydanticObjectId | None:
+    try:
+        found = GlobalId.parse(id, "id")
+        return message_address(id, "id")[0] if found.kind == "Message" else object_id(id, "Conversation", "id")
+    except BadInputError:
+        return None
 
 
 def _require_type(snapshot: Snapshot, type_: str, action: str, field: str) -> None:

@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from beanie import PydanticObjectId
 
 from models.clock import now
 from models.conversation import Conversation
 from models.user import User
 from resolvers.ids import encode
+from tests.database_calls import database_calls
+from tests.resolvers.chat.documents import chat
 from tests.served import Answer, Caller, Served
 
 CHECK = """query ($input: PermissionQuestion!) {
@@ -219,6 +222,24 @@ async def test_many_questions_are_answered_in_order_and_not_more_than_a_hundred(
     answer = await alice.ask(query, input=asked)
     assert answer.data["checkPermissions"] == [{"allowed": True}, {"allowed": False}]
     assert (await alice.ask(query, input=asked * 51)).codes == ["BAD_USER_INPUT"]
+
+
+async def test_many_questions_load_their_conversations_together_and_each_is_judged_alone(served: Served) -> None:
+    alice, bob = await served.as_("alice"), await served.as_("bob")
+    query = "query ($input: [PermissionQuestion!]!) { checkPermissions(input: $input) { allowed } }"
+    hers, (his, _) = [await chat(alice, 1) for _ in range(4)], await chat(bob, 0)
+    chats = [chat for chat, _ in hers] + [his, encode("Conversation", PydanticObjectId())]
+    asked = [{"action": "conversation:update", "resource": {"type": "conversation", "id": each}} for each in chats]
+    of_message = {"action": "message:read", "resource": {"type": "message", "id": hers[0][1][0]["id"]}}
+    await alice.ask("{ me { id } }")
+
+    with database_calls(own=True) as calls:
+        answer = await alice.ask(query, input=[*asked, of_message])
+    assert [each["allowed"] for each in answer.data["checkPermissions"]] == [True] * 4 + [False] * 2 + [True]
+    assert calls.count(("find", "conversations")) == 1
+    for wrong in ("nonsense", encode("User", PydanticObjectId()), encode("Message", PydanticObjectId(), "main.x"), ""):
+        about = {"action": "conversation:read", "resource": {"type": "conversation", "id": wrong}}
+        assert (await alice.ask(query, input=[*asked, about])).codes == ["BAD_USER_INPUT"], wrong
 
 
 async def test_a_simulation_lists_what_flips_and_changes_nothing(served: Served) -> None:
