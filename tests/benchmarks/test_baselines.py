@@ -8,6 +8,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from models.bucket import MessageRole
+from models.tree import Draft
 from resolvers.account.types import user_id
 from tests.benchmarks import handwritten, works
 from tests.benchmarks.plain_strawberry import routes
@@ -43,6 +45,19 @@ async def test_they_show_a_page_to_who_may_see_it(served: Served, apps: dict[str
         ours, *others = await asked(apps, works.page(conversation, caller, ALL))
         assert others == [ours, ours]
         assert (ours and len(ours["messages"]["edges"])) == edges, name
+
+
+async def test_they_show_what_has_come_since_they_looked(served: Served, apps: dict[str, Starlette]) -> None:
+    alice = await served.as_("alice")
+    conversation = await works.planted(served, alice)
+    page = works.page(conversation, alice, ALL)
+    before = await asked(apps, page)
+    assert await asked(apps, page) == before  # by what is remembered
+    draft = Draft(MessageRole.USER, "new")
+    await served.services.tree.append_at_end(conversation, "main", draft)
+    after = await asked(apps, page)
+    assert after == [after[0]] * len(ALL)
+    assert after[0]["messages"]["edges"][-1]["node"]["content"] == "new"
 
 
 async def test_they_know_who_asks(served: Served, apps: dict[str, Starlette]) -> None:

@@ -6,9 +6,9 @@
 // once a second, has something new. A denial outweighs all permits, and where nothing permits, the answer is no. A
 // decision is taken once for an action and a conversation in each request.
 //
-// Less, so not to be copied: nothing is ever revoked; conditions are those of the demo, written here by hand (any other
-// one stops the start) instead of compiled; roles that are held at times only, other strategies for conflicts and shadow
-// policies are left out, and no decision is written to a log.
+// Less, so not to be copied: nothing is ever revoked; conditions are those of the demo, written here by hand (any
+// other one stops the start) instead of compiled; roles that are held at times only, other strategies for conflicts and
+// shadow policies are left out, and no decision is written to a log.
 
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
@@ -158,7 +158,8 @@ class Rules {
     const roles = held.map((each) => each.role);
     const grantees = new Set([`user:${id}`, ...roles.map((role) => `role:${role}`)]);
     const told = [...inherited(roles, this.#roles)].flatMap((role) => this.#roles.get(role).rules);
-    return { id, attributes: stored.attributes ?? {}, grantees, rules: [...this.#policies, ...told], byAction: new Map() };
+    const rules = [...this.#policies, ...told];
+    return { id, attributes: stored.attributes ?? {}, grantees, rules, byAction: new Map() };
   }
 }
 
