@@ -15,6 +15,8 @@ class Case:
     variables: dict[str, Any] = field(default_factory=dict)
     operation: str | None = None
     caller: str = "nobody"
+    event: int = 0
+    """Of a subscription: which one is told."""
 
     @property
     def document(self) -> DocumentNode:
@@ -36,4 +38,6 @@ class Case:
 
     def __str__(self) -> str:
         sent = json.dumps(self.variables, ensure_ascii=True)
-        return f"caller: {self.caller}\noperation: {self.operation}\nvariables: {sent}\n{self.text}"
+        return (
+            f"caller: {self.caller}\nevent: {self.event}\noperation: {self.operation}\nvariables: {sent}\n{self.text}"
+        )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final, Protocol, cast
@@ -60,23 +60,25 @@ class Executors:
     schema: strawberry.Schema
     contexts: Contexts
     compiler: Callable[..., Any] = compile_operation
+    happened: Callable[[Case, Any], Awaitable[Any]] | None = None
+    """Makes the event that a subscription tells of."""
     uncompiled: int = 0
     """Executions that were left to graphql-core as a whole."""
     _known: OrderedDict[str, tuple[DocumentNode, dict[str | None, Any]]] = field(default_factory=OrderedDict)
 
-    async def compiled(self, case: Case, root: Any = None) -> Outcome:
+    async def compiled(self, case: Case) -> Outcome:
         """Compiled from its first execution on, and kept for the next."""
         document, known = self._parsed(case.text)
         if case.operation not in known:
             made = self.compiler(self.schema, document, operation(document, case.operation))
             known[case.operation] = made.now()
         one = known[case.operation]
-        found = await self._ended(case, lambda context: one.execute(context, case.variables, root=root))
+        found = await self._ended(case, lambda context, root: one.execute(context, case.variables, root=root))
         self.uncompiled += not one.texts
         return found
 
     async def by_core(
-        self, case: Case, root: Any = None, by: type[CountingExecution] = CountingExecution, *, propagates: bool = True
+        self, case: Case, by: type[CountingExecution] = CountingExecution, *, propagates: bool = True
     ) -> Outcome:
         """As the specification has it. Where nothing `propagates`, each field that fails says so, and ends no other."""
         document, _ = self._parsed(case.text)
@@ -84,7 +86,7 @@ class Executors:
             document = unpropagated(document)
         return await self._ended(
             case,
-            lambda context: execute(
+            lambda context, root: execute(
                 self.schema._schema,
                 document,
                 root_value=root,
@@ -97,12 +99,15 @@ class Executors:
             ),
         )
 
-    async def _ended(self, case: Case, run: Callable[[Any], Any]) -> Outcome:
+    async def _ended(self, case: Case, run: Callable[[Any, Any], Any]) -> Outcome:
         context = self.contexts.context(case.caller)
+        root = None
+        if self.happened is not None and "subscription" in case.text:
+            root = await self.happened(case, context)
         before = asyncio.all_tasks()
         with calls() as sent:
             async with asyncio.timeout(MOST_SECONDS):
-                result = run(context)
+                result = run(context, root)
                 if not isinstance(result, ExecutionResult):
                     result = await result
         found = outcome(result, context, sent)

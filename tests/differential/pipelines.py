@@ -54,16 +54,16 @@ class Pipelines(Executors):
 
     off: Schema
 
-    async def compiled(self, case: Case, root: Any = None) -> Outcome:
+    async def compiled(self, case: Case) -> Outcome:
         """By the straight line."""
         return await self._answered(self.schema, case, KINDS)
 
     async def by_core(
-        self, case: Case, root: Any = None, by: type[CountingExecution] = CountingExecution, *, propagates: bool = True
+        self, case: Case, by: type[CountingExecution] = CountingExecution, *, propagates: bool = True
     ) -> Outcome:
         """By Strawberry's extensions."""
         if not propagates:
-            return await super().by_core(case, root, by, propagates=False)
+            return await super().by_core(case, by, propagates=False)
         self.off.execution_context_class = by
         try:
             return await self._answered(self.off, case, None)

@@ -1,8 +1,9 @@
 """Round after round: a document is written, and asked by several people, with the variables that it has."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -10,7 +11,9 @@ from graphql import GraphQLSchema
 
 from tests.differential import broken
 from tests.differential.cases import Case
+from tests.differential.changes import compare_changes
 from tests.differential.comparing import Verdict, compare
+from tests.differential.events import broke, happened
 from tests.differential.executing import Executors
 from tests.differential.grammar import Values, document
 from tests.differential.people import CALLERS
@@ -22,7 +25,7 @@ from tests.differential.stock import Stock
 OFTEN: Final = ("root", "admin", "alice")
 """Who is told most."""
 ASKED_BY: Final = 5
-FATES: Final = 10
+FATES: Final = 15
 SOUND: Final = (1.0, 0.99, 0.97, 0.9, 0.7, 0.4)
 """How much of the broken schema is not broken."""
 MOST_FOUND: Final = 3
@@ -53,6 +56,7 @@ class Rounds:
     ask: Callable[[Random], Sequence[str]]
     kinds: tuple[str, ...] = ("query",)
     learn: Callable[[object], None] = lambda told: None
+    compare: Callable[..., Awaitable[Verdict]] = compare
     wanted: Callable[[Case], bool] = lambda case: True
     shrinks: bool = True
     tally: Tally = field(default_factory=Tally)
@@ -66,19 +70,20 @@ class Rounds:
                 continue
             self.tally.documents += 1
             for caller in self.ask(chance):
-                if not await self._one(replace(case, caller=caller), compiled_first=chance.randrange(2) == 0):
+                one = replace(case, caller=caller, event=chance.randrange(10**6))
+                if not await self._one(one, compiled_first=chance.randrange(2) == 0):
                     break
         return self.tally
 
     async def _one(self, case: Case, *, compiled_first: bool) -> bool:
-        verdict = await compare(self.executors, case, compiled_first=compiled_first)
+        verdict = await self.compare(self.executors, case, compiled_first=compiled_first)
         tally = self.tally
         tally.executions += 1
         tally.raced += verdict.raced
         tally.answers[_kind(verdict)] += 1
         if verdict.faults:
-            small = await shrunk(self.executors, case) if self.shrinks else case
-            tally.found.append(report(small, await compare(self.executors, small)))
+            small = await shrunk(self.executors, case, self.compare) if self.shrinks else case
+            tally.found.append(report(small, await self.compare(self.executors, small)))
             return False
         self.learn(verdict.core.told())
         return True
@@ -90,7 +95,15 @@ def of_world(executors: Executors, stock: Stock) -> Rounds:
     def ask(chance: Random) -> Sequence[str]:
         return chance.choice(OFTEN), *chance.sample(CALLERS, ASKED_BY - 1)
 
-    return Rounds(executors, stock.schema, stock, ask, learn=stock.learn)
+    executors.happened = partial(happened, stock.world)
+    return Rounds(executors, stock.schema, stock, ask, (*["query"] * 7, "subscription"), learn=stock.learn)
+
+
+def of_changes(executors: Executors, stock: Stock) -> Rounds:
+    """The same, which change it."""
+    rounds = of_world(executors, stock)
+    rounds.kinds, rounds.compare = ("mutation",), compare_changes
+    return rounds
 
 
 def of_pipelines(pipelines: Pipelines, stock: Stock) -> Rounds:
@@ -99,6 +112,7 @@ def of_pipelines(pipelines: Pipelines, stock: Stock) -> Rounds:
     Nothing is asked about the schema: where that is denied, Strawberry's way ends before the denial is written down.
     """
     rounds = of_world(pipelines, stock)
+    rounds.kinds = ("query",)
     rounds.wanted = lambda case: "__schema" not in case.text and "__type(" not in case.text
     return rounds
 
@@ -109,7 +123,10 @@ def of_broken(executors: Executors) -> Rounds:
     def ask(chance: Random) -> Sequence[str]:
         return [f"{chance.randrange(10**9)} {chance.choice(SOUND)}" for _ in range(FATES)]
 
-    return Rounds(executors, broken.schema._schema, broken.Plenty(), ask, ("query", "query", "mutation"))
+    executors.happened = broke
+    return Rounds(
+        executors, broken.schema._schema, broken.Plenty(), ask, ("query", "query", "query", "mutation", "subscription")
+    )
 
 
 def _kind(verdict: Verdict) -> str:

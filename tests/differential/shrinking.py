@@ -1,6 +1,6 @@
 """The smallest document that still shows what is wrong: parts are left out as long as it does."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from graphql import (
 from graphql.language.visitor import REMOVE
 
 from tests.differential.cases import Case
-from tests.differential.comparing import compare
+from tests.differential.comparing import Verdict, compare
 from tests.differential.executing import Executors
 
 MOST: Final = 400
@@ -42,7 +42,7 @@ PARTS: Final = (
 )
 
 
-async def shrunk(executors: Executors, case: Case) -> Case:
+async def shrunk(executors: Executors, case: Case, compared: Callable[..., Awaitable[Verdict]] = compare) -> Case:
     """It is as wrong as before, though not always in the same."""
     tries = 0
     smaller = True
@@ -54,7 +54,7 @@ async def shrunk(executors: Executors, case: Case) -> Case:
             tries += 1
             if tries > MOST:
                 return case
-            if (await compare(executors, one)).faults:
+            if (await compared(executors, one)).faults:
                 case, smaller = one, True
                 break
     return case

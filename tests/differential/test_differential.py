@@ -8,12 +8,13 @@ import pytest
 
 from tests.differential.executing import Executors
 from tests.differential.pipelines import Pipelines
-from tests.differential.rounds import of_pipelines, of_world
+from tests.differential.rounds import of_changes, of_pipelines, of_world
 from tests.differential.stock import Stock
 from tests.fuzz.generating import SEED
 
 EXECUTIONS: Final = 200
 WHOLE: Final = 60
+CHANGES: Final = 40
 LEFT: Final = 0.2
 """The part of all that may be left to graphql-core as a whole: flaws in variables, and questions about the schema."""
 
@@ -35,3 +36,10 @@ async def test_the_whole_way_gives_the_answers_of_strawberrys(pipelines: Pipelin
     tally = await of_pipelines(pipelines, stock).run(Random(SEED + 1), WHOLE)
     assert not tally.found, "\n\n".join([f"seed {SEED + 1}", *tally.found])
     assert tally.answers["data"] > WHOLE / 5
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_compiled_mutations_do_what_they_do_by_graphql_core(executors: Executors, stock: Stock) -> None:
+    tally = await of_changes(executors, stock).run(Random(SEED + 2), CHANGES)
+    assert not tally.found, "\n\n".join([f"seed {SEED + 2}", *tally.found])
+    assert tally.answers["data"]

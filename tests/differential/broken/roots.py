@@ -17,6 +17,8 @@ from tests.differential.broken.guards import Lucky
 from tests.differential.broken.leaves import ARGUMENTS, SCALARS, Given
 from tests.differential.broken.things import Thing
 
+LATE: Final = 9
+
 
 def _root(info: Info) -> Thing:
     return Thing(info.context, "root")
@@ -120,6 +122,9 @@ class Contexts:
     """A caller is a seed, and how much is sound."""
 
     def context(self, caller: str) -> Broken:
-        """Such as `17 0.9`."""
+        """Such as `17 0.9`. For one in so many it is too late to begin anything."""
         seed, sound = caller.split()
-        return Broken(int(seed), float(sound))
+        context = Broken(int(seed), float(sound))
+        if context.seed % LATE == 0:
+            context.begin_until = 0.0
+        return context
