@@ -25,6 +25,8 @@ STATUSES: Final[Mapping[str, int]] = {
     Code.UNAVAILABLE: 503,
 }
 """By the code of the error because of which a request was not carried out; 400 for all others."""
+AGAIN: Final[Mapping[str, str]] = {"Retry-After": "1"}
+"""Of 503: a store that is away is asked again a second later."""
 _CODES: Final[Mapping[int, Code]] = {status: Code(code) for code, status in reversed(list(STATUSES.items()))}
 _WORDS: Final[Mapping[int, str]] = {404: "there is nothing at this address", 405: "the method is not allowed here"}
 
@@ -46,7 +48,7 @@ class RefusedRequestError(Exception):
 def refusal(status: int, message: str, code: Code, headers: Mapping[str, str] | None = None) -> Response:
     """An answer that refuses."""
     error = {"message": message, "extensions": {"code": code.value}}
-    return JSONResponse({"errors": [error]}, status, headers)
+    return JSONResponse({"errors": [error]}, status, {**(AGAIN if status == 503 else {}), **(headers or {})})
 
 
 async def refused_by_route(request: Request, error: Exception) -> Response:

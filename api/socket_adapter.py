@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from json import JSONDecodeError
 
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 
+from api.bodies import UnreadableBodyError, parsed
 from api.socket_closing import clipped
 
 
@@ -39,8 +39,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
     def _decoded(self, text: str, *, forgiving: bool) -> object:
         try:
-            return self.view.decode_json(text)
-        except JSONDecodeError as error:
+            return parsed(text)
+        except UnreadableBodyError as error:
             if forgiving:
                 return {}
             raise NonJsonMessageReceived from error

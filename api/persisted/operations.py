@@ -98,7 +98,9 @@ class PersistedOperations:
     async def _require_trusted(self, query: str, context: Context) -> None:
         if digest(query) in (await self.catalog.trusted()).digests:
             return
-        if not _may_run_any(await _access(context)):
+        access = await _access(context)
+        if not _may_run_any(access):
+            context.access.note(access.consider(Action.OPERATION_RUN_ANY, Resource(OPERATION)))
             raise UNTRUSTED.error()
 
     async def _left(self, reference: Reference, context: Context) -> str:
@@ -138,6 +140,8 @@ async def _count(context: Context) -> None:
     try:
         with suppress(*UNAVAILABLE):
             await context.spend(LOOKED_FOR)
+        await context.pay(forgo=True)
+        await context.settle()
     except TooFastError as error:
         raise _told(error) from error
 

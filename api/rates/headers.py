@@ -28,8 +28,11 @@ class RateHeaders:
 
         async def answer(message: Message) -> None:
             verdict: Verdict | None = state.get("rate")
-            if message["type"] == "http.response.start" and verdict is not None:
-                _tell(MutableHeaders(scope=message), verdict)
+            if message["type"] == "http.response.start":
+                if verdict is not None:
+                    _tell(MutableHeaders(scope=message), verdict)
+                if message["status"] == 503:  # a store that is away is asked again a second later
+                    MutableHeaders(scope=message).setdefault("Retry-After", "1")
             await send(message)
 
         await self._app(scope, receive, answer)

@@ -64,6 +64,7 @@ BAD_REQUEST: list[Any] = [
     b"\x00\xff",
     "not JSON",
     '{"type": "ping"',
+    '{"type": "ping", "type": "pong"}',
     '"\\ud800"',
     "[" * 100_000,
     "",

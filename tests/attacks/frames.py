@@ -59,6 +59,7 @@ FRAMES: Final = (
     ),
     Frames("bytes", frame(b"{}", BINARY), 4400),
     Frames("no JSON", said(b"{"), 4400),
+    Frames("a member twice", said(b'{"type": "ping", "type": "pong"}'), 4400),
     Frames("a list", said([]), 4400),
     Frames("null", said(None), 4400),
     Frames("a number", said(5), 4400),

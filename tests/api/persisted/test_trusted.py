@@ -11,6 +11,7 @@ from models.role import GrantEffect
 from permissions.changes import SYSTEM
 from permissions.operations.manifest import digest
 from tests.api.persisted.asking import ME, asking, automatic, over_socket, serve_with, told, trust
+from tests.resolvers.admin.test_audit import stored
 from tests.served import Served
 
 TINY = "{ me { displayName } }"
@@ -77,6 +78,9 @@ async def test_where_only_those_are_run_nothing_else_is_over_no_transport(served
     assert UNTRUSTED in streamed.text
     assert (await served.http.post("/graphql", json=[{"query": TINY}], headers=alice.headers)).status_code == 400
     assert await redis.exists(*KEYS) == 0, "and nothing is left for others"
+    refused = [each for each in await stored(served) if each.get("action") == "operation:run_any"]
+    assert {each["by"] for each in refused} == {str(served.people["alice"].id)}
+    assert len(refused) >= 3 * 4, "who tries is in the audit log"
 
 
 async def test_whoever_may_runs_any_and_shares_it_with_those_alone_who_may(served: Served) -> None:
