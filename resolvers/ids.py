@@ -87,7 +87,7 @@ def message_ids(conversation_id: PydanticObjectId) -> Callable[[Address], strawb
     """The same for many of one conversation: what they begin with, 33 characters, is 44 of each, and encoded once."""
     beginning = _encoded(f"Message:{conversation_id}:")
 
-    return lambda address: cast(strawberry.ID, beginning + _place(address))
+    return cast(Callable[[Address], strawberry.ID], lambda address: beginning + _place(address))
 
 
 @lru_cache(maxsize=8192)

@@ -87,4 +87,5 @@ def _key(asked: _Asked) -> tuple[PydanticObjectId, frozenset[str]]:
 
 def _partly(conversation: Conversation) -> bool:
     """Whether some branch of it is shared by itself."""
-    return any(share.branch is not None for share in conversation.shares)
+    shares = conversation.shares
+    return bool(shares) and any(share.branch is not None for share in shares)

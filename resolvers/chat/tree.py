@@ -146,9 +146,9 @@ class Message(Node):
     @strawberry.field(permission_classes=[may(Action.MESSAGE_READ_METADATA)])
     def metadata(self, info: Info) -> MessageMetadata | None:
         stored = self.row.message.get("metadata")
-        if info.context.sights.hides(self.conversation, self.row.address, Action.MESSAGE_READ_METADATA):
+        if not stored or info.context.sights.hides(self.conversation, self.row.address, Action.MESSAGE_READ_METADATA):
             return None
-        return MessageMetadata.of(stored) if stored else None
+        return MessageMetadata.of(stored)
 
     @strawberry.field(description="The message that this one is a new version of.")
     async def edited_from(self, info: Info) -> "Message | None":
