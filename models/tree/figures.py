@@ -54,8 +54,8 @@ def foretold(counted: Sequence[str], branch: str) -> Address | None:
 
     Nothing is relied on: whatever is written there fails where another message is, or where the end is further up.
     """
-    depths = [int(each.rpartition(".")[2]) for each in counted if each.partition(" ")[2].startswith(f"{branch}.")]
-    return Address(branch, max(depths) + 1) if depths else None
+    latest = next((each for each in reversed(counted) if each.partition(" ")[2].startswith(f"{branch}.")), None)
+    return Address(branch, int(latest.rpartition(".")[2]) + 1) if latest else None
 
 
 def entry_of(address: Address, message: Mapping[str, Any]) -> str:
