@@ -87,7 +87,8 @@ class History:
         """Where the branch ends. By a good guess with what was guessed to be the page; it is looked at before use."""
         if not self._known([branch]):
             return None, None, {}
-        ends = self._ends
+        # Else what is out of his sight, or removed, would show in how long a page takes.
+        ends = self._ends if self._whole else None
         guess = ends.guess(self._conversation, branch, window) if ends else None
         found: dict[Address, Record] = {}
         tail = None
