@@ -45,6 +45,7 @@ async def test_without_redis_clients_are_told_to_try_again_and_readyz_is_red_unt
             await eventually(lambda: gate.stale)
             refused = await http.post("/graphql", json=ME, headers=headers)
             assert refused.status_code == 503
+            assert refused.headers["retry-after"] == "1"
             assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
             ready = await http.get("/readyz")
             assert (ready.status_code, ready.json()["revocations"]) == (503, "stale")
