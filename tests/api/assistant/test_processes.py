@@ -16,8 +16,9 @@ from models.embedded import EmbeddedStores
 from permissions.administration import Administration
 from tests.api.assistant.conftest import KEY, Chat, start
 from tests.api.assistant.stub import HEAD, Held, chunk, stub
-from tests.api.assistant.waits import begun, until
+from tests.api.assistant.waits import begun, half, until
 from tests.api.commands import COMMAND, Parley
+from tests.processes import kill_9
 from tests.served import SECRET, Served
 
 LEASE_SECONDS = 2
@@ -40,18 +41,60 @@ def assistant(parley: Parley, url: str) -> Iterator[subprocess.Popen[str]]:
             process.stdout.close()
 
 
+def beside(served: Served, stores: EmbeddedStores, directory: Path) -> Parley:
+    """Commands on the stores of a test."""
+    database = served.services.database.db.name
+    places = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": database}
+    return Parley(directory, {**places, "SECRET_KEY": SECRET, "LOG_LEVEL": "error"})
+
+
+async def over(chat: Chat, asked: dict[str, Any]) -> Any:
+    answer = await chat.answer(asked)
+    return answer if answer["state"] in {"DONE", "FAILED"} else None
+
+
+async def test_one_of_two_is_killed_while_it_answers_and_what_it_began_can_be_asked_for_again(
+    served: Served, stores: EmbeddedStores, tmp_path: Path
+) -> None:
+    services = served.services
+    account = await assistant_account(Administration(services.changes, services.authentication.accounts.credentials))
+    parley, alice = beside(served, stores, tmp_path), await served.as_("alice")
+    async with stub() as endpoint:
+        completions = ChatCompletions(endpoint.url, KEY, 1024 * 1024)
+        other = Assistant(Desk(services, completions, account, Rules("two", lease_seconds=LEASE_SECONDS)))
+        chat, waiting = [await start(alice, other) for _ in range(2)]
+        with assistant(parley, endpoint.url) as process:
+            assert process.stdout
+            assert "answers by" in await asyncio.to_thread(process.stdout.readline)
+            held, unsaid = half(), Held(b"")
+            endpoint.will(held, unsaid)
+            asked = await chat.say("half")
+            await begun(chat, asked)
+            not_begun = await waiting.say("nothing")
+            await unsaid.said.wait()
+            kill_9(process.pid)
+        async with answering(other):
+            first = await until(lambda: over(chat, asked))
+            assert (await until(lambda: over(waiting, not_begun)))["message"]["siblingCount"] == 1
+            await chat.request(asked, again=True)
+            second = await until(lambda: another(chat, asked))
+        await completions.aclose()
+    assert (first["state"], first["message"]["content"], first["message"]["status"]) == EXPECTED[0]
+    assert (second["content"], second["status"], second["siblingCount"]) == ("fine", "COMPLETE", 2)
+
+
+async def another(chat: Chat, asked: dict[str, Any]) -> Any:
+    """The answer that was asked for again, when it is whole."""
+    answer = await over(chat, asked)
+    return answer["message"] if answer and answer["state"] == "DONE" else None
+
+
 async def test_one_of_two_stands_still_while_it_answers(served: Served, stores: EmbeddedStores, tmp_path: Path) -> None:
     services = served.services
     office = Administration(services.changes, services.authentication.accounts.credentials)
     account, same = await asyncio.gather(assistant_account(office), assistant_account(office))
     assert account == same
-    places = {"MONGODB_URI": stores.mongodb_uri, "REDIS_URL": stores.redis_url, "DATABASE": services.database.db.name}
-    parley = Parley(tmp_path, {**places, "SECRET_KEY": SECRET, "LOG_LEVEL": "error"})
-    alice = await served.as_("alice")
-
-    async def over(chat: Chat, asked: dict[str, Any]) -> Any:
-        answer = await chat.answer(asked)
-        return answer if answer["state"] in {"DONE", "FAILED"} else None
+    parley, alice = beside(served, stores, tmp_path), await served.as_("alice")
 
     async with stub() as endpoint:
         completions = ChatCompletions(endpoint.url, KEY, 1024 * 1024)
