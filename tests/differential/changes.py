@@ -4,15 +4,19 @@ INVARIANT: who asks keeps the rights that he had in the beginning, whatever is d
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
-from typing import Final
+from random import Random
+from typing import Any, Final
 
+from resolvers.ids import encode
 from tests.differential.cases import Case
 from tests.differential.comparing import Verdict
 from tests.differential.executing import Executors
 from tests.differential.outcomes import Outcome
 from tests.fuzz.grammar import LEAVING
+from tests.isolation.planting import known_branch
+from tests.isolation.tenants import World
 
 LEFT_OUT: Final = LEAVING | {
     "rotateSigningKey",
@@ -22,8 +26,34 @@ LEFT_OUT: Final = LEAVING | {
     "renewServiceSecret",
 }
 """What would leave nothing to be done, or takes long."""
+USUAL: Final = ("appendMessage", "editMessage", "startConversation", "updateConversation", "shareConversation")
 NEW: Final = re.compile(r"[A-Za-z0-9_-]{16,}|\d{4}-\d\d-\d\dT[0-9:.+]+|\b\d+\b")
 """What of an answer may be another each time: ids, moments and numbers."""
+
+
+def sensible(world: World, chance: Random) -> Mapping[str, Any]:
+    """The `input` with which a mutation mostly succeeds, for who owns what it is about."""
+    owner = chance.choice(("alice", "bob"))
+    chat, known = world.chat_id(owner), world.known[owner]
+    message, branch = known[chance.choice(("m0", "m1", "end", "edited"))], known_branch(world, owner)
+    key = chance.choice((None, "a", "b"))
+    john = encode("User", world.people["john"].id)
+    metadata = {"llmModel": "m", "tokensUsed": 3, "extra": {"a": [1]}}
+    return {
+        "appendMessage": {"conversationId": chat, "content": "x", "idempotencyKey": key, "metadata": metadata},
+        "editMessage": {"messageId": message, "content": "y", "idempotencyKey": key},
+        "startConversation": {"title": "t", "tags": ["a"], "attributes": {"region": "EMEA"}},
+        "updateConversation": {"conversationId": chat, "title": "t", "archived": chance.random() < 0.5},
+        "shareConversation": {"conversationId": chat, "userId": john},
+        "chooseBranch": {"branchId": branch},
+        "requestAnswer": {"messageId": message},
+        "cancelAnswer": {"messageId": message},
+        "beginMessage": {"conversationId": chat, "parentId": message},
+        "forkConversation": {"branchId": branch},
+        "assignRole": {"userId": john, "role": "guest"},
+        "createRole": {"name": "fresh", "inherits": ["guest"], "grants": []},
+        "setUserAttributes": {"userId": john, "attributes": {"region": "EMEA"}},
+    }
 
 
 async def compare_changes(executors: Executors, case: Case, *, compiled_first: bool = False) -> Verdict:

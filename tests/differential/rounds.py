@@ -25,7 +25,7 @@ from tests.differential.stock import Stock
 OFTEN: Final = ("root", "admin", "alice")
 """Who is told most."""
 ASKED_BY: Final = 5
-FATES: Final = 15
+FATES: Final = 30
 SOUND: Final = (1.0, 0.99, 0.97, 0.9, 0.7, 0.4)
 """How much of the broken schema is not broken."""
 MOST_FOUND: Final = 3

@@ -17,7 +17,7 @@ from graphql import (
 )
 
 from resolvers.ids import encode
-from tests.differential.changes import LEFT_OUT
+from tests.differential import changes
 from tests.fuzz.pools import KINDS_OF, TEXTS_OF
 from tests.fuzz.values import MOMENTS
 from tests.isolation.telling import telling
@@ -53,15 +53,16 @@ class Stock:
         """What is asked for often comes often; what takes long, seldom."""
         names = sorted(getattr(self.schema, f"{kind}_type").fields)
         if kind == "mutation":
-            return [each for each in names if each not in LEFT_OUT]
+            return [*[each for each in names if each not in changes.LEFT_OUT], *changes.USUAL * 8]
         if kind == "subscription":
             return [*names, *["conversationEvents"] * 5]
         some = [each for each in names if each not in SLOW]
         return [*[each for each in USUAL if each in names] * 8, *some * 2, *SLOW & set(names)]
 
     def told(self, chance: Random, root: str) -> Mapping[str, Any]:
-        """Those by which the walk finds all that there is."""
-        return chance.choice(telling(self.world, root))
+        """Those by which the walk finds all that there is, or something is done."""
+        changing = changes.sensible(self.world, chance)
+        return {"input": changing[root]} if root in changing else chance.choice(telling(self.world, root))
 
     def value(self, chance: Random, name: str, type_: GraphQLInputType, depth: int = 0) -> Any:
         """As JSON."""

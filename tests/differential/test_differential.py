@@ -12,9 +12,9 @@ from tests.differential.rounds import of_changes, of_pipelines, of_world
 from tests.differential.stock import Stock
 from tests.fuzz.generating import SEED
 
-EXECUTIONS: Final = 200
-WHOLE: Final = 60
-CHANGES: Final = 40
+EXECUTIONS: Final = 100
+WHOLE: Final = 40
+CHANGES: Final = 15
 LEFT: Final = 0.2
 """The part of all that may be left to graphql-core as a whole: flaws in variables, and questions about the schema."""
 
