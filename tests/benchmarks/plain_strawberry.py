@@ -1,8 +1,9 @@
 """Plain Strawberry: our types and resolvers in a schema of its own class, behind its own ASGI view.
 
-A baseline of `make bench ARGS="-k http"`. Nothing of `api/schema.py`, `api/documents/`, `api/graphql.py`: no limits, no
-costs or rates, no compiled operations, no log of requests or decisions. Who asks is known, and what he may decided, by
-the same code: the resolvers and their guards need it. `python -m tests.benchmarks.plain_strawberry LISTENER LIFELINE`.
+A baseline of `make bench ARGS="-k http_requests"`. Nothing of `api/schema.py`, `api/documents/`, `api/graphql.py`: no
+limits, no costs or rates, no compiled operations, no log of requests or decisions. Who asks is known, and what he may
+decided, by the same code: the resolvers and their guards need it.
+`python -m tests.benchmarks.plain_strawberry LISTENER LIFELINE`.
 """
 
 from collections.abc import Callable, Sequence

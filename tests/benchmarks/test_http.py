@@ -1,8 +1,8 @@
 """Requests through GraphQL beside the same requests to an endpoint by hand, plain Strawberry, and servers on Node.
 
-`make bench ARGS="-k http"`; `BENCH_ROUNDS` and `BENCH_SECONDS` (of each round) make it longer or shorter. All serve at
-once, each as one process on the same stores and data, and are kept busy by turns. Before anything is measured all give
-the same answers, value for value: to the same token, whose signature each of them has verified, after the same
+`make bench ARGS="-k http_requests"`; `BENCH_ROUNDS` and `BENCH_SECONDS` (of each round) make it longer or shorter. All
+serve at once, each as one process on the same stores and data, and are kept busy by turns. Before anything is measured
+all give the same answers, value for value: to the same token, whose signature each of them has verified, after the same
 decisions on the conversation, its messages and their metadata, to the same people and not to others. What each of them
 leaves out stands in its own file.
 
