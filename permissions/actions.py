@@ -6,8 +6,6 @@ from enum import StrEnum
 class Action(StrEnum):
     """`resource:verb`. The verbs of other services are data, not members."""
 
-    __hash__ = str.__hash__  # an enumeration's own takes as long as finding what is looked for
-
     CONVERSATION_CREATE = "conversation:create"
     CONVERSATION_READ = "conversation:read"
     CONVERSATION_UPDATE = "conversation:update"
