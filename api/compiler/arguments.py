@@ -22,11 +22,11 @@ from graphql import (
     is_required_argument,
 )
 
-from api.compiler.seams import StrawberryArgument, StrawberryOptional, VariableValues, convert_arguments
+from api.compiler.errors import NotCompilableError
+from api.compiler.inputs import Convert, Inputs
+from api.compiler.seams import StrawberryArgument, VariableValues, convert_arguments
 from api.compiler.seams import get_argument_values as get_values
 
-PLAIN: Final = (bool, float, int, str, strawberry.ID)
-"""Types whose values resolvers get as graphql-core has coerced them."""
 UNCHANGING: Final = frozenset({str, int, float, bool, NoneType, datetime, date})
 """Types whose values may be shared by requests."""
 _NONE: Final = VariableValues({}, {})
@@ -40,6 +40,8 @@ class Plan:
     """With the defaults of those that variables stand for."""
     variables: tuple[tuple[str, str, bool, bool], ...]
     """By the name in Python that of the variable, whether null is refused, and whether it must be there."""
+    converts: tuple[tuple[str, Convert], ...] = ()
+    """What is made of those that are no plain values, when the resolver is called."""
 
     def kwargs(self, coerced: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What the resolver gets; None where graphql-core has something to say about it."""
@@ -56,20 +58,35 @@ class Plan:
                 return None
         return kwargs
 
+    def finished(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The same, with what is made of it. May raise what an input type raises."""
+        if not self.converts:
+            return kwargs
+        return {**kwargs, **{name: convert(kwargs[name]) for name, convert in self.converts if name in kwargs}}
+
 
 def plan(
-    schema: strawberry.Schema, definition: GraphQLField, node: FieldNode, arguments: list[StrawberryArgument]
+    schema: strawberry.Schema,
+    inputs: Inputs,
+    definition: GraphQLField,
+    node: FieldNode,
+    arguments: list[StrawberryArgument],
 ) -> Plan | None:
     """None where they must be worked out for each object."""
     given = {each.name.value: each for each in node.arguments or ()}
     constants: dict[str, Any] = {}
     variables: list[tuple[str, str, bool, bool]] = []
+    converts: list[tuple[str, Convert]] = []
     for argument in arguments:
         name = schema.config.name_converter.from_argument(argument)
         defined, value = definition.args[name], given[name].value if name in given else None
         if isinstance(value, VariableNode):
-            if not _plain(argument):
+            try:
+                convert = inputs.converter(argument.type)
+            except NotCompilableError:
                 return None
+            if convert is not None:
+                converts.append((argument.python_name, convert))
             variables.append(
                 (
                     argument.python_name,
@@ -91,7 +108,7 @@ def plan(
             return None
     if not all(type(each) in UNCHANGING or isinstance(each, Enum) for each in constants.values()):
         return None
-    return Plan(constants, tuple(variables))
+    return Plan(constants, tuple(variables), tuple(converts))
 
 
 def _converted(
@@ -104,12 +121,6 @@ def _converted(
         scalar_registry=schema.schema_converter.scalar_registry,
         config=schema.config,
     )
-
-
-def _plain(argument: StrawberryArgument) -> bool:
-    type_ = argument.type
-    inner = type_.of_type if type(type_) is StrawberryOptional else type_
-    return any(inner is each for each in PLAIN)
 
 
 def varies(value: ValueNode) -> bool:

@@ -11,6 +11,7 @@ from graphql import GraphQLObjectType, OperationDefinitionNode, is_abstract_type
 from api.compiler.arguments import plan
 from api.compiler.errors import NotCompilableError
 from api.compiler.field import Field
+from api.compiler.inputs import Inputs
 from api.compiler.run import Builder
 from api.compiler.seams import (
     FragmentDetails,
@@ -65,6 +66,7 @@ class _Building:
     ) -> None:
         self._strawberry: Final = schema
         self._schema: Final = schema._schema
+        self._inputs: Final = Inputs(schema)
         self._operation: Final = operation
         self._fragments: Final = fragments
         self._variables: Final = variables
@@ -108,7 +110,7 @@ class _Building:
                 raise NotCompilableError
             field = Field(key, parent, definition, details)
             if field.arguments and field.understood and field.made is not None:
-                field.plan = plan(self._strawberry, definition, field.nodes[0], field.made.arguments)
+                field.plan = plan(self._strawberry, self._inputs, definition, field.nodes[0], field.made.arguments)
             selected.append((field, self._builders(field) if field.understood else None))
         return selected
 

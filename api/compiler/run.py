@@ -7,6 +7,7 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, Undefined
 from strawberry.exceptions import PermissionReturnedNonBooleanError
 
+from api.compiler.arguments import Plan
 from api.compiler.field import Field
 from api.compiler.info import LightInfo
 from api.compiler.paths import Place, path_of
@@ -27,8 +28,8 @@ Builder = Callable[[Any, "Run", Place], Answer | Awaitable[Answer]]
 Builders = Mapping[type, Builder]
 """For each class whose objects are of a type that was foreseen."""
 
-Given = tuple[Mapping[str, Any], bool]
-"""Arguments, and whether they are as the resolver wants them."""
+Given = tuple[Mapping[str, Any], Plan | None]
+"""Arguments by their names in Python, with the plan by which they were put together; without one, by the schema's."""
 
 
 class Operation(Protocol):
@@ -201,18 +202,18 @@ class Run:
         """A field's arguments, coerced. Raise `GraphQLError` where a variable doesn't do."""
         kwargs = field.plan.kwargs(self.variables.coerced) if field.plan is not None else None
         if kwargs is not None:
-            return kwargs, True
-        return get_argument_values(field.definition, field.nodes[0], self.variables, None, False), False
+            return kwargs, field.plan
+        return get_argument_values(field.definition, field.nodes[0], self.variables, None, False), None
 
     def converted(self, field: Field, given: Given, info: LightInfo) -> Mapping[str, Any]:
         """The same as its resolver wants them."""
-        arguments, ready = given
-        if ready or field.made is None:
-            return arguments
+        arguments, plan = given
+        if plan is not None:
+            return plan.finished(arguments)
         schema = self.operation.schema
         return convert_arguments(
             dict(arguments),
-            field.made.arguments,
+            field.made.arguments if field.made else [],
             scalar_registry=schema.schema_converter.scalar_registry,
             config=schema.config,
             info=info,

@@ -11,10 +11,18 @@ from graphql.execution.values import VariableValues, VariableValueSource, get_ar
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.execution import optimized_is_awaitable
 from strawberry.permission import BasePermission, PermissionExtension
+from strawberry.scalars import is_scalar
 from strawberry.types.arguments import StrawberryArgument, convert_arguments
-from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
+from strawberry.types.base import (
+    StrawberryList,
+    StrawberryObjectDefinition,
+    StrawberryOptional,
+)
+from strawberry.types.base import get_object_definition as object_definition
+from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
+from strawberry.types.lazy_type import LazyType
 
 __all__ = [
     "EXECUTOR_METHODS",
@@ -23,10 +31,13 @@ __all__ = [
     "FieldDetailsList",
     "FragmentDetails",
     "Info",
+    "LazyType",
     "Path",
     "PermissionExtension",
     "StrawberryArgument",
+    "StrawberryEnumDefinition",
     "StrawberryField",
+    "StrawberryList",
     "StrawberryObjectDefinition",
     "StrawberryOptional",
     "VariableValueSource",
@@ -42,6 +53,8 @@ __all__ = [
     "get_argument_values",
     "get_variable_signature",
     "get_variable_values",
+    "is_scalar",
+    "object_definition",
     "optimized_is_awaitable",
     "resolves_by_type",
     "understood",

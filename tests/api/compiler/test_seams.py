@@ -17,7 +17,7 @@ from strawberry.extensions.field_extension import build_field_extension_resolver
 from strawberry.permission import PermissionExtension
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import CustomGraphQLEnumType, GraphQLCoreConverter, get_arguments
-from strawberry.types.arguments import convert_arguments
+from strawberry.types.arguments import convert_argument, convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 from strawberry.types.union import StrawberryUnion
@@ -45,6 +45,7 @@ MIRRORED: dict[Callable[..., Any], str] = {
     StrawberryGraphQLCoreExecutionContext.build_resolve_info: "d600ee8361192a18",
     StrawberryUnion.get_type_resolver: "be50312e4ae21b3f",
     build_field_extension_resolvers: "0da7f687035adc28",
+    convert_argument: "a11a22f213be34f4",
     get_arguments: "622f5399b812e9e2",
 }
 """What generated functions do, too, in their own way, with a digest of its source."""
