@@ -4,7 +4,7 @@ It takes the steps of the layers that stand around all others, by their function
 plain goes through those layers: what repeats a header, comes in pieces, or wants anything that is seldom wanted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -18,13 +18,13 @@ from api.cookies import RawHeaders, RefreshCookie
 from api.errors import MASKED, Code
 from api.graphql import Endpoint
 from api.graphql_answer import answered
-from api.graphql_request import SHORT, asked_by, plain_type
+from api.graphql_request import JSON, RESPONSE, SHORT, asked_by, plain_type
 from api.graphql_response import CHALLENGE
 from api.graphql_view import refused
 from api.http_protocol import ANSWER
 from api.rates.headers import told
 from api.refusals import RefusedRequestError, refusal
-from api.requests import CLOSE, BodyLimit, Exchange, RequestLog
+from api.requests import CLOSE, RAW_HEADER, BodyLimit, Exchange, RequestLog
 from permissions.authn.principal import Client
 
 _log: Final = structlog.get_logger(__name__)
@@ -38,12 +38,17 @@ LONGEST: Final = 10
 CHALLENGED: Final = [(name.lower().encode(), value.encode()) for name, value in CHALLENGE.items()]
 
 
+Pairs = Sequence[tuple[bytes, bytes]]
+
+
 class Reply(NamedTuple):
     """An answer, without what each has."""
 
     status: int
     headers: RawHeaders
     body: bytes
+    common: tuple[tuple[bytes, bytes], ...] | None = None
+    """Headers that many have, where it has nothing else than these and its length."""
 
 
 class Front:
@@ -59,6 +64,10 @@ class Front:
         self._body: Final = body
         self._crossed: Final = endpoint.origins.crossed
         self._vary: Final = (b"vary", b"Accept, Origin" if self._crossed else b"Accept")
+        self._common: Final = {
+            each: ((b"content-type", f"{each}; charset=utf-8".encode()), self._vary) for each in (JSON, RESPONSE)
+        }
+        self._written: Final[dict[tuple[object, int], bytes]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope.get("root_path"):
@@ -76,18 +85,30 @@ class Front:
             except Exception as error:
                 _log.error("unexpected error", path=PATH, exc_info=error)
                 reply = _reply(refusal(500, MASKED, Code.INTERNAL_SERVER_ERROR, CLOSE))
-            if reply is None:
+            if reply is not None:
+                exchange.status = reply.status
+                await self._send(scope, send, reply, exchange)
+
+    async def _send(self, scope: Scope, send: Send, reply: Reply, exchange: Exchange) -> None:
+        rate = [] if exchange.rate is None else told(exchange.rate)
+        write = scope.get("extensions", {}).get(ANSWER)
+        if write is not None and reply.common is not None:
+            own = [(b"content-length", b"%d" % len(reply.body)), (RAW_HEADER, exchange.id.encode()), *rate]
+            if write(reply.status, self._lines(reply.common, exchange.standing) + _lines(own), reply.body):
                 return
-            exchange.status, own = reply.status, reply.headers
-            if exchange.rate is not None:
-                own = [*own, *told(exchange.rate)]
-            if self._crossed and all(name != b"vary" for name, _ in own):
-                own = [*own, (b"vary", b"Origin")]
-            headers = exchange.headers(own)
-            write = scope.get("extensions", {}).get(ANSWER)
-            if write is None or not write(reply.status, headers, reply.body):
-                await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-                await send({"type": "http.response.body", "body": reply.body})
+        own = [*(reply.common or ()), *reply.headers, *rate]
+        if self._crossed and all(name != b"vary" for name, _ in own):
+            own = [*own, (b"vary", b"Origin")]
+        await send({"type": "http.response.start", "status": reply.status, "headers": exchange.headers(own)})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    def _lines(self, common: Pairs, standing: Pairs) -> bytes:
+        """As they go over the wire: there are few of them, and they are always the same."""
+        name = (common, id(standing))
+        known = self._written.get(name)
+        if known is None:
+            known = self._written[name] = _lines((*common, *standing))
+        return known
 
     def _plain(self, headers: Mapping[bytes, bytes]) -> str | None:
         """The media type of the answer to a request that is plain; None for any other."""
@@ -125,18 +146,19 @@ class Front:
         context = await proven_by(_text(headers.get(b"authorization")), services, client, exchange)
         context.browser = RefreshCookie(scope, cookies, endpoint.origins)
         status, answer = await answered(endpoint.schema, question, context, media_type, safe=False)
-        own = [
-            (b"content-type", f"{media_type}; charset=utf-8".encode()),
-            (b"content-length", b"%d" % len(answer)),
-            self._vary,
-            *(CHALLENGED if status == 401 else ()),
-            *cookies,
-        ]
-        return Reply(status, own, answer)
+        common = self._common[media_type]
+        length = (b"content-length", b"%d" % len(answer))
+        if cookies or status == 401:
+            return Reply(status, [*common, length, *(CHALLENGED if status == 401 else ()), *cookies], answer)
+        return Reply(status, [length], answer, common)
 
 
 def _reply(response: Response) -> Reply:
     return Reply(response.status_code, response.raw_headers, bytes(response.body))
+
+
+def _lines(headers: Pairs) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def _text(value: bytes | None) -> str | None:

@@ -1,9 +1,7 @@
 """Beneath the application: what is no HTTP request, or no WebSocket handshake, is refused as all else is, as JSON."""
 
-import re
 import sys
 from collections import deque
-from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,37 +17,30 @@ from api.errors import Code
 from api.refusals import refusal
 from api.security_headers import STANDING
 
-Headed = Sequence[tuple[bytes, bytes]]
 MOST_BEGUN: Final = 100
 """Requests of a connection that wait for their answers: a kilobyte or more is kept of each, however short it is."""
 FLOW: Final = "parley.flow"
 """The extension of a scope that tells whether the client has read enough for more to be written."""
 ANSWER: Final = "parley.answer"
 """The extension of a scope with which a whole answer is written at once, past ASGI: `write_whole`."""
-_UNFIT: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""Characters that no name or value of a header has."""
 _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 
-def write_whole(cycle: RequestResponseCycle, status: int, headers: Headed, body: bytes) -> bool:
+def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
     """Write an answer to anything but `HEAD`; False where it has to go by ASGI.
 
-    `headers` are in small letters; the length of the body is among them.
-
-    As the `send` of uvicorn does, which looks at each header by itself, and makes two writes of it.
+    INVARIANT: `lines` are sound headers, each with its end, the length of the body among them, and none of them about
+    the connection. uvicorn, which looks at each header by itself, is not asked.
     """
     if cycle.disconnected:
         return True  # nobody reads it
     if cycle.response_started or cycle.flow.write_paused:
         return False
-    parts = [part for name, value in (*cycle.default_headers, *headers) for part in (name, value)]
-    if _UNFIT.search(b"".join(parts)) or b"connection" in parts[::2]:
-        return False
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
+    own = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
     close = b"" if cycle.keep_alive else b"connection: close\r\n"
-    head = b"%b: %b\r\n" * (len(parts) // 2) % tuple(parts)
-    cycle.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[status], head, close, body))
+    cycle.transport.write(b"".join((STATUS_LINE[status], own, lines, close, b"\r\n", body)))
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()
@@ -104,7 +95,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """One host is asked (RFC 9112, 3.2): of two, a proxy before us may have believed the other."""
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise ValueError("not one host")  # the parser turns it into an error of its own
         if self._ignored:

@@ -9,7 +9,9 @@ import orjson
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tests.served import Served, settings_on  # noqa: F401 - the fixture's module
+from tests.api.test_socket_expiry import listening
+from tests.fuzz.test_bytes import port_of
+from tests.served import Served
 
 TOO_MANY: Final = dict.fromkeys(map(str, range(101)))
 ME: Final = b'{"query": "{ me { id displayName } }"}'
@@ -70,6 +72,8 @@ SENT: Final[dict[str, tuple[dict[str, str], bytes]]] = {
 DECISION: Final = re.compile(rb'"decisionId":"[^"]*"')
 OWN: Final = frozenset({"ratelimit-remaining", "ratelimit-reset"})
 """Headers that go by how much was asked before."""
+WIRE: Final = frozenset({"date", "connection"})
+"""Those that only a server writes."""
 
 
 @pytest.fixture
@@ -141,3 +145,22 @@ async def test_what_is_plain_needs_no_layers(served: Served, monkeypatch: pytest
     assert (answer.status, answer.data["me"]) == (200, {"displayName": "Alice"})
     with pytest.raises(AssertionError):
         await served.http.get("/graphql?query={__typename}")
+
+
+async def test_what_is_written_past_uvicorn_is_what_it_would_write(
+    served: Served, ways: tuple[httpx.AsyncClient, httpx.AsyncClient]
+) -> None:
+    alice = await served.as_("alice")
+    proof = {"authorization": f"Bearer {alice.token}", "x-request-id": "one", "user-agent": "test"}
+    async with (
+        listening(served) as address,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port_of(address).number}") as wire,
+    ):
+        for name in ("plain", "by the specification", "no such field", "no JSON", "what is not allowed", "a list"):
+            headers, body = SENT[name]
+            for more in [{}, {"connection": "close"}]:
+                told = [await _told(way, {**proof, **headers, **more}, body) for way in (wire, *ways)]
+                written = [
+                    (status, [each for each in named if each[0] not in WIRE], body) for status, named, body in told
+                ]
+                assert written[0] == written[1] == written[2], name
