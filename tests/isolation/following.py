@@ -15,7 +15,7 @@ from tests.isolation.asking import Asker
 from tests.isolation.documents import Place, operation, reachable
 from tests.isolation.tenants import World
 
-TOGETHER: Final = 30.0
+TOGETHER: Final = 90.0
 """Seconds in which what must come comes, on a busy machine."""
 CHATS: Final = ("alice", "bob", "sara")
 NOWHERE: Final = "nowhere"
