@@ -103,6 +103,7 @@ def of_changes(executors: Executors, stock: Stock) -> Rounds:
     """The same, which change it."""
     rounds = of_world(executors, stock)
     rounds.kinds, rounds.compare = ("mutation",), compare_changes
+    rounds.ask = lambda chance: ["alice", "bob", chance.choice(CALLERS)]
     return rounds
 
 

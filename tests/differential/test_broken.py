@@ -11,7 +11,7 @@ from tests.differential.executing import Executors
 from tests.differential.rounds import of_broken
 from tests.fuzz.generating import SEED
 
-EXECUTIONS: Final = 1_800
+EXECUTIONS: Final = 1_500
 # What breaks before something is awaited leaves that behind.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"

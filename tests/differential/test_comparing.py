@@ -17,7 +17,7 @@ from tests.differential.rounds import of_broken
 from tests.differential.shrinking import shrunk
 
 Change = Callable[[ExecutionResult, Broken], ExecutionResult]
-EXECUTIONS = 300
+EXECUTIONS = 240
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
 )
