@@ -88,7 +88,8 @@ class Exchange:
     def headers(self, own: RawHeaders) -> RawHeaders:
         """Those of an answer, with what each has."""
         names = {name.lower() for name, _ in own}
-        return [*own, (RAW_HEADER, self.id.encode()), *[each for each in self.standing if each[0] not in names]]
+        each = ((RAW_HEADER, self.id.encode()), *self.standing)
+        return [*own, *[header for header in each if header[0] not in names]]
 
 
 class _Answer:
