@@ -47,12 +47,10 @@ class MessageMetadata:
             tokens = stored.get("tokens_used")
         else:
             tokens = min(stored.get("tokens_in", 0) + stored.get("tokens_out", 0), MAX_COUNT)
-        return cls(
-            llm_model=stored.get("llm_model"),
-            tokens_used=tokens,
-            latency_ms=stored.get("latency_ms"),
-            extra=stored.get("extra"),
-        )
+        made = cls.__new__(cls)  # as `Message._made`
+        made.llm_model, made.tokens_used = stored.get("llm_model"), tokens
+        made.latency_ms, made.extra = stored.get("latency_ms"), stored.get("extra")
+        return made
 
 
 @strawberry.type(description="A message of a conversation. Its id is its place in the tree, and never changes.")
