@@ -43,7 +43,6 @@ LOGINS: Final = 2
 """At once: more would wait for argon2id."""
 CHATS: Final = 60
 STARTS: Final = int(os.environ.get("BENCH_STARTS", "5"))
-READY_SECONDS: Final = 60.0
 IDLE_SECONDS: Final = 5.0
 PASSWORD: Final = "a quiet parley at noon"
 LIST: Final = """{ conversations(first: 20) {
@@ -109,31 +108,34 @@ def _started(folder: Path) -> dict[str, float]:
     """Figures of one start, from the command to the line that says so; then of a while in which nothing happens."""
     variables = {"PARLEY_DATA_DIR": str(folder / "data"), "PARLEY_SECRET_KEY": SECRET}
     began = time.perf_counter()
-    command = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-P", "-m", "api", "serve", "--port", "0"],
         env={**os.environ, **variables},
         stdout=subprocess.PIPE,
         text=True,
-    )
-    try:
-        assert command.stdout is not None
-        said = iter(command.stdout.readline, "")
-        assert any(re.match(r"Parley serves http://", line) for line in said), "it didn't start"
-        ready = time.perf_counter() - began
-        (worker,) = [pid for pid, line in _children(command.pid) if "api.worker" in line]
-        spent = {"the command": cpu_seconds([command.pid]), "the worker": cpu_seconds([worker])}
-        time.sleep(IDLE_SECONDS)
-        idle = (cpu_seconds([worker]) - spent["the worker"]) / IDLE_SECONDS
-        return {
-            "ready after, s": ready,
-            **{f"CPU of {name} till then, s": value for name, value in spent.items()},
-            "CPU a second of the idle worker, ms": 1000 * idle,
-            "memory of the idle worker, MiB (PSS)": _pss(worker),
-            "memory of the command beside it, MiB (PSS)": _pss(command.pid),
-        }
-    finally:
-        command.send_signal(signal.SIGTERM)
-        command.wait(READY_SECONDS)
+    ) as command:
+        try:
+            return _figures(command, began)
+        finally:
+            command.send_signal(signal.SIGTERM)
+
+
+def _figures(command: subprocess.Popen[str], began: float) -> dict[str, float]:
+    assert command.stdout is not None
+    said = iter(command.stdout.readline, "")
+    assert any(re.match(r"Parley serves http://", line) for line in said), "it didn't start"
+    ready = time.perf_counter() - began
+    (worker,) = [pid for pid, line in _children(command.pid) if "api.worker" in line]
+    spent = {"the command": cpu_seconds([command.pid]), "the worker": cpu_seconds([worker])}
+    time.sleep(IDLE_SECONDS)
+    idle = (cpu_seconds([worker]) - spent["the worker"]) / IDLE_SECONDS
+    return {
+        "ready after, s": ready,
+        **{f"CPU of {name} till then, s": value for name, value in spent.items()},
+        "CPU a second of the idle worker, ms": 1000 * idle,
+        "memory of the idle worker, MiB (PSS)": _pss(worker),
+        "memory of the command beside it, MiB (PSS)": _pss(command.pid),
+    }
 
 
 def _children(pid: int) -> list[tuple[int, str]]:
