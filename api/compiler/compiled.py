@@ -126,7 +126,7 @@ class Compiled:
 
     def _variant(self, variables: VariableValues) -> Built | None:
         if not self._built:
-            self._switches = switches(self._document)
+            self._switches = switches(self._document, self._operation)
         key = tuple(variables.coerced.get(each) for each in self._switches)
         if key in self._built:
             return self._built[key]

@@ -1,10 +1,21 @@
 """The variables that say what is left out of an answer."""
 
-from typing import Any
+from typing import Any, Final
 
-from graphql import DirectiveNode, DocumentNode, VariableNode, Visitor, visit
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    NamedTypeNode,
+    NonNullTypeNode,
+    OperationDefinitionNode,
+    TypeNode,
+    VariableNode,
+    Visitor,
+    visit,
+)
 
-LEAVING_OUT = frozenset({"skip", "include"})
+LEAVING_OUT: Final = frozenset({"skip", "include"})
+BOOLEAN: Final = "Boolean"
 
 
 class _Switches(Visitor):
@@ -19,8 +30,17 @@ class _Switches(Visitor):
             )
 
 
-def switches(document: DocumentNode) -> tuple[str, ...]:
-    """Names of all variables in `@skip(if: …)` and `@include(if: …)`, in order."""
+def switches(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
+    """Names of all variables in `@skip(if: …)` and `@include(if: …)` of one of the document's operations, in order.
+
+    Another operation's may be called as one of this one's that is of any type: a list, or a long text.
+    """
     visitor = _Switches()
     visit(document, visitor)
-    return tuple(sorted(visitor.names))
+    own = {each.variable.name.value for each in operation.variable_definitions or () if _name_of(each.type) == BOOLEAN}
+    return tuple(sorted(visitor.names & own))
+
+
+def _name_of(type_: TypeNode) -> str | None:
+    inner = type_.type if isinstance(type_, NonNullTypeNode) else type_
+    return inner.name.value if isinstance(inner, NamedTypeNode) else None

@@ -77,6 +77,18 @@ async def test_variants_by_what_is_left_out_are_few() -> None:
     assert len(operation.texts) == VARIANTS
 
 
+async def test_a_switch_of_another_operation_is_none_of_this_ones() -> None:
+    """Its variable may be of any type here: a list can't name a variant, and a long text would be kept in its name."""
+    text = (
+        "query A($x: [Int!], $s: String) { parent { name } } "
+        "query B($x: Boolean!, $s: Boolean!) { parent { name @skip(if: $x) number @include(if: $s) } }"
+    )
+    operation = compiled(text)
+    for variables in ({"x": [1, 2], "s": "long"}, {"x": [3], "s": "longer"}, {"x": None}, {}):
+        assert (await asked(operation, None, variables)).data == {"parent": {"name": "p"}}
+    assert len(operation.texts) == 1
+
+
 async def test_fields_of_a_mutation_are_not_begun_late() -> None:
     text, late = 'mutation { write(text: "1") }', Asking(begin_until=0)
     answer, other = await asked(compiled(text), late), await by_core(text, late)
