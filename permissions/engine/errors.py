@@ -3,6 +3,7 @@
 RulesError
 ├── RoleCycleError      a role inherits from itself
 ├── UnknownRoleError    a role inherits from one that doesn't exist
+├── MissingRoleError    a role should change that isn't there
 ├── ActionPatternError  not an action, nor a pattern of actions
 ├── ConditionError      not a condition
 ├── UnlistableError     a list would have to be filtered by what no filter can say
@@ -31,6 +32,14 @@ class UnknownRoleError(RulesError):
         super().__init__(f"role `{role}` inherits from unknown role `{parent}`")
         self.role = role
         self.parent = parent
+
+
+class MissingRoleError(RulesError):
+    """`role` isn't there, or is no more."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"role `{role[:100]}` is not there to be changed")
+        self.role = role
 
 
 class ActionPatternError(RulesError):

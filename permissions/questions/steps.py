@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from permissions.engine.errors import MissingRoleError
 from permissions.engine.facts import Assignment, Env, Id, Subject
 from permissions.engine.rulebook import Grant, Policy, Role
 from permissions.engine.snapshot import Snapshot
@@ -64,13 +65,13 @@ class DeleteRole(_OfRules):
 
 @dataclass(frozen=True, slots=True)
 class AddGrant(_OfRules):
-    """A grant more for a role that is there."""
+    """A grant more for a role that is there, which an earlier step may have ended."""
 
     role: str
     grant: Grant
 
     def rules(self, snapshot: Snapshot) -> Snapshot:
-        role = snapshot.roles[self.role]
+        role = _there(snapshot, self.role)
         return PutRole(replace(role, grants=(*role.grants, self.grant))).rules(snapshot)
 
 
@@ -82,7 +83,7 @@ class RemoveGrants(_OfRules):
     grant: Grant
 
     def rules(self, snapshot: Snapshot) -> Snapshot:
-        role = snapshot.roles[self.role]
+        role = _there(snapshot, self.role)
         return PutRole(replace(role, grants=tuple(each for each in role.grants if not self._hits(each)))).rules(
             snapshot
         )
@@ -192,6 +193,14 @@ class World(NamedTuple):
     def allows(self) -> bool:
         """Whether the answer is yes."""
         return bool(self.question.decide(self.snapshot))
+
+
+def _there(snapshot: Snapshot, name: str) -> Role:
+    """Raises `MissingRoleError`."""
+    role = snapshot.roles.get(name)
+    if role is None:
+        raise MissingRoleError(name)
+    return role
 
 
 def with_attribute(subject: Subject, name: str, value: Any) -> Subject:

@@ -107,6 +107,14 @@ async def test_a_draft_is_replayed_over_the_log_and_each_flip_listed(scene: Scen
     assert (await scene.root.ask(LOG)).data["decisionLog"]["edges"][0]["node"]["shadow"] == []
 
 
+async def test_a_change_that_ends_the_role_which_it_changes_is_not_replayed(scene: Scene) -> None:
+    await scene.refused()
+    change = {"deleteRole": "guest", "removeGrant": {"role": "guest", "grant": {"action": "conversation:read"}}}
+    refused = await scene.root.ask(REPLAY, change=change)
+    assert refused.codes == ["BAD_USER_INPUT"]
+    assert "role `guest` is not there to be changed" in str(refused.body)
+
+
 async def test_a_replay_is_bounded_in_time_and_number_and_says_so(scene: Scene) -> None:
     before = now().isoformat()
     first, second = await scene.refused(), await scene.refused()

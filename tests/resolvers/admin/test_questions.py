@@ -298,6 +298,8 @@ async def test_what_can_not_be_meant_is_refused(served: Served, asked: dict[str,
         {"putPolicy": {"name": "p", "effect": "DENY", "actions": []}},
         {"switchOffPolicy": "ghost"},
         {"assignRole": {"userId": "x", "role": "guest"}},
+        {"deleteRole": "guest", "addGrant": {"role": "guest", "grant": {"action": "sales_data:read"}}},
+        {"deleteRole": "guest", "removeGrant": {"role": "guest", "grant": {"action": "sales_data:read"}}},
     ],
 )
 async def test_a_change_that_can_not_be_is_not_simulated(served: Served, change: dict[str, Any]) -> None:
