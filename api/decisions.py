@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from pymongo.errors import PyMongoError
@@ -37,8 +38,11 @@ class RecordDecisions(SchemaExtension):
 
     @property
     def _subscribing(self) -> bool:
+        """What has no such operation is refused, once: then Strawberry can't tell the kind."""
         asked = self.execution_context
-        return asked.graphql_document is not None and asked.operation_type is OperationType.SUBSCRIPTION
+        with suppress(RuntimeError):
+            return asked.graphql_document is not None and asked.operation_type is OperationType.SUBSCRIPTION
+        return False
 
     async def _settle(self, result: Any) -> None:
         context = self.execution_context.context
