@@ -59,7 +59,7 @@ async def test_while_rights_are_as_they_were_an_event_costs_its_message_and_a_pi
         first = await append(alice, reader.conversation, "first")
         await told(results)
         await append(alice, reader.conversation, "second", parentId=first["id"])
-        assert await counted(results) == {("aggregate", "buckets"): 1}
+        assert await counted(results) == {("find", "buckets"): 1}
         await worker.broker.publish(channel(stored_id), b"main.9 0 a piece of another")
         assert not await counted(results)
 
