@@ -87,8 +87,12 @@ class WorkerProcess:
 
     def serve(self, listener: socket.socket, environment: Mapping[str, str]) -> None:
         """Accept from `listener`, by the settings in `environment`."""
-        with contextlib.suppress(BrokenPipeError, ConnectionError):  # it is dead already, and replaced like any other
+        try:
             give(self.lifeline, listener, environment)
+        except TimeoutError:
+            self.process.kill()
+        except ConnectionError:  # it is dead already, and replaced like any other
+            pass
 
     def fileno(self) -> int:
         return self.lifeline.fileno()

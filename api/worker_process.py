@@ -12,11 +12,22 @@ from collections.abc import Mapping
 
 Given = tuple[socket.socket, Mapping[str, str]]
 SIZE = 65_536
+GIVE_SECONDS = 60.0
+"""How long a worker may take to read what the lifeline can't hold: it imports first."""
 
 
 def give(lifeline: socket.socket, listener: socket.socket, environment: Mapping[str, str]) -> None:
-    """Tell a worker what to serve with: settings as the variables that make them. Raise `OSError` where it is gone."""
-    socket.send_fds(lifeline, [json.dumps(dict(environment)).encode() + b"\n"], [listener.fileno()])
+    """Tell a worker what to serve with: settings as the variables that make them.
+
+    Raise `OSError` where it is gone, `TimeoutError` where it doesn't read.
+    """
+    text, before = json.dumps(dict(environment)).encode() + b"\n", lifeline.gettimeout()
+    lifeline.settimeout(GIVE_SECONDS)
+    try:
+        sent = socket.send_fds(lifeline, [text], [listener.fileno()])
+        lifeline.sendall(text[sent:])  # a lifeline holds 200 KB, on some systems 8
+    finally:
+        lifeline.settimeout(before)
 
 
 def given(lifeline: socket.socket) -> Given | None:
