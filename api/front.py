@@ -23,7 +23,7 @@ from api.graphql_response import CHALLENGE
 from api.graphql_view import refused
 from api.http_protocol import ANSWER
 from api.rates.headers import told
-from api.refusals import RefusedRequestError, refusal
+from api.refusals import AGAIN, RefusedRequestError, refusal
 from api.requests import CLOSE, RAW_HEADER, BodyLimit, Exchange, RequestLog
 from permissions.authn.principal import Client
 
@@ -36,6 +36,7 @@ LONG_WAY: Final = frozenset(
 LONGEST: Final = 10
 """Digits of a length."""
 CHALLENGED: Final = [(name.lower().encode(), value.encode()) for name, value in CHALLENGE.items()]
+AGAIN_LATER: Final = [(name.lower().encode(), value.encode()) for name, value in AGAIN.items()]
 
 
 Pairs = Sequence[tuple[bytes, bytes]]
@@ -97,6 +98,8 @@ class Front:
             if write(reply.status, self._lines(reply.common, exchange.standing) + _lines(own), reply.body):
                 return
         own = [*(reply.common or ()), *reply.headers, *rate]
+        if reply.status == 503 and all(name != b"retry-after" for name, _ in own):
+            own = [*own, *AGAIN_LATER]
         if self._crossed and all(name != b"vary" for name, _ in own):
             own = [*own, (b"vary", b"Origin")]
         await send({"type": "http.response.start", "status": reply.status, "headers": exchange.headers(own)})
@@ -148,7 +151,7 @@ class Front:
         status, answer = await answered(endpoint.schema, question, context, media_type, safe=False)
         common = self._common[media_type]
         length = (b"content-length", b"%d" % len(answer))
-        if cookies or status == 401:
+        if cookies or status in (401, 503):
             return Reply(status, [*common, length, *(CHALLENGED if status == 401 else ()), *cookies], answer)
         return Reply(status, [length], answer, common)
 

@@ -7,8 +7,11 @@ from typing import Any, Final
 import httpx
 import orjson
 import pytest
+from redis.asyncio import Redis
 from starlette.types import Receive, Scope, Send
 
+from api.rates.rates import RateLimits
+from tests.api.rates.test_served import limit
 from tests.api.test_socket_expiry import listening
 from tests.fuzz.test_bytes import port_of
 from tests.served import Served
@@ -100,6 +103,18 @@ async def test_both_ways_answer_alike(served: Served, ways: tuple[httpx.AsyncCli
         for name, (headers, body) in SENT.items():
             told = [await _told(way, {"x-request-id": "one", **proof, **headers}, body) for way in ways]
             assert told[0] == told[1], name
+
+
+async def test_both_ways_say_when_to_ask_again_what_a_store_was_away_for(
+    served: Served, ways: tuple[httpx.AsyncClient, httpx.AsyncClient]
+) -> None:
+    nowhere = Redis.from_url("redis://127.0.0.1:1")
+    limit(served, RateLimits(when_away="fail_closed"), nowhere)
+    told = [await _told(way, {"x-request-id": "one", **RESPONSE}, ME) for way in ways]
+    await nowhere.aclose()
+    assert told[0] == told[1]
+    assert told[0][0] == 503
+    assert ("retry-after", "1") in told[0][1]
 
 
 async def test_what_repeats_a_header_goes_the_long_way(ways: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
