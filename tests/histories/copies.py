@@ -15,7 +15,7 @@ from models.transfer.exporting import Tally, Trees, View
 from models.transfer.parley.importing import import_parley
 from models.transfer.parley.writing import ParleyWriting
 from models.tree import MAIN, Address, CursorError, TreeLimits
-from models.tree.errors import TreeError
+from models.tree.errors import TreeError, UnderWayError
 from models.tree.turns import Turns
 from models.usage.rollup import Rollup
 from models.user import User
@@ -45,6 +45,12 @@ class Copy(Act):
 
     async def settle(self, db: Any, outcome: Any, ended: int) -> "Chat | None":
         expected = self.until.path
+        if isinstance(outcome, UnderWayError):
+            # Its source was another one when a first try, who died, began to store the copy.
+            assert self.tries > 1
+            assert self.disturbed & set(expected)
+            assert not await db.conversations.find_one({"_id": self.id})
+            return None
         if isinstance(outcome, (TreeError, CursorError)):
             assert isinstance(outcome, (*GONE, CursorError))
             assert False in self.possible(self.until)
