@@ -97,14 +97,20 @@ class EventStream(Response):
             raise result
 
     async def _send(self, send: Send, flow: FlowControl | None) -> None:
-        """Of who has lost his right, the last of what was made only: it says so. Some of it waited for him to read."""
+        """Of who has lost his right, the last of what was made only: it says so. Some of it waited for him to read.
+
+        What waited while his token was taken back is not sent either: what comes after it says why.
+        """
         last = ""
         async with aclosing(self._events) as events:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async for event in events:
+                cut = self._cutoff.cut
                 while flow is not None and flow.write_paused:
                     await flow.drain()
                 # From here on nobody else has his turn before it is written.
+                if cut is not self._cutoff.cut and not event.endswith(COMPLETE):
+                    continue
                 if self._cutoff.lost and not event.endswith(COMPLETE):
                     last = event if event.startswith("event:") else last
                     continue

@@ -10,13 +10,14 @@ import pytest
 
 from api.http_protocol import HttpProtocol
 from api.socket_protocol import SocketProtocol
+from permissions.authn.cutoff import Cut, Cutoff
 from resolvers.chat import subscriptions
 from resolvers.chat.standing import Standing
 from resolvers.ids import encode
 from tests.api.test_event_streams import Reader, streaming
 from tests.api.test_many_on_a_socket import hear
 from tests.api.test_shared_streams import SHARE, come, until
-from tests.api.test_socket_expiry import listening, opened
+from tests.api.test_socket_expiry import listening, opened, session_of
 from tests.resolvers.chat.documents import append, start
 from tests.served import Caller, Served
 
@@ -140,6 +141,43 @@ async def test_what_waits_in_an_event_stream_is_not_sent(
     assert SECRET not in str(told)
     assert told[-1][1]["data"]["conversationEvents"]["__typename"] == "AccessRevoked"
     assert str(told).count("AccessRevoked") == 1
+
+
+@pytest.mark.parametrize("query", [ALONE, SHARED])
+async def test_what_waits_in_a_stream_for_a_token_that_is_taken_back_is_not_sent(
+    served: Served, monkeypatch: pytest.MonkeyPatch, shown: list[Any], query: str
+) -> None:
+    """What was made before, and not read: its end is told, and nothing else."""
+    alice, accounts = await served.as_("alice"), served.services.authentication.accounts
+    conversation, cuts = await start(alice), list[Cut]()
+    end = Cutoff.end
+
+    def noted(cutoff: Cutoff, cut: Cut) -> None:
+        end(cutoff, cut)
+        cuts.append(cut)
+
+    monkeypatch.setattr(Cutoff, "end", noted)
+    with watched(monkeypatch, HttpProtocol) as connections:
+        async with listening(served) as address:
+            session = await session_of(served)
+            token = accounts.tokens.issue(session)
+            async with streaming(address, token, query, id=conversation) as stream:
+                await come(served, stream, conversation)
+                await append(alice, conversation, "for all")
+                assert await until(stream, "for all")
+                connections.newest().flow.pause_writing()
+                before = len(shown)
+                for _ in range(ON_THEIR_WAY):
+                    await append(alice, conversation, SECRET)
+                await so(lambda: len(shown) == before + ON_THEIR_WAY)
+                await accounts.endings.one(session.principal, "ended_by_admin")
+                await so(lambda: bool(cuts))
+                connections.newest().flow.resume_writing()
+                told = [await stream.event()]
+                while told[-1][0]:
+                    told.append(await stream.event())
+    assert SECRET not in str(told)
+    assert "ended_by_admin" in str(told)
 
 
 async def rest(stream: Reader) -> list[tuple[str, Any]]:
