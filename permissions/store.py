@@ -115,10 +115,13 @@ class PermissionStore:
         at_least: int | None = None,
     ) -> Access:
         """What the caller may do as of now; `circumstances` are read as `env.…`. Who has no live account is nobody."""
-        snapshot = self._at_hand(at_least or 0)
+        snapshot, subject = self._at_hand(at_least or 0), None
+        if principal is not None and snapshot is not None:
+            subject = self._subjects.get(principal.user_id)  # as fresh as the rules
         if snapshot is None:
             snapshot, _ = await self._present(await self._at_least(at_least or 0))
-        subject = None if principal is None else self._known(principal.user_id) or await self.subject(principal.user_id)
+        if principal is not None and subject is None:
+            subject = await self.subject(principal.user_id)
         return Access(snapshot, subject, Env(now(), circumstances), refusal)
 
     async def snapshot(self, at_least: int | None = None) -> Snapshot:
@@ -180,9 +183,6 @@ class PermissionStore:
         if ground is None or self._compiled is not ground.state or ground.revision < at_least:
             return None
         return self._snapshot
-
-    def _known(self, user_id: PydanticObjectId) -> Subject | None:
-        return self._subjects.get(user_id) if self.fresh else None
 
     def forget(self) -> None:
         """Read what is new when next asked: something has changed."""

@@ -45,6 +45,9 @@ class Claim:
     name: str
     key: str
     """As the library makes it of the others."""
+    amount: int
+    seconds: int
+    """So much in so long: the item's."""
 
 
 class Verdict(NamedTuple):
@@ -72,13 +75,14 @@ class Rates:
     def spent(self, claims: Sequence[Claim], cost: int) -> Verdict | None:
         """Count it, where this worker has so much of all of them: the common case. None where it has to be claimed."""
         now, cost = self._storage.clock(), max(cost, self.limits.least)
-        leases = [self._lease(claim) for claim in claims]
-        for claim, lease in zip(claims, leases, strict=True):
-            if not lease.has(min(cost, claim.item.amount), now):
+        wanted = [(self._lease(claim), min(cost, claim.amount)) for claim in claims]
+        for lease, amount in wanted:
+            if not lease.has(amount, now):
                 return None
-        for claim, lease in zip(claims, leases, strict=True):
-            lease.spend(min(cost, claim.item.amount), now)
-        return self._verdict(claims[0])
+        for lease, amount in wanted:
+            lease.spend(amount, now)
+        (lease, _), limit = wanted[0], claims[0].amount
+        return Verdict(limit, lease.left + lease.window.free(limit, now), math.ceil(lease.window.reset(now)))
 
     async def claim(self, claims: Sequence[Claim], cost: int) -> Verdict:
         """Count it, and ask Redis for what this worker has not."""
@@ -96,7 +100,7 @@ class Rates:
         """Why not even the least is let pass, where that is known without asking."""
         now = self._storage.clock()
         for claim in claims:
-            if self._lease(claim).refuses(claim.item.amount, self.limits.least, now):
+            if self._lease(claim).refuses(claim.amount, self.limits.least, now):
                 return self._verdict(claim, self.limits.least)
         return None
 
@@ -131,7 +135,7 @@ class Rates:
         return lease.left >= cost or lease.refuses(claim.item.amount, cost, self._storage.clock())
 
     def _lease(self, claim: Claim) -> Lease:
-        return self._storage.lease(claim.key, claim.item.get_expiry())
+        return self._storage.lease(claim.key, claim.seconds)
 
     def _verdict(self, claim: Claim, refused: int | None = None) -> Verdict:
         """`refused` is what was wanted in vain."""
@@ -147,7 +151,7 @@ class Rates:
 @lru_cache(maxsize=MOST_CALLERS)
 def _claim(kind: str, name: str, amount: int) -> Claim:
     item = RateLimitItemPerMinute(amount, namespace=NAMESPACE)
-    return Claim(item, kind, name, item.key_for(kind, name))
+    return Claim(item, kind, name, item.key_for(kind, name), item.amount, item.get_expiry())
 
 
 _place = lru_cache(maxsize=MOST_CALLERS)(subscriber)
