@@ -87,12 +87,17 @@ class HeadProtocol(HttpProtocol):
             raise self._failed(_too_long(self.limits.bytes))
         if len(self.headers) >= self.limits.fields:
             raise self._failed(HeadError(431, f"a request may have so many headers: {self.limits.fields}"))
-        if self._partial:  # what follows the body is no header: a proxy before us would not have looked at it
-            super().on_header(name, value)
+        if not self._partial:  # what follows the body is no header: a proxy before us would not have looked at it
+            return
+        name = name.lower()  # as uvicorn does, without a call for each
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._partial, self._unseen = False, 0
-        self._stop_waiting()
+        if self._timer is not None:
+            self._stop_waiting()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

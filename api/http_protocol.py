@@ -90,7 +90,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Nothing, of a head that is parsed again."""
-        if not self._ignored:
+        if not self.parser.should_upgrade() or not self._ignored:
             super().on_message_complete()
 
     def on_headers_complete(self) -> None:
@@ -98,7 +98,7 @@ class HttpProtocol(HttpToolsProtocol):
         hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise ValueError("not one host")  # the parser turns it into an error of its own
-        if self._ignored:
+        if self.parser.should_upgrade() and self._ignored:
             if self.parser.get_method() == b"CONNECT":
                 raise ValueError("no proxy")
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator
-from types import coroutine
+from types import CoroutineType, coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 async def within(seconds: float, awaitable: Awaitable[T]) -> T:
     """What it gives. Raises `TimeoutError` where it takes longer."""
-    if not isinstance(awaitable, Coroutine):
+    if type(awaitable) is not CoroutineType and not isinstance(awaitable, Coroutine):
         async with asyncio.timeout(seconds):
             return await awaitable
     try:
