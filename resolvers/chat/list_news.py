@@ -4,7 +4,6 @@ It goes where the owner listens, where each grantee does, and where those do who
 decides by himself, and nobody asks the database in order to decide.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache, partial
@@ -19,6 +18,7 @@ from permissions.audit.events import decoded, encoded
 from permissions.engine.facts import Resource, Share
 from permissions.resources import CONVERSATION, conversation_resource
 from resolvers.live import Broker, BrokerUnavailableError
+from resolvers.live.broker import Note as Announced
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -52,7 +52,10 @@ def list_channel(grantee: str) -> str:
 
 async def announce_listed(broker: Broker, was: Conversation | None, is_: Conversation | None) -> None:
     """It is new, gone, or another one than it was."""
-    await _publish(broker, was, is_, moved=False)
+    try:
+        await broker.publish_all(_notes(was, is_, moved=False))
+    except BrokerUnavailableError:
+        _log.warning("list not told", conversations=[str(each.id) for each in (was, is_) if each])
 
 
 async def announce_many(broker: Broker, owner_id: PydanticObjectId) -> None:
@@ -66,21 +69,15 @@ async def announce_many(broker: Broker, owner_id: PydanticObjectId) -> None:
 
 def announce_moved(broker: Broker, conversation: Conversation) -> None:
     """It was written to: that is told within a second, once for all that is written till then."""
-    tell = partial(_publish, broker, conversation, conversation, moved=True)
-    broker.pacer.soon(f"moved:{conversation.id}", tell)
+    broker.pacer.soon(f"moved:{conversation.id}", partial(_notes, conversation, conversation, moved=True))
 
 
-async def _publish(broker: Broker, was: Conversation | None, is_: Conversation | None, *, moved: bool) -> None:
+def _notes(was: Conversation | None, is_: Conversation | None, *, moved: bool) -> list[Announced]:
     there = [each for each in (was, is_) if each is not None]
     grantees = sorted({user_grantee(there[-1].owner_id), *(share.grantee for each in there for share in each.shares)})
     note = {"id": there[-1].id, "to": grantees, "was": _facts(was), "is": _facts(is_), "moved": moved}
-    text, channels = encoded(note), [ALL, *map(list_channel, grantees)]
-    told = (broker.publish(channel, (text or "?").encode()) for channel in channels)
-    for result in await asyncio.gather(*told, return_exceptions=True):
-        if isinstance(result, BrokerUnavailableError):
-            _log.warning("list not told", conversation=str(there[-1].id))
-        elif isinstance(result, BaseException):
-            raise result
+    payload = (encoded(note) or "?").encode()
+    return [Announced(channel, payload) for channel in (ALL, *map(list_channel, grantees))]
 
 
 @lru_cache(maxsize=256)

@@ -1,12 +1,10 @@
 """What a broker promises, and the few values that cross it."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, Self
-
-from resolvers.live.pacing import Pacer
 
 
 class BrokerUnavailableError(Exception):
@@ -56,6 +54,29 @@ class News(Protocol):
         ...
 
 
+class Note(NamedTuple):
+    """What is to be announced, and where."""
+
+    channel: str
+    payload: bytes
+
+
+Notes = Callable[[], Iterable[Note]]
+"""Made when they are told."""
+
+
+class Paced(Protocol):
+    """News that may wait a moment; see `pacing`."""
+
+    def soon(self, key: str, notes: Notes) -> None:
+        """Publish them in a moment, unless others come with that key till then: those instead."""
+        ...
+
+    async def flush(self) -> None:
+        """Tell all that waits."""
+        ...
+
+
 class Broker(Protocol):
     """Carries events to whoever subscribed to their channel, on any worker.
 
@@ -64,8 +85,10 @@ class Broker(Protocol):
     `Resync` holds all that the skipped events were about. Payloads should be small (an address, not a text).
     """
 
-    pacer: Pacer
-    """For news that may wait a moment."""
+    @property
+    def pacer(self) -> Paced:
+        """For news that may wait a moment."""
+        ...
 
     async def publish(self, channel: str, payload: bytes, *, again: bool = False, number: int | None = None) -> str:
         """Announce, and return the event's cursor.
@@ -77,6 +100,13 @@ class Broker(Protocol):
 
         Raises `BrokerUnavailableError`; the subscribers are then told to `Resync` once Redis is back, so a
         caller whose write is done may go on. Never tries twice: an event is never out twice.
+        """
+        ...
+
+    async def publish_all(self, notes: Sequence[Note]) -> None:
+        """Announce them in their order, by as few calls as that takes.
+
+        Raises `BrokerUnavailableError` where one of them may not be out; see `publish`.
         """
         ...
 

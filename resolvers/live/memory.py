@@ -2,13 +2,13 @@
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from resolvers.live.broker import BrokerUnavailableError, Event, Item, Position, Resync
+from resolvers.live.broker import BrokerUnavailableError, Event, Item, Note, Position, Resync
 from resolvers.live.feed import Feed
 from resolvers.live.numbers import HOLE_MS, Numbers
 from resolvers.live.pacing import Pacer
@@ -74,7 +74,7 @@ class MemoryBroker:
     def __init__(
         self, *, queue: int = 256, history: int = 1000, channels: int = 10_000, hole_ms: int = HOLE_MS
     ) -> None:
-        self.pacer = Pacer()
+        self.pacer = Pacer(self.publish_all)
         self._queue = queue
         self._hole_ms = hole_ms
         self._history = history
@@ -90,6 +90,10 @@ class MemoryBroker:
         if number is not None:
             self._heard(history, number, out=True)
         return event.cursor
+
+    async def publish_all(self, notes: Sequence[Note]) -> None:
+        for note in notes:
+            self._channel(note.channel).add(note.payload)
 
     async def check(self, channel: str, number: int) -> bool:
         return self._heard(self._channel(channel), number, out=False)

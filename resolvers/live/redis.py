@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from models.redis import ClusterClient, open_redis
 from resolvers.live.backoff import delays
-from resolvers.live.broker import BrokerUnavailableError, Item, Position
+from resolvers.live.broker import BrokerUnavailableError, Item, Note, Position
 from resolvers.live.ending import end
 from resolvers.live.feed import Feed
 from resolvers.live.listener import Listener, Topic
@@ -42,7 +42,7 @@ class RedisBroker:
         keep_seconds: int = 86_400,
         hole_ms: int = HOLE_MS,
     ) -> None:
-        self.pacer = Pacer()
+        self.pacer = Pacer(self.publish_all)
         self._queue = queue
         self._streams = Streams(url, history, keep_seconds, hole_ms)
         self._listener = listener_at(url)
@@ -57,6 +57,15 @@ class RedisBroker:
             return await self._streams.publish(channel, EVENT, payload, again=again, number=number)
         except RedisError as error:
             self._owe(channel)
+            raise BrokerUnavailableError(f"redis did not confirm: {type(error).__name__}") from error
+
+    async def publish_all(self, notes: Sequence[Note]) -> None:
+        self._check_open()
+        try:
+            await self._streams.publish_all(notes)
+        except RedisError as error:
+            for note in notes:
+                self._owe(note.channel)
             raise BrokerUnavailableError(f"redis did not confirm: {type(error).__name__}") from error
 
     async def check(self, channel: str, number: int) -> bool:

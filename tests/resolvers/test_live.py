@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from models.embedded import EmbeddedStores
 from models.embedded.stores import free_ports
 from models.redis import servers as servers_of
 from resolvers.live import Broker, BrokerUnavailableError, Event, MemoryBroker, RedisBroker, Resync
-from resolvers.live.broker import Item
+from resolvers.live.broker import Item, Note
 from resolvers.live.streams import stream_name
 from tests.processes import kill_9
 
@@ -89,6 +90,36 @@ async def test_an_event_that_comes_again_is_out_once(worker: Worker) -> None:
         assert await other.publish("a", b"once", again=True) == cursor
         await other.publish("a", b"never told", again=True)
         assert await payloads(events, 3) == [b"once", b"between", b"never told"]
+
+
+async def test_what_is_published_together_is_told_each_in_its_place(worker: Worker) -> None:
+    """Of more channels than one script takes, and twice of some; and it can be read from the history."""
+    one, other = await worker(), await worker()
+    start = (await publish(one, "a", range(1)))[0]
+    notes = [Note("a" if number % 3 else f"{number}", b"%d \x00\xff" % number) for number in range(250)]
+    of_a = [note.payload for note in notes if note.channel == "a"]
+    async with one.subscribe("a") as here, other.subscribe("a") as there, other.subscribe("249") as single:
+        await one.publish("a", b"before")
+        await other.publish_all(notes)
+        await other.publish_all([])
+        await one.publish("a", b"after")
+        for events in (here, there):
+            assert await payloads(events, len(of_a) + 2) == [b"before", *of_a, b"after"]
+        assert await payloads(single, 1) == [notes[-1].payload]
+    async with other.subscribe("a", start) as events:
+        assert await payloads(events, len(of_a) + 2) == [b"before", *of_a, b"after"]
+
+
+async def test_what_may_wait_is_told_once(worker: Worker) -> None:
+    broker = await worker()
+    async with broker.subscribe("a") as events:
+        for number in range(60):  # more things than are told at once
+            for payload in (b"early", b"late %d" % number):
+                broker.pacer.soon(f"{number}", partial(list, [Note("a", payload)]))
+        await broker.pacer.flush()
+        broker.pacer.soon("0", partial(list, [Note("a", b"again")]))
+        await broker.pacer.flush()
+        assert await payloads(events, 61) == [*(b"late %d" % number for number in range(60)), b"again"]
 
 
 async def test_a_subscriber_without_cursor_sees_nothing_of_the_past(worker: Worker) -> None:
@@ -341,17 +372,24 @@ async def test_redis_may_die_and_come_back(tmp_path: Path) -> None:
         one.subscribe("a") as first,
         other.subscribe("a") as second,
         other.subscribe("b") as untouched,
+        other.subscribe("c") as together,
+        other.subscribe("d") as later,
     ):
         await publish(one, "a", range(10))
         assert await payloads(first, 10) == expected(range(10))
         kill_9(own.pids()["Redis"])
         with pytest.raises(BrokerUnavailableError):
             await one.publish("a", b"maybe lost")
+        with pytest.raises(BrokerUnavailableError):
+            await one.publish_all([Note("c", b"maybe lost"), Note("a", b"maybe lost")])
+        one.pacer.soon("thing", partial(list, [Note("d", b"maybe lost")]))
+        await one.pacer.flush()
         await until(lambda: came_back(one))
         await one.publish("b", b"last")
         # One reader had seen all, the other nothing: both hear that something may be missing, neither sees doubles.
         assert [type(item) for item in await take(first, 1)] == [Resync]
         assert [type(item) for item in await take(second, 11)] == [Event] * 10 + [Resync]
+        assert [type(item) for feed in (together, later) for item in await take(feed, 1)] == [Resync] * 2
         assert await payloads(untouched, 1) == [b"last"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from models.redis import servers
 from resolvers.live import BrokerUnavailableError, Event, RedisBroker, Resync
-from resolvers.live.broker import Item
+from resolvers.live.broker import Item, Note
 from resolvers.live.streams import stream_name
 from tests.redis_topologies import OwnCluster, OwnSentinels, whole
 
@@ -103,6 +103,24 @@ def accounted_for(readers: Readers, confirmed: dict[str, list[int]]) -> None:
         seen = readers.numbers(name)
         assert seen == sorted(set(seen)), name
         assert readers.resyncs(name) or set(confirmed[name]) <= set(seen), name
+
+
+@pytest.mark.parametrize("kind", ["cluster", "sentinels"])
+async def test_what_is_published_together_is_told_wherever_its_channels_lie(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(kind).url
+    async with RedisBroker(url) as broker, RedisBroker(url) as other, AsyncExitStack() as stack:
+        feeds = {name: await stack.enter_async_context(other.subscribe(name)) for name in CHANNELS}
+        await broker.publish_all([Note(name, b"%d" % number) for number in range(3) for name in CHANNELS])
+        async with asyncio.timeout(20):
+            for feed in feeds.values():
+                assert [item.payload async for item in first(feed, 3) if isinstance(item, Event)] == [b"0", b"1", b"2"]
+
+
+async def first(feed: AsyncIterator[Item], count: int) -> AsyncIterator[Item]:
+    for _ in range(count):
+        yield await anext(feed)
 
 
 async def test_a_slot_that_moves_takes_its_readers_along_and_nothing_is_missed(cluster: OwnCluster) -> None:
