@@ -60,7 +60,9 @@ def leaf(type_: Any, name: Name) -> Leaf:
     if type_ is GraphQLFloat:
         return Leaf("type({v}) is float and {v} - {v} == 0.0")
     if type_.name == DateTimeDefinition.name and type_.coerce_output_value is DateTimeDefinition.serialize:
-        return Leaf(f"type({{v}}) is {name('C', datetime)}", f"{name('D', moment)}({{v}})", "len({r})")
+        quick = f"{name('D', dumps)}({{v}})[1:-1].decode()"  # `moment`, without a call for each
+        become = f"({quick} if {{v}}.tzinfo is {name('U', UTC)} else {name('M', moment)}({{v}}))"
+        return Leaf(f"type({{v}}) is {name('C', datetime)}", become, "len({r})")
     if isinstance(type_, GraphQLEnumType) and (members := _members(type_)):
         kind = name("C", type(next(iter(members))))
         return Leaf(f"type({{v}}) is {kind}", f"{name('E', members)}[{{v}}]", "len({r})")

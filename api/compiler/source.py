@@ -34,6 +34,7 @@ class Source:
             "SurpriseError": SurpriseError,
             "is_awaitable": optimized_is_awaitable,
             "items_size": items_size,
+            "new": object.__new__,
             "size_of": size_of,
         }
         self.lines: list[str] = []
@@ -139,11 +140,12 @@ class Selection:
         if not parts:
             yield "return {}"
             return
-        yield "answer = {}"
+        if not parts[0][0]:
+            yield "answer = {}"
         yield "waiting = []"
         yield "try:"
-        for plain, fields in parts:
-            yield from _indented(self._group(fields, source) if plain else self._each(fields, source))
+        for number, (plain, fields) in enumerate(parts):
+            yield from _indented(self._group(fields, source, number) if plain else self._each(fields, source))
         yield "except Exception:"
         yield LINE + "run.abandon([answer[key] for key in waiting])"
         yield LINE + "raise"
@@ -159,15 +161,20 @@ class Selection:
         yield f"run.size += {group.size}"
         yield f"return {{{', '.join(f'{key!r}: {value}' for key, value in group.items)}}}"
 
-    def _group(self, fields: list[Field], source: Source) -> Lines:
-        """The same among other fields."""
+    def _group(self, fields: list[Field], source: Source, number: int) -> Lines:
+        """The same among other fields; of group 0 the answer is made."""
         group = Group(fields, source)
         yield "try:"
         yield from _indented(group.reading())
         yield "except Exception:"
+        if not number:
+            yield LINE + "answer = {}"
         yield LINE + f"run.fields({source.name('G', tuple(fields))}, source, answer, waiting, place)"
         yield "else:"
         yield LINE + f"run.size += {group.size}"
+        if not number:
+            yield LINE + f"answer = {{{', '.join(f'{key!r}: {value}' for key, value in group.items)}}}"
+            return
         yield from (f"{LINE}answer[{key!r}] = {value}" for key, value in group.items)
 
     def _each(self, fields: list[Field], source: Source) -> Lines:
@@ -217,14 +224,15 @@ class Selection:
             return
         if field.arguments and not waits:
             yield f"given = run.given({known})"
-        if field.guards or field.arguments or (base and base.info_parameter):
-            yield f"info = LightInfo(run, {known}, {self._place(field)})"
-        kwargs = "{}"
+        kwargs, info = "{}", tuple(_info(known, self._place(field)))
+        told = bool(field.arguments or (base and base.info_parameter))
+        if told:
+            yield from info
         if field.arguments:
             yield f"kwargs = run.converted({known}, given, info)"
             kwargs = "kwargs"
         for guard in field.guards or ():
-            yield from _required(source.name("A", guard), guard, kwargs)
+            yield from _required(source.name("A", guard), guard, kwargs, () if told else info)
         if base is None:
             yield f"v = source.{field.made.python_name}"
             return
@@ -280,12 +288,23 @@ class Selection:
         return f"(place, {field.key!r}, {field.parent.name!r})"
 
 
-def _required(name: str, guard: Guard, kwargs: str) -> Lines:
+def _info(known: str, place: str) -> Lines:
+    """As its `__init__` makes it, which takes three times as long: most of what a field with little to do takes."""
+    yield "info = new(LightInfo)"
+    yield "info._run = run"
+    yield f"info._compiled = {known}"
+    yield f"info._place = {place}"
+
+
+def _required(name: str, guard: Guard, kwargs: str, info: Sequence[str]) -> Lines:
+    """Asks the guard; `info` is how that is made, where it isn't yet."""
     if type(guard).about is Guard.about:
+        yield from info
         yield f"run.require({name}, source, info, {kwargs})"
         return
     yield f"about = {name}.about(source)"
     yield f"if about is None or run.allowed.get({name}) is not about or run.access is not run.context.access:"
+    yield from _indented(iter(info))
     yield LINE + f"run.require_once({name}, about, source, info, {kwargs})"
 
 

@@ -10,6 +10,8 @@ MAIN: Final = "main"
 
 BRANCH: Final = re.compile(r"main|[0-9a-f]{16}")
 MAX_DEPTH: Final = 2**31 - 1
+made: Final = tuple.__new__
+"""Makes a named tuple of a tuple of all its values: half of what its own way takes, where there are hundreds."""
 
 
 class Address(NamedTuple):

@@ -13,7 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.clock import now
 from models.database import Record
-from models.tree.address import MAIN, Address, slot
+from models.tree.address import MAIN, Address, made, slot
 from models.tree.draft import TreeLimits, bson_size
 from models.tree.growing import GROWING, grows, having
 from models.tree.lineage import UNNUMBERED, Chunk, Lineage
@@ -54,6 +54,8 @@ BATCH: Final = 1_000
 """Documents to an answer: without it, MongoDB sends 101 and waits to be asked for the others."""
 NAIVE: Final = CodecOptions[Record](tz_aware=False)
 """A page of messages is decoded in half the time; they are told afterwards that their times are UTC."""
+NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from what is as naive
+EPOCH: Final = NAIVE_EPOCH.replace(tzinfo=UTC)
 LITTLE: Final = 4 * 1024 * 1024
 """Characters of messages that may be read on a guess, besides the batch that they come in."""
 
@@ -304,13 +306,13 @@ def by_address(bucket: Record) -> dict[Address, Record]:
     """The messages of a bucket that was read as `NAIVE` says."""
     branch, found = bucket["branch"], {}
     for message in bucket["messages"]:
-        message["created_at"] = _utc(message["created_at"])
+        message["created_at"] = EPOCH + (message["created_at"] - NAIVE_EPOCH)  # `_utc`, without a call for each
         if message.get("deleted_at") is not None:
             message["deleted_at"] = _utc(message["deleted_at"])
-        found[Address(branch, message["depth"])] = message
+        found[made(Address, (branch, message["depth"]))] = message
     return found
 
 
 def _utc(time: datetime) -> datetime:
-    """`replace(tzinfo=UTC)`, four times as fast."""
-    return datetime.combine(time.date(), time.time(), UTC)
+    """`replace(tzinfo=UTC)`, ten times as fast."""
+    return EPOCH + (time - NAIVE_EPOCH)

@@ -10,7 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
 from models.database import Record
-from models.tree.address import MAIN, Address
+from models.tree.address import MAIN, Address, made
 from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
@@ -135,7 +135,7 @@ class History:
             forks, purged = above.get("forks", 0), above.get("gone", ())
         message = _shown(stored) if "deleted_at" in stored else stored
         if not purged and self._whole:
-            return Row(address, message, parent, ordinal, max(forks, ordinal) + 1)
+            return made(Row, (address, message, parent, ordinal, max(forks, ordinal) + 1, ()))
         gone = tuple(sorted({*purged, *self._removals.gone(parent)}))
         if self._sight is not None:
             there = [place for number, place in self._sight.children(parent) if number not in gone]

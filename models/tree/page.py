@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from models.tree.address import MAIN, Address, slots
+from models.tree.address import MAIN, Address, made, slots
 from models.tree.lineage import Segment
 
 
@@ -70,7 +70,7 @@ class Path:
         ends = [*self._starts[1:], self._stop]
         for (branch, start, ordinal), end in zip(self._segments, ends, strict=True):
             for depth in range(max(start, span.start), min(end, span.stop)):
-                yield Address(branch, depth), max(ordinal, 1) if depth == start and branch != MAIN else 0
+                yield made(Address, (branch, depth)), max(ordinal, 1) if depth == start and branch != MAIN else 0
 
     def slots(self, width: int) -> list[str]:
         """The slots of its messages."""

@@ -88,16 +88,15 @@ class Message(Node):
     @classmethod
     def _made(cls, conversation: StoredConversation, row: Row, about: Resource, id_: strawberry.ID) -> Self:
         """Without the dataclass's own `__init__`, whose dozen named arguments cost more than all that is read here."""
-        stored, made = row.message, cls.__new__(cls)
+        made = cls.__new__(cls)
+        address, stored, _, made.sibling_index, made.sibling_count, _ = row
         made.id, made.conversation, made.row, made.about = id_, conversation, row, about
         made.role = ROLES[stored["role"]]
         made.content = stored.get("content")
         made.created_at = stored["created_at"]
         status, attachments = stored.get("status"), stored.get("attachments")
         made.status = STATUSES[status] if status else MessageStatus.COMPLETE
-        made.depth = row.address.depth
-        made.sibling_count = row.sibling_count
-        made.sibling_index = row.sibling_index
+        made.depth = address.depth
         made.deleted_at = stored.get("deleted_at")
         made.attachments = [Attachment.of(each) for each in attachments] if attachments else []
         return made
