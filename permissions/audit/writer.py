@@ -98,6 +98,11 @@ class Writer:
         return min(room, len(records))
 
     @property
+    def full(self) -> bool:
+        """Whether there is no room for what nobody waits for."""
+        return len(self._later) >= self._room
+
+    @property
     def waiting(self) -> int:
         """How many records lie here that nobody waits for."""
         return len(self._later)
