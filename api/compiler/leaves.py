@@ -28,6 +28,8 @@ Name = Callable[[str, Any], str]
 """Gives something a name that generated source may call it by."""
 
 INT: Final = 2**31
+DIGIT: Final = 2**30 - 1
+"""Up to it Python compares ints in one step: they have one digit of its own."""
 
 
 class SurpriseError(Exception):
@@ -54,7 +56,7 @@ def leaf(type_: Any, name: Name) -> Leaf:
     if type_ is GraphQLString or type_ is GraphQLID:
         return Leaf("type({v}) is str", size="len({r})")
     if type_ is GraphQLInt:
-        return Leaf(f"type({{v}}) is int and -{INT} <= {{v}} < {INT}")
+        return Leaf(f"type({{v}}) is int and (0 <= {{v}} < {DIGIT} or -{INT} <= {{v}} < {INT})")
     if type_ is GraphQLBoolean:
         return Leaf("type({v}) is bool")
     if type_ is GraphQLFloat:

@@ -119,9 +119,14 @@ class History:
         rows: list[Row] = []
         parent = path.at(span.start - 1) if span.start and span else None
         above = found[parent] if parent else None
+        whole = self._whole
         for address, ordinal in path.places(span):
             message = found[address]
-            rows.append(self._placed(address, message, ordinal, parent, above))
+            if not ordinal and whole and above is not None and "gone" not in above and "deleted_at" not in message:
+                # As `_placed` has it; nearly all are such, and there are fifty to a page.
+                rows.append(made(Row, (address, message, parent, 0, above.get("forks", 0) + 1, ())))
+            else:
+                rows.append(self._placed(address, message, ordinal, parent, above))
             parent, above = address, message
         return rows
 
