@@ -65,7 +65,8 @@ def _merge(merged: dict[str, Any], rest: list[Any], key: str, value: Any) -> Non
 
 def _distinct(parts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Each once, by its text: `{"$in": [1]}` equals `{"$in": [True]}` in Python, and isn't the same filter."""
-    return list({repr(part): part for part in parts}.values())
+    found = list(parts)
+    return found if len(found) < 2 else list({repr(part): part for part in found}.values())
 
 
 def either(*filters: Filter) -> Filter:

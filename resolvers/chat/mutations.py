@@ -158,10 +158,10 @@ async def told(info: Info, conversation: StoredConversation, appended: Appended)
     current = conversation if number is not None else await again(context, conversation.id)
     await announce_message(context.broker, current, address, again=not appended.fresh, number=number)
     row = None if current.removed or await context.sights.of(current) else appended.row()
-    if row is not None:
+    if row is not None and current.answers:
         context.loaders.rows.prime((current.id, address), row)
     await follow(context, current, appended)
-    message = await written_message(info, current, address)
+    message = Message.of(current, row) if row else await written_message(info, current, address)
     if message is None:
         raise NotFoundError("Message")
     return MessagePayload(message=message)
