@@ -104,7 +104,7 @@ async function all() {
   for (const time of ['first', 'again']) {
     await tell(`urql, event stream, ${time}`, () => followed(urql({ into: sent, enableForSubscriptions: true }), 'UrqlStream'));
   }
-  socket.terminate();
+  await socket.dispose(); // were it terminated, it would connect again and ask for all once more, next time
   console.log();
 }
 
