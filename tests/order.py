@@ -20,6 +20,7 @@ LONG: Final = (
     "api/test_keys_of_workers.py",
     "api/test_serve.py",
     "isolation/test_twins.py",
+    "isolation/test_subscriptions.py",
     "api/test_streaming_crash.py",
     "fuzz/test_schemathesis.py",
     "isolation/test_injection.py",

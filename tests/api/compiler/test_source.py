@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from api.compiler.source import BUILTINS, NAME
 from tests.api.compiler.schema import Asking, asked, compiled, parsed
+from tests.examples import examples
 
 HOSTILE = (
     "__builtins__",
@@ -59,7 +60,7 @@ async def test_values_and_comments_are_not_in_the_source(text: str) -> None:
 
 
 @given(NAMES, NAMES, TEXTS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 async def test_source_has_the_same_shape_whatever_is_sent(alias: str, other: str, value: str) -> None:
     text = "query {} ($t: String!) {{ {}: parent {{ {}: later(text: $t) c: later(text: {}) }} }}"
     usual = compiled(text.format("N", "a", "b", '"v"'))
