@@ -3,7 +3,6 @@
 Subscriptions go through Strawberry's extensions, which take the same steps by the same functions.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Collection, Mapping
 from contextlib import suppress
@@ -20,9 +19,10 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.decisions import settle
+from api.documents.bench import SHORT
 from api.documents.cost import Actual
 from api.documents.executing import GRACE_SECONDS, Ending, Price, Timer, admit, priced, told
-from api.documents.judging import flaws, overlong, read
+from api.documents.judging import overlong
 from api.documents.limits import DocumentLimits
 from api.documents.schema_access import may_introspect, without_suggestion
 from api.documents.variables import problem
@@ -35,8 +35,8 @@ from resolvers.errors import TooFastError
 
 AWAY: Final = Code.UNAVAILABLE.value
 BAD_INPUT: Final = {"code": Code.BAD_USER_INPUT.value}
-REFUSED_CHARACTERS: Final = 64
-"""Of a document that is refused; so many count as an object."""
+JUDGED_CHARACTERS: Final = 16
+"""Of a document that is judged; so many count as an object, which is what they take of the processor at worst."""
 NEVER_EXECUTED: Final = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 """What is told in other ways than as the errors of an answer."""
 
@@ -55,6 +55,8 @@ class Question:
     root: Any = None
     operation: Prepared | None = None
     """None until the document is found to be sound."""
+    judging: int = 0
+    """What it cost to judge its document; 0 where that was done before."""
     price: Price | None = None
 
 
@@ -116,14 +118,13 @@ async def _looked_up(schema: Remembering, asked: Question, text: str | None) -> 
 async def _judged(schema: Remembering, asked: Question, text: str) -> list[GraphQLError]:
     """What is wrong with a document that is not remembered; from now on it is, if that is nothing."""
     try:
-        document = read(text, schema.limits)
+        document, errors = await schema.bench.judge(schema._schema, text, asked.context, schema.limits)
     except GraphQLError as error:
         return [error]
     _require_kind(asked, OperationType(named(document, asked.name).operation.value))
-    await asyncio.sleep(0)  # to read one may have taken 25 ms, and to judge it takes as long: let others pass
-    errors = flaws(schema._schema, document, asked.context, schema.limits)
     if errors:
         return errors
+    asked.judging = price_of(text)
     schema.documents.remember(text, document)
     asked.operation = prepared(schema, text, asked.name) or Prepared(
         schema, text, document, named(document, asked.name)
@@ -149,13 +150,18 @@ def undetermined() -> GraphQLError:
     return GraphQLError("`operationName` must say which of the document's operations is meant", extensions=BAD_INPUT)
 
 
+def price_of(text: str) -> int:
+    """What it costs to judge a document; of short ones it is part of what anything costs."""
+    return len(text) // JUDGED_CHARACTERS if len(text) > SHORT else 0
+
+
 async def count_refused(context: object, text: str | None) -> GraphQLError | None:
-    """To find out that a document has flaws costs about as much as it is long; what is said where that is too much."""
+    """To find out that a document has flaws costs as much as it is long; what is said where that is too much."""
     if not isinstance(context, Context):
         return None
     try:
         with suppress(*UNAVAILABLE):
-            await context.spend(len(text or "") // REFUSED_CHARACTERS)
+            await context.spend(price_of(text or ""))
     except TooFastError as error:
         with suppress(TooFastError, *UNAVAILABLE):
             await context.spend(0)  # or he could go on sending what he can't pay for
@@ -168,7 +174,7 @@ async def _executed(schema: Remembering, asked: Question, operation: Prepared) -
     with whole(operation.kind, context.cutoff):
         context.measure_anew(limits.answer_bytes)
         asked.price = priced(context, operation.cost(asked.variables), operation.introspections, limits)
-        await admit(context, asked.price, operation.introspections, limits)
+        await admit(context, asked.price, operation.introspections, limits, asked.judging)
         context.begin_until = time.monotonic() + limits.mutation_seconds
         if operation.kind is OperationType.QUERY:
             result = await _queried(schema, asked, operation)

@@ -149,6 +149,7 @@ class Endpoint(GraphQLView):
             asked = replace(asked, protocol="http")
         ask = partial(super().execute_operation, request, request_adapter, asked, context, root_value, sub_response)
         if asked.protocol == "sse":
+            await self.schema.judge(asked.query or "", context)  # what is wrong is told when it is executed
             question = self.questions.asked(asked.query or "", asked.operation_name, asked.variables)
             if question is not None:
                 request.state.asked = question

@@ -9,6 +9,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from api.compiler import compile_operation
+from api.documents.bench import Bench
 from api.documents.cost import Estimate
 from api.documents.cost_model import Model
 from api.documents.executing import introspections
@@ -26,6 +27,8 @@ class Remembering(strawberry.Schema):
 
     documents: Documents
     """Those that were found sound."""
+    bench: Bench
+    """Where others are judged."""
     limits: DocumentLimits = DEFAULT_LIMITS
     costs: Model
     """What its fields cost."""

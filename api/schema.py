@@ -14,6 +14,7 @@ from strawberry.types.graphql import OperationType
 from api.decisions import RecordDecisions
 from api.documents import Documents
 from api.documents.answering import CountingExecution
+from api.documents.bench import SHORT, Bench
 from api.documents.cost_model import declare
 from api.documents.executing import LimitExecution
 from api.documents.judging import JudgeDocuments, sound
@@ -45,6 +46,7 @@ from resolvers.chat import queries as chat_queries
 from resolvers.chat import search as chat_search
 from resolvers.chat import usage as chat_usage
 from resolvers.context import Context
+from resolvers.errors import TooFastError
 
 
 class Schema(Remembering):
@@ -96,7 +98,8 @@ class Schema(Remembering):
             context.pre_execution_errors = [error]
             return PreExecutionError(data=None, errors=[error])
         try:
-            failed = await super()._prepare_operation_async(context, extensions_runner)
+            failed = await self._judged_beside(context)
+            failed = failed or await super()._prepare_operation_async(context, extensions_runner)
         except Exception:
             await count_refused(context.context, context.query)
             raise
@@ -108,6 +111,25 @@ class Schema(Remembering):
                 context.pre_execution_errors = [error]
                 return PreExecutionError(data=None, errors=[error])
         return failed
+
+    async def judge(self, text: str, asker: object) -> list[GraphQLError]:
+        """What is wrong with a long document that nobody has sent; if nothing is, it is remembered now."""
+        if len(text) <= SHORT or len(text) > self.limits.characters or self.documents.find(text) is not None:
+            return []
+        try:
+            document, errors = await self.bench.judge(self._schema, text, asker, self.limits)
+        except GraphQLError as error:
+            return [error]
+        except TooFastError as error:
+            return [GraphQLError(str(error), original_error=error)]
+        if not errors:
+            self.documents.remember(text, document)
+        return errors
+
+    async def _judged_beside(self, context: ExecutionContext) -> PreExecutionError | None:
+        """The extensions find the document remembered, then."""
+        errors = await self.judge(context.query or "", context.context)
+        return PreExecutionError(data=None, errors=errors) if errors else None
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         tell(self, errors, execution_context and execution_context.context)
@@ -181,7 +203,7 @@ def build_schema(limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = Tr
             RecordDecisions,
         ],
     )
-    schema.documents, schema.limits, schema.compiles = documents, limits, compiles
+    schema.documents, schema.limits, schema.compiles, schema.bench = documents, limits, compiles, Bench()
     describe(schema)
     schema.costs = declare(schema)
     return schema

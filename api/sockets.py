@@ -32,6 +32,7 @@ _log: Final = structlog.get_logger(__name__)
 
 
 Text = Callable[[str | None, object, Mapping[str, Any] | None, Context], Awaitable[str | None]]
+Judge = Callable[[str, object], Awaitable[Any]]
 """Finds the document that an operation names. Raises `GraphQLError`."""
 
 
@@ -47,11 +48,13 @@ class SocketHandler(EndingHandler):
         self._named: Final[dict[str, Mapping[str, Any]]] = {}
         """What operations were asked by that name a document, and have not begun."""
         self._text: Final[Text] = parts["view"].text
+        self._judge: Final[Judge] = parts["view"].schema.judge
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         """Who follows a conversation shares answers with others; everything else is his own."""
         if not await self._found(operation):
             return
+        await self._judge(operation.query or "", self.context)  # what is wrong is told when it is executed
         error = self._questions.unidentified(operation.query, operation.operation_name)
         if error is not None:  # as the reference server does: it is no answer of an execution
             await operation.send_initial_errors([error])

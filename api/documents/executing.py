@@ -111,10 +111,13 @@ def priced(context: Context, cost: int, introspecting: int, limits: DocumentLimi
     return {"estimated": cost + INTROSPECTION * introspecting, "budget": budget}
 
 
-async def admit(context: Context, price: Price, introspecting: int, limits: DocumentLimits) -> None:
-    """Have it counted, and raise where it may not be executed. It is counted before it is refused, too."""
+async def admit(context: Context, price: Price, introspecting: int, limits: DocumentLimits, judging: int = 0) -> None:
+    """Have it counted, and raise where it may not be executed. It is counted before it is refused, too.
+
+    It counts as much as it cost to judge its document, where that is more.
+    """
     cost, budget = price["estimated"], price["budget"]
-    await context.spend(cost if cost <= budget else 0)
+    await context.spend(max(cost if cost <= budget else 0, judging))
     if introspecting:
         require_introspection(context, limits.introspection)
     if cost > budget:

@@ -12,6 +12,7 @@ from api.documents.limits import DocumentLimits, exceeded
 from api.documents.measure import problem, require
 from api.documents.memory import Documents
 from api.documents.schema_access import may_introspect
+from api.documents.tokens import crowded
 from api.documents.validation import validate
 from api.errors import Code
 from resolvers.context import Context
@@ -31,7 +32,7 @@ def overlong(text: str | None, limits: DocumentLimits) -> GraphQLError | None:
 def unread(error: GraphQLError, limits: DocumentLimits) -> GraphQLError:
     """What is said where a document could not be parsed: an error of syntax, or that it was too much."""
     if _TOO_MANY_TOKENS.match(error.message):
-        return exceeded("tokens", limits.tokens, "a document may have so many tokens:")
+        return _too_many_tokens(limits)
     if error.message.startswith(_TOO_DEEP):
         return exceeded("depth", limits.depth, "fields may be nested so deep:")
     return error
@@ -44,7 +45,7 @@ def sound(schema: GraphQLSchema, text: str, documents: Documents, limits: Docume
         return known
     if (error := overlong(text, limits)) is not None:
         raise error
-    document = parse(text, max_tokens=limits.tokens)
+    document = read(text, limits)
     require(document, limits)
     if errors := validate(schema, document, limits, suggest=False):
         raise errors[0]
@@ -54,6 +55,8 @@ def sound(schema: GraphQLSchema, text: str, documents: Documents, limits: Docume
 
 def read(text: str, limits: DocumentLimits) -> DocumentNode:
     """A document that is not too long, parsed. Raise `GraphQLError` where it can't be."""
+    if crowded(text, limits.tokens):
+        raise _too_many_tokens(limits)
     try:
         return parse(text, max_tokens=limits.tokens)
     except GraphQLError as error:
@@ -62,12 +65,22 @@ def read(text: str, limits: DocumentLimits) -> DocumentNode:
         raise
 
 
-def flaws(schema: GraphQLSchema, document: DocumentNode, asker: object, limits: DocumentLimits) -> list[GraphQLError]:
-    """What is wrong with a document, or too much of it, told as `asker` may know it: the context of an operation."""
+def flaws(
+    schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
+) -> list[GraphQLError]:
+    """What is wrong with a document, or too much of it; `suggest` what may have been meant."""
     if (error := problem(document, limits)) is not None:
         return [error]
-    suggest = isinstance(asker, Context) and may_introspect(asker, limits.introspection)
     return validate(schema, document, limits, suggest=suggest)
+
+
+def suggests(asker: object, limits: DocumentLimits) -> bool:
+    """Whether `asker`, the context of an operation, may know what the schema has."""
+    return isinstance(asker, Context) and may_introspect(asker, limits.introspection)
+
+
+def _too_many_tokens(limits: DocumentLimits) -> GraphQLError:
+    return exceeded("tokens", limits.tokens, "a document may have so many tokens:")
 
 
 class JudgeDocuments(SchemaExtension):
@@ -108,4 +121,7 @@ class JudgeDocuments(SchemaExtension):
 
     def _judge(self, document: DocumentNode | None) -> list[GraphQLError]:
         context = self.execution_context
-        return [] if document is None else flaws(context.schema._schema, document, context.context, self._limits)
+        if document is None:
+            return []
+        suggest = suggests(context.context, self._limits)
+        return flaws(context.schema._schema, document, self._limits, suggest=suggest)

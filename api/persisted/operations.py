@@ -37,6 +37,9 @@ class Sounding(Protocol):
     def sound(self, text: str) -> DocumentNode:
         """The document, if it is valid and within the limits. Raise `GraphQLError` where it isn't."""
 
+    async def judge(self, text: str, asker: object) -> list[GraphQLError]:
+        """What is wrong with a long document that is not remembered; then it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class PersistedSettings:
@@ -123,6 +126,8 @@ class PersistedOperations:
             await self._require_trusted(query, context)
         access = await _access(context)
         if self._automatic is None or access.subject is None or not self._may_share(access):
+            return
+        if await schema.judge(query, context):
             return
         try:
             document = schema.sound(query)

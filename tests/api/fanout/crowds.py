@@ -93,6 +93,7 @@ class Crowd:
 
     async def enter(self, name: str, query: str, **variables: Any) -> tuple[Member, Reader]:
         """One who shares."""
+        await self.schema.judge(query, None)
         asked, reader = self.questions.asked(query, None, variables), Reader()
         assert asked is not None
         member = await self.rooms.enter(asked, await self.context(name), reader)

@@ -1,0 +1,65 @@
+"""Where documents are judged that nobody has sent before: the long ones beside the event loop, in one thread.
+
+To read a document within the limits and to judge it takes up to 60 ms of the processor, in which nothing else would be
+done. In a thread it takes turns with the loop; and of each asker one document is in its queue.
+"""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from graphql import DocumentNode, GraphQLError, GraphQLSchema
+
+from api.documents.judging import flaws, read, suggests
+from api.documents.limits import DocumentLimits
+from permissions.engine.facts import Id
+from permissions.errors import BusyError
+from permissions.turns import Turns
+from resolvers.context import Context
+from resolvers.errors import TooFastError
+
+SHORT: Final = 500
+"""Characters of a document that is judged where it is asked for: a few ms at worst."""
+AGAIN_SECONDS: Final = 5
+"""After which one may come back whose document found no turn."""
+
+Judged = tuple[DocumentNode, list[GraphQLError]]
+"""A document, and what is wrong with it."""
+
+
+class Bench:
+    """One a schema."""
+
+    def __init__(self, turns: Turns | None = None) -> None:
+        self._turns: Final = turns or Turns()
+
+    async def judge(self, schema: GraphQLSchema, text: str, asker: object, limits: DocumentLimits) -> Judged:
+        """Raise `GraphQLError` where it can't be read, `TooFastError` where too many are being judged.
+
+        `asker` is the context of an operation, or None.
+        """
+        suggest = suggests(asker, limits)
+        if len(text) > SHORT:
+            return await self._beside(_name(asker), partial(_judged, schema, text, limits, suggest))
+        document = read(text, limits)
+        await asyncio.sleep(0)  # to read one takes a few ms, and to judge it takes as long: let others pass
+        return document, flaws(schema, document, limits, suggest=suggest)
+
+    async def _beside(self, asker: Id, work: partial[Judged]) -> Judged:
+        try:
+            return await self._turns.take(asker, work)
+        except BusyError:
+            reason = f"too many documents are being judged that were not sent before: come back in {AGAIN_SECONDS} s"
+            raise TooFastError(reason, AGAIN_SECONDS) from None
+
+
+def _judged(schema: GraphQLSchema, text: str, limits: DocumentLimits, suggest: bool) -> Judged:
+    document = read(text, limits)
+    return document, flaws(schema, document, limits, suggest=suggest)
+
+
+def _name(asker: object) -> Id:
+    """Who waits for himself: an account, or all at an address who are none."""
+    if not isinstance(asker, Context):
+        return ""
+    return asker.principal.user_id if asker.principal is not None else f"nobody at {asker.client.ip}"
