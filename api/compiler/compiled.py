@@ -35,7 +35,8 @@ from api.compiler.variables import Variables
 SIGHTS: Final = 2
 """A document is compiled when it comes so often: of an attacker's most come once."""
 SIGHT_CHARACTERS: Final = 500
-"""For so many of them it must come once more, as they take longer."""
+"""For so many of them it must come once more, as they take longer; each variant anew. To compile one may take 50 ms,
+which is not counted for who asks."""
 VARIANTS: Final = 8
 """Of an operation, by what its variables leave out; others are left to graphql-core."""
 VARIANT_CHARACTERS: Final = 60
@@ -61,7 +62,9 @@ class Compiled:
         self._switches: tuple[str, ...] = ()
         self._built: Final[dict[tuple[Any, ...], Built | None]] = {}
         self._sights = 0
-        self._due: Final = SIGHTS + (document.loc.end if document.loc else 0) // SIGHT_CHARACTERS
+        self._seen: Final[dict[tuple[Any, ...], int]] = {}
+        """How often variants came that are not compiled; some of them."""
+        self._due = SIGHTS + (document.loc.end if document.loc else 0) // SIGHT_CHARACTERS
         self._off = not understood(schema) or bool(operation.directives)
 
     @property
@@ -76,7 +79,7 @@ class Compiled:
 
     def now(self) -> Self:
         """Compile when it is next executed, and not the time after."""
-        self._sights = self._due
+        self._due = 0
         return self
 
     def execute(
@@ -130,7 +133,7 @@ class Compiled:
         key = tuple(variables.coerced.get(each) for each in self._switches)
         if key in self._built:
             return self._built[key]
-        if len(self._built) >= VARIANTS:
+        if len(self._built) >= VARIANTS or (self._built and not self._often(key)):
             return None
         begun = time.perf_counter()
         try:
@@ -143,6 +146,16 @@ class Compiled:
         log.debug("compiled an operation in %.1f ms", 1_000 * (time.perf_counter() - begun))
         self._built[key] = built
         return built
+
+    def _often(self, key: tuple[Any, ...]) -> bool:
+        """Whether another variant than the first came often enough to be compiled."""
+        times = self._seen.pop(key, 0) + 1
+        if times >= self._due:
+            return True
+        if len(self._seen) >= VARIANTS:
+            self._seen.clear()
+        self._seen[key] = times
+        return False
 
     def _by_core(
         self, context: Any, variables: Mapping[str, Any] | None, root: Any, extensions: Mapping[str, Any] | None

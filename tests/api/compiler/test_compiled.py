@@ -77,6 +77,23 @@ async def test_variants_by_what_is_left_out_are_few() -> None:
     assert len(operation.texts) == VARIANTS
 
 
+async def test_each_variant_must_come_as_often_as_the_first() -> None:
+    """Or a document, once it is known, has one compiled by each request that leaves out something else."""
+    flags = ("a", "b", "c")
+    declared = ", ".join(f"${each}: Boolean!" for each in flags)
+    fields = " ".join(f"{each}: __typename @skip(if: ${each})" for each in flags)
+    operation = compile_operation(SCHEMA, *parsed(f"query ({declared}) {{ {fields} }}"))
+    given = [{each: bool(number >> place & 1) for place, each in enumerate(flags)} for number in range(8)]
+    for _ in range(SIGHTS):
+        await asked(operation, None, given[0])
+    for variables in given:
+        await asked(operation, None, variables)
+    assert len(operation.texts) == 1
+    for variables in given:
+        await asked(operation, None, variables)
+    assert len(operation.texts) == len(given)
+
+
 async def test_a_switch_of_another_operation_is_none_of_this_ones() -> None:
     """Its variable may be of any type here: a list can't name a variant, and a long text would be kept in its name."""
     text = (
