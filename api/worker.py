@@ -23,6 +23,8 @@ HARD_SECONDS = 12.0
 """After so long the process ends even where its event loop is stuck. Below the supervisor's patience."""
 CLOSING_SECONDS = 4.0
 """How long sockets may take to close, what they are changing included, before they are closed for them."""
+SWITCH_SECONDS = 0.0005
+"""So long a thread that judges a document keeps the event loop waiting, each time that it wants to go on."""
 READY = b"r"
 
 
@@ -57,13 +59,14 @@ class Worker(uvicorn.Server):
 
 
 def settle() -> None:
-    """Have the garbage collector pass over what is loaded by now, and stays.
+    """Have threads let the event loop pass soon, and the garbage collector pass over what is loaded by now, and stays.
 
     Some 150,000 objects: a full collection, which a search in thirty set off, took 50 to 100 ms to look through them.
     """
     gc.collect()
     gc.freeze()
     gc.enable()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def configure(app: Starlette, settings: Settings) -> uvicorn.Config:

@@ -2,12 +2,16 @@
 
 import asyncio
 import math
+import os
 import secrets
+import sys
+import threading
 import time
 import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Final, TypeVar
@@ -28,6 +32,8 @@ PATIENCE_SECONDS: Final = 10.0
 """How long a check may be expected to wait for a thread."""
 GUESSED_SECONDS: Final = 0.2
 """What one takes, before any was done."""
+LOW: Final = 10
+"""The priority of the threads: a tenth of the processor where all is in use."""
 WEIGHT: Final = 0.1
 """Of the last check in what one takes."""
 
@@ -73,7 +79,7 @@ class Passwords:
         Both count, because how long a check takes depends on what else the machine does.
         """
         self._hasher = hasher or PasswordHasher()
-        self._pool = ThreadPoolExecutor(hashers, thread_name_prefix="password")
+        self._pool = ThreadPoolExecutor(hashers, thread_name_prefix="password", initializer=_yield_to_others)
         self._hashers = hashers
         self._most = hashers * waiting
         self._patience = patience
@@ -123,6 +129,16 @@ class Passwords:
             self._inside -= 1
         self._seconds += (seconds - self._seconds) * WEIGHT
         return done
+
+
+def _yield_to_others() -> None:
+    """Who waits for a password waits 50 ms anyhow; a thread of this one must not take the processor from the loop.
+
+    On Linux a priority is a thread's own, and that of the threads which it starts. Elsewhere nothing is done.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW)
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -1,13 +1,16 @@
 """What may be a password, and how it is checked."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from permissions.authn.errors import TooManyAttemptsError, WeakPasswordError
-from permissions.authn.passwords import WAITING_PER_HASHER, Passwords, common, require_strong
+from permissions.authn.passwords import LOW, WAITING_PER_HASHER, Passwords, common, require_strong
 from tests.permissions.authn.conftest import CHEAP, PASSWORD
 
 
@@ -98,3 +101,10 @@ async def test_a_flood_is_told_to_come_back(passwords: Passwords) -> None:
 def test_the_common_ones_are_long_enough_to_need_the_list() -> None:
     assert len(common()) > 50
     assert all(len(password) >= 12 and password == password.casefold() for password in common())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+async def test_hashing_yields_the_processor_to_everybody_else(passwords: Passwords) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert await passwords._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())) == max(before, LOW)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
