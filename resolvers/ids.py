@@ -2,10 +2,9 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Self, cast
+from typing import Final, Self
 
 import strawberry
 from beanie import PydanticObjectId
@@ -80,19 +79,17 @@ def as_object_id(part: str, kind: str, field: str) -> PydanticObjectId:
 
 def message_id(conversation_id: PydanticObjectId, address: Address) -> strawberry.ID:
     """A message's global id is its address: it is found without an index entry of its own."""
-    return message_ids(conversation_id)(address)
+    return strawberry.ID(message_beginning(conversation_id) + place_in_id(address))
 
 
-def message_ids(conversation_id: PydanticObjectId) -> Callable[[Address], strawberry.ID]:
-    """The same for many of one conversation: what they begin with, 33 characters, is 44 of each, and encoded once."""
-    beginning = _encoded(f"Message:{conversation_id}:")
-
-    return cast(Callable[[Address], strawberry.ID], lambda address: beginning + _place(address))
+def message_beginning(conversation_id: PydanticObjectId) -> str:
+    """How the ids of its messages begin: 33 characters, which are 44 of each, so that many are encoded once."""
+    return _encoded(f"Message:{conversation_id}:")
 
 
 @lru_cache(maxsize=8192)
-def _place(address: Address) -> str:
-    """Nearly all are of `main`, and the same in every conversation."""
+def place_in_id(address: Address) -> str:
+    """How a message's id ends. Nearly all are of `main`, and the same in every conversation."""
     return _encoded(str(address))
 
 

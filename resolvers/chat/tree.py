@@ -19,7 +19,7 @@ from resolvers.chat.answer import AnswerRequest
 from resolvers.chat.attachment import Attachment
 from resolvers.context import Info
 from resolvers.errors import BadInputError, NotFoundError
-from resolvers.ids import branch_id, message_id, message_ids
+from resolvers.ids import branch_id, message_beginning, place_in_id
 from resolvers.loaders import Place
 from resolvers.node import Node
 from resolvers.pagination import MAX_PAGE
@@ -29,6 +29,7 @@ strawberry.enum(MessageStatus, description="Whether a message is whole.")
 
 ROLES: Final = {each.value: each for each in MessageRole}
 STATUSES: Final = {each.value: each for each in MessageStatus}
+COMPLETE: Final = MessageStatus.COMPLETE
 
 
 @strawberry.type(description="How an answer was made.")
@@ -47,7 +48,7 @@ class MessageMetadata:
             tokens = stored.get("tokens_used")
         else:
             tokens = min(stored.get("tokens_in", 0) + stored.get("tokens_out", 0), MAX_COUNT)
-        made = cls.__new__(cls)  # as `Message._made`
+        made = cls.__new__(cls)  # as `Message.page`
         made.llm_model, made.tokens_used = stored.get("llm_model"), tokens
         made.latency_ms, made.extra = stored.get("latency_ms"), stored.get("extra")
         return made
@@ -77,29 +78,32 @@ class Message(Node):
     @classmethod
     def of(cls, conversation: StoredConversation, row: Row) -> Self:
         """A stored message, as the schema shows it."""
-        return cls._made(conversation, row, message_resource(conversation), message_id(conversation.id, row.address))
+        return cls.page(conversation, (row,))[0]
 
     @classmethod
     def page(cls, conversation: StoredConversation, rows: Iterable[Row], about: Resource | None = None) -> list[Self]:
-        """Many of one conversation; `about` is its `message_resource`, if that is at hand."""
-        about, id_of = about or message_resource(conversation), message_ids(conversation.id)
-        return [cls._made(conversation, row, about, id_of(row.address)) for row in rows]
+        """Many of one conversation; `about` is its `message_resource`, if that is at hand.
 
-    @classmethod
-    def _made(cls, conversation: StoredConversation, row: Row, about: Resource, id_: strawberry.ID) -> Self:
-        """Without the dataclass's own `__init__`, whose dozen named arguments cost more than all that is read here."""
-        made = cls.__new__(cls)
-        address, stored, _, made.sibling_index, made.sibling_count, _ = row
-        made.id, made.conversation, made.row, made.about = id_, conversation, row, about
-        made.role = ROLES[stored["role"]]
-        made.content = stored.get("content")
-        made.created_at = stored["created_at"]
-        status, attachments = stored.get("status"), stored.get("attachments")
-        made.status = STATUSES[status] if status else MessageStatus.COMPLETE
-        made.depth = address.depth
-        made.deleted_at = stored.get("deleted_at")
-        made.attachments = [Attachment.of(each) for each in attachments] if attachments else []
-        return made
+        They are made without the dataclass's own `__init__`, whose dozen named arguments cost more than all that is
+        read here, and without a call for each.
+        """
+        about, place = about or message_resource(conversation), place_in_id
+        beginning: Any = message_beginning(conversation.id)
+        shown: list[Self] = []
+        for row in rows:
+            made = cls.__new__(cls)
+            address, stored, _, made.sibling_index, made.sibling_count, _ = row
+            made.id, made.conversation, made.row, made.about = beginning + place(address), conversation, row, about
+            made.role = ROLES[stored["role"]]
+            made.content = stored.get("content")
+            made.created_at = stored["created_at"]
+            status, attachments = stored.get("status"), stored.get("attachments")
+            made.status = STATUSES[status] if status else COMPLETE
+            made.depth = address.depth
+            made.deleted_at = stored.get("deleted_at")
+            made.attachments = [Attachment.of(each) for each in attachments] if attachments else []
+            shown.append(made)
+        return shown
 
     def permission_resource(self) -> Resource:
         """What field guards ask about."""
