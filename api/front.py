@@ -18,7 +18,7 @@ from api.cookies import RawHeaders, RefreshCookie
 from api.errors import MASKED, Code
 from api.graphql import Endpoint
 from api.graphql_answer import answered
-from api.graphql_request import JSON, RESPONSE, SHORT, asked_by, plain_type
+from api.graphql_request import JSON, RESPONSE, SHORT, asked_again, asked_by, plain_type
 from api.graphql_response import CHALLENGE
 from api.graphql_view import refused
 from api.http_protocol import ANSWER
@@ -80,7 +80,7 @@ class Front:
             await self._layers(scope, receive, send)
             return
         scope = self._clients.told(scope)
-        with self._log.logged(scope) as exchange:
+        with Exchange(scope, self._log.standing(scope), asked.get(RAW_HEADER)) as exchange:
             try:
                 reply = await self._reply(scope, receive, asked, media_type, exchange)
             except Exception as error:
@@ -139,7 +139,8 @@ class Front:
         self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes, media_type: str, exchange: Exchange
     ) -> Reply:
         endpoint, cookies = self._endpoint, RawHeaders()
-        question = await asked_by(body, "http", endpoint.schema.limits.variable_values)
+        values = endpoint.schema.limits.variable_values
+        question = asked_again(body, values) or await asked_by(body, "http", values)
         client = Client(
             ip=scope["client"][0] if scope["client"] else None,
             user_agent=_text(headers.get(b"user-agent")),

@@ -15,6 +15,7 @@ from strawberry.types.graphql import OperationType
 from api.contexts import ServedContext
 from api.errors import SHOWN, Code
 from api.event_streams import MEDIA_TYPE
+from api.execution import Question, answer
 from api.graphql_request import Asked
 from api.graphql_response import never_executed, status
 from api.refusals import RefusedRequestError
@@ -60,14 +61,9 @@ async def executed(
 ) -> ExecutionResult:
     """By a method that is safe nothing is changed; what has many answers is no single one."""
     try:
-        return await schema.execute(
-            text,
-            variable_values=question.variables,
-            context_value=context,
-            operation_name=question.operation_name,
-            operation_extensions=question.extensions,
-            allowed_operation_types=SAFE if safe else UNSAFE,
-        )
+        kinds = SAFE if safe else UNSAFE
+        asked = Question(text, question.variables, question.operation_name, context, kinds, question.extensions)
+        return await answer(schema, asked)
     except CannotGetOperationTypeError as error:
         code = {"code": Code.BAD_USER_INPUT.value}
         return PreExecutionError(None, [GraphQLError(error.as_http_error_reason()[:SHOWN], extensions=code)])

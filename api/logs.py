@@ -6,13 +6,14 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from traceback import extract_tb
 from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import ExcInfo
+from structlog.typing import EventDict, ExcInfo
 
 from api.settings import Settings
 
@@ -54,11 +55,23 @@ REQUESTS: Final = RequestLines()
 """Those of the process, as structlog's settings are."""
 
 
+REQUEST: Final[ContextVar[str]] = ContextVar("request")
+"""The id of the request that is being answered."""
+
+
+def _of_request(_: object, __: str, event: EventDict) -> EventDict:
+    """A line that is written while a request is answered has its id."""
+    request_id = REQUEST.get(None)
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
+
+
 def configure_logs(settings: Settings) -> None:
     """Send our lines, and the libraries' warnings, to standard error in one form."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _of_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_places),

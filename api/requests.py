@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import MASKED, Code
-from api.logs import REQUESTS
+from api.logs import REQUEST, REQUESTS
 from api.promptness import within
 from api.refusals import refusal
 from api.security_headers import STANDING, strict_transport
@@ -53,7 +53,8 @@ class RequestLog:
 
     def logged(self, scope: Scope) -> "Exchange":
         """Within the block all that is logged has the request's id; its end is logged."""
-        return Exchange(scope, self.standing(scope))
+        given = next((value for name, value in scope["headers"] if name == RAW_HEADER), None)
+        return Exchange(scope, self.standing(scope), given)
 
     def standing(self, scope: Scope) -> RawHeaders:
         """What each answer has, unless it has its own."""
@@ -63,27 +64,27 @@ class RequestLog:
 class Exchange:
     """A request that is being answered."""
 
-    __slots__ = ("_before", "_scope", "_started", "id", "rate", "standing", "status")
+    __slots__ = ("_scope", "_started", "_token", "id", "rate", "standing", "status")
 
-    def __init__(self, scope: Scope, standing: RawHeaders) -> None:
-        self.id: Final = _request_id(scope)
+    def __init__(self, scope: Scope, standing: RawHeaders, given: bytes | None) -> None:
+        """`given` is the request's id, as its client would have it."""
+        self.id: Final = f"{getrandbits(64):016x}" if given is None else _request_id(given)
         self.standing: Final = standing
         self.status: int | None = None
         self.rate: Any = None
         """What its client has left, where that was counted."""
         self._scope = scope
         self._started = time.perf_counter()
-        self._before: Mapping[str, Any] = {}
 
     def __enter__(self) -> Self:
         self._scope.setdefault("state", {})["request_id"] = self.id
-        self._before = structlog.contextvars.bind_contextvars(request_id=self.id)
+        self._token = REQUEST.set(self.id)
         return self
 
     def __exit__(self, *_: object) -> None:
         scope, ms = self._scope, round((time.perf_counter() - self._started) * 1000, 1)
         REQUESTS.write(scope["type"], scope.get("method", "GET"), scope["path"][:200], self.status, ms, self.id)
-        structlog.contextvars.reset_contextvars(**self._before)
+        REQUEST.reset(self._token)
 
     def headers(self, own: RawHeaders) -> RawHeaders:
         """Those of an answer, with what each has."""
@@ -227,7 +228,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(given: bytes) -> str:
     """The client's own id for the request where it is harmless, or else a new one."""
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == RAW_HEADER), "")
-    return given if _ACCEPTABLE.fullmatch(given) else f"{getrandbits(64):016x}"
+    text = given.decode("latin-1")
+    return text if _ACCEPTABLE.fullmatch(text) else f"{getrandbits(64):016x}"

@@ -179,10 +179,10 @@ class PermissionStore:
 
     def _at_hand(self, at_least: int) -> Snapshot | None:
         """The rules as of now, where they are known and compiled: the common case."""
-        ground = self._ground if self.fresh else None
-        if ground is None or self._compiled is not ground.state or ground.revision < at_least:
+        ground = self._ground
+        if ground is None or self._clock() >= self._fresh_until:
             return None
-        return self._snapshot
+        return self._snapshot if self._compiled is ground.state and ground.revision >= at_least else None
 
     def forget(self) -> None:
         """Read what is new when next asked: something has changed."""

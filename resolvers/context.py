@@ -121,7 +121,8 @@ class Context:
     _sights: Sights | None = field(init=False, default=None)
     _loaders: Loaders | None = field(init=False, default=None)
     _decided: Takings = field(init=False, default_factory=Takings)
-    _settling: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+    _settling: asyncio.Lock | None = field(init=False, default=None)
+    """Made for who has anything to write down: of most nothing is."""
 
     @property
     def sights(self) -> Sights:
@@ -176,7 +177,7 @@ class Context:
 
         The events of a subscription share a context: each waits for the denials of all.
         """
-        if self._decided or self.access.taken or self._settling.locked():
+        if self._decided or self.access.taken or (self._settling is not None and self._settling.locked()):
             await settle_all([self])
 
     async def become(self, token: AccessToken) -> None:
@@ -232,16 +233,18 @@ class Context:
 
 async def settle_all(contexts: Sequence[Context]) -> None:
     """Have what was decided for all of them written down together, as `Context.settle` has it for one."""
-    held: list[Context] = []
+    held: list[asyncio.Lock] = []
     try:
         for each in contexts:
+            if each._settling is None:
+                each._settling = asyncio.Lock()
             await each._settling.acquire()
-            held.append(each)
+            held.append(each._settling)
             each._decided.take(each.access.takings())
         await _write(contexts)
     finally:
-        for each in held:
-            each._settling.release()
+        for lock in held:
+            lock.release()
 
 
 async def _write(contexts: Sequence[Context]) -> None:

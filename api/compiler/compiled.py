@@ -62,15 +62,12 @@ class Compiled:
         self._switches: tuple[str, ...] = ()
         self._built: Final[dict[tuple[Any, ...], Built | None]] = {}
         self._sights = 0
+        self.weight = 0
+        """What it takes of memory, in characters of a remembered document. It grows when it is compiled."""
         self._seen: Final[dict[tuple[Any, ...], int]] = {}
         """How often variants came that are not compiled; some of them."""
         self._due = SIGHTS + (document.loc.end if document.loc else 0) // SIGHT_CHARACTERS
         self._off = not understood(schema) or bool(operation.directives)
-
-    @property
-    def weight(self) -> int:
-        """What it takes of memory, in characters of a remembered document. It grows when it is compiled."""
-        return sum(VARIANT_CHARACTERS + FIELD_CHARACTERS * each.fields for each in self._built.values() if each)
 
     @property
     def texts(self) -> list[str]:
@@ -145,6 +142,8 @@ class Compiled:
             built = None
         log.debug("compiled an operation in %.1f ms", 1_000 * (time.perf_counter() - begun))
         self._built[key] = built
+        if built is not None:
+            self.weight += VARIANT_CHARACTERS + FIELD_CHARACTERS * built.fields
         return built
 
     def _often(self, key: tuple[Any, ...]) -> bool:

@@ -75,7 +75,8 @@ class Rates:
     def spent(self, claims: Sequence[Claim], cost: int) -> Verdict | None:
         """Count it, where this worker has so much of all of them: the common case. None where it has to be claimed."""
         now, cost = self._storage.clock(), max(cost, self.limits.least)
-        wanted = [(self._lease(claim), min(cost, claim.amount)) for claim in claims]
+        lease_of = self._storage.lease
+        wanted = [(lease_of(claim.key, claim.seconds), min(cost, claim.amount)) for claim in claims]
         for lease, amount in wanted:
             if not lease.has(amount, now):
                 return None
@@ -100,7 +101,8 @@ class Rates:
         """Why not even the least is let pass, where that is known without asking."""
         now = self._storage.clock()
         for claim in claims:
-            if self._lease(claim).refuses(claim.amount, self.limits.least, now):
+            lease = self._storage.leases.get(claim.key)
+            if lease is not None and lease.refuses(claim.amount, self.limits.least, now):
                 return self._verdict(claim, self.limits.least)
         return None
 

@@ -47,7 +47,7 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
         self._redis: Final = redis
         self._taking: Final = redis.register_script(TAKE)
         self._when_away: Final = when_away
-        self._leases: Final = OrderedDict[str, Lease]()
+        self.leases: Final = OrderedDict[str, Lease]()
         self._away_until = 0.0
 
     @property
@@ -77,18 +77,18 @@ class LeasingStorage(Storage, SlidingWindowCounterSupport):
 
     async def clear_sliding_window(self, key: str, expiry: int) -> None:
         """Nothing was taken."""
-        self._leases.pop(key, None)
+        self.leases.pop(key, None)
         await self._redis.delete(*_keys(key))
 
     def lease(self, key: str, expiry: int) -> Lease:
         """What the worker has of it."""
-        lease = self._leases.get(key)
+        lease = self.leases.get(key)
         if lease is None:
-            lease = self._leases[key] = Lease(Window(expiry, self.clock()))
-            if len(self._leases) > MOST_CALLERS:
-                self._leases.popitem(last=False)
+            lease = self.leases[key] = Lease(Window(expiry, self.clock()))
+            if len(self.leases) > MOST_CALLERS:
+                self.leases.popitem(last=False)
         else:
-            self._leases.move_to_end(key)
+            self.leases.move_to_end(key)
         return lease
 
     async def _fill(self, key: str, lease: Lease, limit: int, wanted: tuple[int, int]) -> bool:

@@ -159,7 +159,7 @@ async def test_it_remembers_those_who_asked_last(redis: Redis, monkeypatch: pyte
     worker = Worker(redis)
     for number in range(50):
         await worker.spend(1, str(number))
-    assert len(worker.storage._leases) == 10
+    assert len(worker.storage.leases) == 10
 
 
 @pytest.mark.usefixtures("hasty")
