@@ -41,7 +41,8 @@ class Equal:
         def equal(facts: Facts) -> Truth:
             left, right = read_left(facts), read_right(facts)
             if type(left) is type(right) and alike(left):  # the common case
-                return left == right
+                same: bool = left == right
+                return same
             return _equal(left, right)
 
         return equal
