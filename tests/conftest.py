@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.served",
     "tests.conformance.table",
     "tests.order",
+    "tests.open_log",
 ]

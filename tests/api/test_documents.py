@@ -6,7 +6,8 @@ from graphql import parse
 from api.documents import Documents
 from tests.served import Served
 
-ME = "{ me { id displayName } }"
+ME = "query OnlyHere { me { id displayName } }"
+"""Asked for by no other test: the schema, which remembers documents, is that of all in a process."""
 
 
 @pytest.fixture

@@ -43,11 +43,13 @@ async def test_news_arrive_without_a_look(database: Database, monkeypatch: pytes
             await seconds_until(knows)
             await one.rotate(SYSTEM, revoke_now=True)
 
-            async def follows() -> bool:
-                return agrees(one, other)
+            async def follows() -> (
+                bool
+            ):  # earlier news may have it look in the middle of the rotation: not by the signer alone
+                uses = [life.use for life in other.ring.lives]
+                return agrees(one, other) and uses == [Use.REVOKED, Use.REVOKED, Use.SIGNS]
 
             assert await seconds_until(follows) < 1.0
-            assert [life.use for life in other.ring.lives] == [Use.REVOKED, Use.REVOKED, Use.SIGNS]
 
 
 async def test_a_look_finds_what_nobody_told(database: Database) -> None:
