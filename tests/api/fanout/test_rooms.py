@@ -104,6 +104,8 @@ async def test_no_answer_is_kept_while_nobody_is_behind(served: Served) -> None:
 
 async def test_variables_in_another_order_and_others_places_are_the_same_question(served: Served) -> None:
     async with crowd_of(served) as crowd:
+        for long in (PLAIN, METADATA):
+            assert await crowd.schema.judge(long, None) == []  # as who asks does first
         id_ = encode("Conversation", "a" * 24)
         one = crowd.questions.asked(PLAIN, None, {"id": id_, "after": "1-0"})
         other = crowd.questions.asked(PLAIN, None, {"after": "2-0", "id": id_, "unknown": 1})
