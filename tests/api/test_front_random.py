@@ -13,9 +13,10 @@ from api.logs import REQUESTS as REQUEST_LINES
 from api.settings import Settings
 from models.embedded import EmbeddedStores
 from tests.api.test_front import DECISION, LOGIN, OWN, SENT, WIRE
+from tests.examples import examples
 from tests.served import Served, schema, settings_on
 
-REQUESTS: Final = 25
+REQUESTS: Final = examples(36)
 OTHERS: Final[tuple[dict[str, Any], ...]] = (
     {"trusted_proxies": "127.0.0.1"},
     {"cors_origins": "https://chat.example", "public_url": "https://parley.test", "cors_cookies": True},

@@ -9,9 +9,10 @@ import pytest
 from tests.differential import broken
 from tests.differential.executing import Executors
 from tests.differential.rounds import of_broken
+from tests.examples import examples
 from tests.fuzz.generating import SEED
 
-EXECUTIONS: Final = 1_500
+EXECUTIONS: Final = examples(2_100)
 # What breaks before something is awaited leaves that behind.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"

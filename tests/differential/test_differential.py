@@ -10,11 +10,12 @@ from tests.differential.executing import Executors
 from tests.differential.pipelines import Pipelines
 from tests.differential.rounds import of_changes, of_pipelines, of_world
 from tests.differential.stock import Stock
+from tests.examples import examples
 from tests.fuzz.generating import SEED
 
-EXECUTIONS: Final = 100
-WHOLE: Final = 40
-CHANGES: Final = 20
+EXECUTIONS: Final = examples(150)
+WHOLE: Final = examples(60)
+CHANGES: Final = examples(24)
 LEFT: Final = 0.5
 """The part of all that may be left to graphql-core as a whole: flaws in variables, and questions about the schema."""
 
