@@ -19,7 +19,10 @@ def serve(
     """Serve the API until Ctrl-C or SIGTERM; stores that we started stop with us."""
     given: dict[str, Any] = {"demo": demo_mode, "host": host, "port": port, "workers": workers}
     gc.disable()  # hardly anything of what is imported is garbage
-    with early() as begun:
-        from api.cli import serve as serving  # meanwhile
+    try:
+        with early() as begun:
+            from api.cli import serve as serving  # meanwhile
 
-        serving.serve({name: value for name, value in given.items() if value is not None}, begun)
+            serving.serve({name: value for name, value in given.items() if value is not None}, begun)
+    finally:
+        gc.enable()  # also where it was refused before it served: who called it may go on

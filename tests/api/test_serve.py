@@ -1,6 +1,7 @@
 """`parley serve` as a process: it answers, stops wholly, survives its parts, and refuses in one line."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -188,6 +189,7 @@ def test_loopback_hosts_are_told_from_others(host: str, ours: bool) -> None:
 
 def test_the_demo_is_for_this_machine_only(parley: Parley) -> None:
     assert refused(parley.here("serve", "--demo", "--host", "0.0.0.0"), "this machine only", "0.0.0.0")
+    assert gc.isenabled(), "it is off while a server imports, and only then"
 
 
 def test_the_demo_never_touches_other_stores(tmp_path: Path) -> None:
