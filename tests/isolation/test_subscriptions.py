@@ -62,7 +62,9 @@ async def followed(address: str, followers: list[Follower]) -> AsyncIterator[Non
 
 async def test_each_hears_what_he_may_and_nothing_else(changing: World, graph: GraphQLSchema) -> None:
     world, changed, happenings = changing, asyncio.Event(), Happenings(changing)
-    followers = [Follower(await asker(world, graph, who), list(streams(world, graph, who)), changed) for who in LISTENERS]
+    followers = [
+        Follower(await asker(world, graph, who), list(streams(world, graph, who)), changed) for who in LISTENERS
+    ]
     async with listening(world.served) as address, followed(address, followers):
         await happenings.settle(followers, changed, AGAIN)
         for each in followers:
