@@ -15,6 +15,7 @@ from models.conversation import Conversation
 from models.database import Database
 from models.tree import MAIN, Address, Appended, Draft, MessageTree, Sprout, TreeLimits
 from models.tree import lineage as lineage_module
+from tests.examples import examples
 from tests.models.tree.conftest import started
 from tests.models.tree.model import Model, Node, compare, walk
 from tests.models.tree.trees import AT, planted
@@ -123,7 +124,12 @@ async def paths(database: Database, tree: MessageTree, conversation: Conversatio
     return {tuple((row.message["content"], row.sibling_index, row.sibling_count) for row in rows) for rows in walks}
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(24),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 async def test_any_growth_gives_the_tree_that_its_model_has(
     database: Database, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
