@@ -12,7 +12,7 @@ from permissions.engine.facts import Env, Facts, Resource, Subject
 from permissions.engine.filters import Filter, equalities
 from permissions.engine.snapshot import Snapshot
 from permissions.resources import FIELDS
-from tests.examples import examples
+from tests.examples import FIXED
 from tests.permissions import hostile
 
 DOCUMENTS = hostile.documents(150)
@@ -36,7 +36,7 @@ async def listed(database: Database, scopes: tuple[Any, ...]) -> set[Any]:
 
 
 @settings(
-    max_examples=examples(300),
+    max_examples=60 if FIXED else 300,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -66,7 +66,7 @@ async def matching(database: Database, scope: Filter) -> set[Any]:
 
 
 @settings(
-    max_examples=examples(400),
+    max_examples=80 if FIXED else 400,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
