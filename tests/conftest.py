@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.conformance.table",
     "tests.order",
     "tests.open_log",
+    "tests.abandoned",
 ]
