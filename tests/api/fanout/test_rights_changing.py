@@ -71,7 +71,7 @@ async def test_who_gains_and_loses_rights_is_shown_what_they_give_at_each_event(
     assert 0 < len(expected) < CHANGES
     for reader in bobs:
         assert shown("secret", reader) == expected
-        assert shown("text", reader) == set(range(CHANGES))
+        assert shown("text", reader) == set(range(CHANGES)), reader.told
     for reader in saras:
         assert shown("secret", reader) == set(range(CHANGES))
 
