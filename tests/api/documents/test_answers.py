@@ -9,7 +9,7 @@ import pytest
 
 from api.documents.limits import DEFAULT_LIMITS
 from api.schema import build_schema
-from models.tree.meter import AT_ONCE, Meter
+from models.tree.meter import AT_ONCE, MESSAGE_BYTES, Meter
 from tests.api.documents.test_limits import serving
 from tests.api.test_event_streams import streaming
 from tests.api.test_socket_expiry import listening, opened
