@@ -4,9 +4,6 @@ import json
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-import pytest
-
-from api.fanout import Renderer
 from models.policy import Policy
 from models.role import GrantEffect
 from permissions.authn.principal import Client, Principal, new_id
@@ -24,15 +21,8 @@ KIOSK: Final = 'has(env.device) && env.device == "kiosk"'
 
 
 async def test_a_newer_token_leaves_a_member_among_those_who_share_or_moves_him_by_what_it_says(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    served: Served, rendered: list[str]
 ) -> None:
-    rendered, render = list[str](), Renderer.render
-
-    async def counted(self: Renderer, context: Any, question: Any, event: Any) -> bytes:
-        rendered.append(event.cursor)
-        return await render(self, context, question, event)
-
-    monkeypatch.setattr(Renderer, "render", counted)
     alice, tokens = await served.as_("alice"), served.services.authentication.accounts.tokens
     conversation = await start(alice)
     denial = Policy(id="kiosks", effect=GrantEffect.DENY, actions=["message:read_metadata"], when=KIOSK)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.fanout import Renderer, Rooms
+from api.fanout import Rooms
 from resolvers.chat.events import channel
 from resolvers.ids import encode, object_id
 from tests.api.test_event_streams import streaming
@@ -19,16 +19,7 @@ SHARE = "mutation ($input: ShareConversationInput!) { shareConversation(input: $
 REVOKED = FOLLOW.replace("cursor", "cursor ... on AccessRevoked { reason decisionId }")
 
 
-async def test_an_event_is_rendered_once_for_streams_and_sockets(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rendered, render = list[str](), Renderer.render
-
-    async def counted(self: Renderer, context: Any, question: Any, event: Any) -> bytes:
-        rendered.append(event.cursor)
-        return await render(self, context, question, event)
-
-    monkeypatch.setattr(Renderer, "render", counted)
+async def test_an_event_is_rendered_once_for_streams_and_sockets(served: Served, rendered: list[str]) -> None:
     alice = await served.as_("alice")
     conversation = await start(alice)
     async with AsyncExitStack() as held:
