@@ -11,6 +11,10 @@ from models.tree.address import Address
 RECENT: Final = 16
 """Messages that a conversation remembers to have counted: so many others may come between a try and its retry."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BEFORE: Final = 10**14
+"""Milliseconds; more than any time is before that."""
+_AFTER: Final = 10**13
+"""Milliseconds; in the year 2286."""
 
 
 def counting(
@@ -59,8 +63,15 @@ def foretold(counted: Sequence[str], branch: str) -> Address | None:
 
 
 def entry_of(address: Address, message: Mapping[str, Any]) -> str:
-    """What is remembered of a message that is counted."""
-    return f"{(message['created_at'] - _EPOCH) // timedelta(milliseconds=1)} {address}"
+    """What is remembered of a message that is counted: texts are in the order of the times."""
+    return f"{_written((message['created_at'] - _EPOCH) // timedelta(milliseconds=1))} {address}"
+
+
+def _written(ms: int) -> str:
+    """Those since 2001 have 13 digits. `-` comes before digits, and `:` after them."""
+    if ms < 0:
+        return f"-{_BEFORE + ms:014}"
+    return f"{ms:013}" if ms < _AFTER else f":{ms:015}"
 
 
 def _those(entries: Mapping[str, Any], compared: str, entry: str) -> dict[str, Any]:

@@ -1,21 +1,23 @@
 """A message counts once, however late and out of order it comes again."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from models.bucket import MessageRole
 from models.conversation import Conversation
 from models.database import Database
 from models.tree import MAIN, Address, Draft, MessageTree
-from models.tree.figures import RECENT, counting
+from models.tree.figures import RECENT, counting, entry_of
 from tests.models.tree.trees import AT
 
 SAYS = Draft(MessageRole.USER, "text")
 
 
-async def count(database: Database, conversation: Conversation, depth: int, *, at: int, fresh: bool) -> int:
+async def count(
+    database: Database, conversation: Conversation, depth: int, *, at: int, fresh: bool, first: datetime = AT
+) -> int:
     """Count the message at `depth`, made `at` ms after the first; the figure afterwards."""
-    message = {"created_at": AT + timedelta(milliseconds=at)}
+    message = {"created_at": first + timedelta(milliseconds=at)}
     update = counting(Address(MAIN, depth), message, forked=False, fresh=fresh)
     await database.db.conversations.update_one({"_id": conversation.id}, update)
     found = await Conversation.get(conversation.id)
@@ -34,6 +36,28 @@ async def test_a_message_counts_once_in_whatever_order_many_come(
         assert await count(database, conversation, depth, at=depth % 7, fresh=True) == depth + 1
     for depth in range(40):
         assert await count(database, conversation, depth, at=depth % 7 if depth else 5, fresh=False) == 40
+
+
+def test_what_is_remembered_is_in_the_order_of_the_times() -> None:
+    tick = timedelta(milliseconds=1)
+    turns = [datetime.fromtimestamp(second, UTC) for second in (-(10**10), -1, 0, 10**3, 10**8, 10**9, 10**10)]
+    times = [datetime.min.replace(tzinfo=UTC), *(turn + by for turn in turns for by in (-tick, 0 * tick, tick))]
+    times.append(datetime.max.replace(tzinfo=UTC))
+    entries = [entry_of(Address(MAIN, 0), {"created_at": each}) for each in times]
+    assert entries == sorted(entries)
+    assert len(set(entries)) == len(times)
+
+
+async def test_messages_of_before_2001_count_once_beside_later_ones(
+    database: Database, conversation: Conversation
+) -> None:
+    turn, second = datetime.fromtimestamp(10**9, UTC), 1000
+    for depth in range(2 * RECENT):
+        at = (depth - RECENT) * second
+        assert await count(database, conversation, depth, at=at, fresh=True, first=turn) == depth + 1
+    for depth in range(2 * RECENT):
+        at = (depth - RECENT) * second
+        assert await count(database, conversation, depth, at=at, fresh=False, first=turn) == 2 * RECENT
 
 
 async def test_a_retry_is_counted_if_the_first_try_was_not(database: Database, conversation: Conversation) -> None:
