@@ -1,18 +1,16 @@
 """How an operation that has one answer is executed: each step in its place, and none that the request doesn't need.
 
-Subscriptions go through Strawberry's extensions, which take the same steps by the same functions.
+What has many takes the same steps: `api.response_streams`.
 """
 
 import time
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from graphql import ExecutionResult, GraphQLError
-from graphql import execute as execute_plainly
 from strawberry.exceptions import MissingQueryError
-from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult as Answer
 from strawberry.types.execution import PreExecutionError
@@ -65,34 +63,42 @@ async def answer(schema: Remembering, asked: Question) -> Answer:
 
     INVARIANT: what was decided is written down before this returns, however it went.
     """
-    try:
-        result = await _answered(schema, asked)
-    except NEVER_EXECUTED:
-        raise
-    except Exception as error:
-        result = _refused(schema, asked, [_located(error)])
+    return await concluded(schema, asked, await find(schema, asked))
+
+
+async def concluded(schema: Remembering, asked: Question, errors: list[GraphQLError]) -> Answer:
+    """The answer to what was found, with `errors` if it has any."""
+    if errors or asked.operation is None:
+        result: Answer = refused(schema, asked, errors)
+    else:
+        try:
+            result = await _executed(schema, asked, asked.operation)
+        except Exception as error:
+            result = refused(schema, asked, [located(error)])
     try:
         changing = asked.operation is not None and asked.operation.kind is OperationType.MUTATION
         await settle(asked.context, result.errors, changing=changing)
     except Exception as error:
-        result = _refused(schema, asked, [_located(error)])
-    if asked.price is not None and (asked.extensions or {}).get("cost") is True:
-        result.extensions = _cost(schema, asked, result)
+        result = refused(schema, asked, [located(error)])
+    tell_cost(schema, asked, result)
     return result
 
 
-async def _answered(schema: Remembering, asked: Question) -> Answer:
-    if (error := premature(asked.context, asked.text, asked.variables, schema.limits)) is not None:
-        return _refused(schema, asked, [error])
+async def find(schema: Remembering, asked: Question) -> list[GraphQLError]:
+    """Why it is not executed; nothing where `asked` has its operation now. Raise what `NEVER_EXECUTED` names."""
+    if (too_much := premature(asked.context, asked.text, asked.variables, schema.limits)) is not None:
+        return [too_much]
     try:
         errors = await _looked_up(schema, asked, asked.text)
-    except Exception:
+    except NEVER_EXECUTED:
         await count_refused(asked.context, asked.text)
         raise
-    if errors or asked.operation is None:
-        more = await count_refused(asked.context, asked.text)
-        return _refused(schema, asked, errors if more is None else [more])
-    return await _executed(schema, asked, asked.operation)
+    except Exception as error:
+        await count_refused(asked.context, asked.text)
+        return [located(error)]
+    if errors and (more := await count_refused(asked.context, asked.text)) is not None:
+        return [more]
+    return errors
 
 
 def premature(
@@ -170,18 +176,24 @@ async def count_refused(context: object, text: str | None) -> GraphQLError | Non
 
 
 async def _executed(schema: Remembering, asked: Question, operation: Prepared) -> Answer:
-    context, limits = asked.context, schema.limits
+    context = asked.context
     with whole(operation.kind, context.cutoff):
-        context.measure_anew(limits.answer_bytes)
-        asked.price = priced(context, operation.cost(asked.variables), operation.introspections, limits)
-        await admit(context, asked.price, operation.introspections, limits, asked.judging)
-        context.begin_until = time.monotonic() + limits.mutation_seconds
+        await begin(schema, asked, operation)
         if operation.kind is OperationType.QUERY:
             result = await _queried(schema, asked, operation)
         else:
             result = await _run(schema, asked, operation)
         context.answering.require()
     return Answer(result.data, result.errors)
+
+
+async def begin(schema: Remembering, asked: Question, operation: Prepared) -> None:
+    """Have it counted, and raise where it may not be executed."""
+    context, limits = asked.context, schema.limits
+    context.measure_anew(limits.answer_bytes)
+    asked.price = priced(context, operation.cost(asked.variables), operation.introspections, limits)
+    await admit(context, asked.price, operation.introspections, limits, asked.judging)
+    context.begin_until = time.monotonic() + limits.mutation_seconds
 
 
 async def _queried(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult:
@@ -196,7 +208,7 @@ async def _queried(schema: Remembering, asked: Question, operation: Prepared) ->
 async def _run(
     schema: Remembering, asked: Question, operation: Prepared, seconds: float | None = None
 ) -> ExecutionResult:
-    found = _begun(schema, asked, operation)
+    found = operation.execute(asked.context, asked.variables, root=asked.root, extensions=asked.extensions)
     if not isinstance(found, ExecutionResult):
         found = await (found if seconds is None else within(seconds, found))
     if found.errors:
@@ -204,23 +216,8 @@ async def _run(
     return found
 
 
-def _begun(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult | Awaitable[ExecutionResult]:
-    if operation.compiled is not None:
-        return operation.compiled.execute(asked.context, asked.variables, root=asked.root, extensions=asked.extensions)
-    return execute_plainly(
-        schema._schema,
-        operation.document,
-        root_value=asked.root,
-        context_value=asked.context,
-        variable_values=asked.variables,
-        operation_name=operation.name,
-        executor_class=schema.execution_context_class,
-        is_awaitable=cast(Any, optimized_is_awaitable),
-        operation_extensions=asked.extensions,
-    )
-
-
-def _refused(schema: Remembering, asked: Question, errors: list[GraphQLError]) -> Answer:
+def refused(schema: Remembering, asked: Question, errors: list[GraphQLError]) -> Answer:
+    """What is answered where nothing was executed."""
     tell(schema, errors, asked.context)
     return PreExecutionError(data=None, errors=errors)
 
@@ -236,12 +233,15 @@ def tell(schema: Remembering, errors: list[GraphQLError], asker: object) -> None
         asker.missed = True
 
 
-def _located(error: Exception) -> GraphQLError:
+def located(error: Exception) -> GraphQLError:
+    """It, as an error of an answer."""
     return error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
 
 
-def _cost(schema: Remembering, asked: Question, result: Answer) -> dict[str, Any]:
+def tell_cost(schema: Remembering, asked: Question, result: Answer) -> None:
+    """Have the answer say what it cost, if that was asked for, and is known."""
     operation, price = asked.operation, asked.price
-    if operation is None or price is None:
-        return {}
-    return told(price, Actual(schema._schema, schema.costs, operation.document), operation.operation, result.data)
+    if price is None or operation is None or (asked.extensions or {}).get("cost") is not True:
+        return
+    actual = Actual(schema._schema, schema.costs, operation.document)
+    result.extensions = told(price, actual, operation.operation, result.data)

@@ -1,10 +1,11 @@
 """An operation of a sound document, with all that doesn't depend on who asks: worked out once, and remembered."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, cast
 
 import strawberry
-from graphql import DocumentNode, OperationDefinitionNode
+from graphql import DocumentNode, ExecutionResult, OperationDefinitionNode, execute
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.graphql import OperationType
 
@@ -15,6 +16,7 @@ from api.documents.cost_model import Model
 from api.documents.executing import introspections
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.memory import Documents
+from api.documents.shares import Shares
 from resolvers.pagination import MAX_PAGE
 
 COSTS: Final = 64
@@ -34,6 +36,8 @@ class Remembering(strawberry.Schema):
     """What its fields cost."""
     compiles: bool = False
     """Whether operations are compiled; else graphql-core executes them."""
+    shares: Shares
+    """How much is compiled for whom."""
 
 
 class Prepared:
@@ -42,12 +46,15 @@ class Prepared:
     def __init__(
         self, schema: Remembering, text: str, document: DocumentNode, operation: OperationDefinitionNode
     ) -> None:
+        self.schema: Final = schema
         self.document: Final = document
         self.operation: Final = operation
         self.name: Final = operation.name.value if operation.name else None
         self.kind: Final = OperationType(operation.operation.value)
         self.introspections: Final = introspections(text, document)
-        self.compiled: Final = compile_operation(schema, document, operation) if schema.compiles else None
+        self.compiled: Final = (
+            compile_operation(schema, document, operation, schema.shares) if schema.compiles else None
+        )
         """None where graphql-core executes it."""
         self.alone: Final = sum(isinstance(each, OperationDefinitionNode) for each in document.definitions) == 1
         """Whether the document has no other operation."""
@@ -56,6 +63,29 @@ class Prepared:
         self._estimate: Final = Estimate(schema._schema, schema.costs)
         self._variables: Final = [each.variable.name.value for each in operation.variable_definitions or ()]
         self._costs: Final[dict[tuple[object, ...], int]] = {}
+
+    def execute(
+        self,
+        context: Any,
+        variables: Mapping[str, Any] | None,
+        *,
+        root: Any = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """What it comes to, `variables` as they were sent; of a subscription for one event, which is `root`."""
+        if self.compiled is not None:
+            return self.compiled.execute(context, variables, root=root, extensions=extensions)
+        return execute(
+            self.schema._schema,
+            self.document,
+            root_value=root,
+            context_value=context,
+            variable_values=dict(variables or {}),
+            operation_name=self.name,
+            executor_class=self.schema.execution_context_class,
+            is_awaitable=cast(Any, optimized_is_awaitable),
+            operation_extensions=extensions,
+        )
 
     def cost(self, variables: Mapping[str, Any] | None) -> int:
         """As `Estimate` has it. It looks at nothing of a variable but what number it is, or how long a list."""

@@ -6,6 +6,7 @@ from typing import Any
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StreamResult
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -19,9 +20,11 @@ from api.documents.cost_model import declare
 from api.documents.executing import LimitExecution
 from api.documents.judging import JudgeDocuments, sound
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
+from api.documents.shares import Shares
 from api.execution import Question, answer, count_refused, premature, tell, undetermined
 from api.operations import OwnContext
 from api.prepared import Remembering
+from api.response_streams import answers
 from permissions.guards import describe
 from resolvers import node_queries
 from resolvers.account import mutations as account_mutations
@@ -88,6 +91,24 @@ class Schema(Remembering):
             return await super().execute(*given)
         asked = Question(query, variable_values, operation_name, context_value, kinds, operation_extensions, root_value)
         return await answer(self, asked)
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> StreamResult:
+        """The same: `api.response_streams` takes the steps."""
+        kinds = frozenset(OperationType if allowed_operation_types is None else allowed_operation_types)
+        if not isinstance(context_value, Context):
+            given = query, variable_values, context_value, root_value, operation_name, operation_extensions, kinds
+            return await super().stream(*given)
+        asked = Question(query, variable_values, operation_name, context_value, kinds, operation_extensions, root_value)
+        return answers(self, asked)
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
@@ -204,6 +225,7 @@ def build_schema(limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = Tr
         ],
     )
     schema.documents, schema.limits, schema.compiles, schema.bench = documents, limits, compiles, Bench()
+    schema.shares = Shares()
     describe(schema)
     schema.costs = declare(schema)
     return schema

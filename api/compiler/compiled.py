@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Protocol, Self, cast
 
 import strawberry
 from graphql import (
@@ -35,8 +35,7 @@ from api.compiler.variables import Variables
 SIGHTS: Final = 2
 """A document is compiled when it comes so often: of an attacker's most come once."""
 SIGHT_CHARACTERS: Final = 500
-"""For so many of them it must come once more, as they take longer; each variant anew. To compile one may take 50 ms,
-which is not counted for who asks."""
+"""For so many of them it must come once more, as they take longer; each variant anew."""
 VARIANTS: Final = 8
 """Of an operation, by what its variables leave out; others are left to graphql-core."""
 VARIANT_CHARACTERS: Final = 60
@@ -46,11 +45,28 @@ FIELD_CHARACTERS: Final = 35
 log = logging.getLogger(__name__)
 
 
+class Shares(Protocol):
+    """How much may be compiled for whom."""
+
+    def left(self, context: object) -> bool:
+        """Whether anything may be for whose `context` it is."""
+
+    def take(self, context: object, seconds: float) -> None:
+        """So much of the processor was spent for him."""
+
+
 class Compiled:
     """One operation of a document that is sound. It holds nothing of a request, and is used by many at once."""
 
-    def __init__(self, schema: strawberry.Schema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        shares: Shares | None = None,
+    ) -> None:
         self.schema: Final = schema
+        self._shares: Final = shares
         self._document: Final = document
         self._operation: Final = operation
         self._definitions: Final = {
@@ -99,7 +115,7 @@ class Compiled:
         coerced = self._variables.coerced(variables)
         if isinstance(coerced, list):
             return ExecutionResult(None, errors=coerced)
-        built = self._variant(coerced)
+        built = self._variant(coerced, context)
         if built is None:
             return self._by_core(context, variables, root, extensions)
         run = Run(self, context, root, coerced, extensions)
@@ -124,7 +140,7 @@ class Compiled:
         )
         return executor
 
-    def _variant(self, variables: VariableValues) -> Built | None:
+    def _variant(self, variables: VariableValues, context: object) -> Built | None:
         if not self._built:
             self._switches = switches(self._document, self._operation)
         key = tuple(variables.coerced.get(each) for each in self._switches)
@@ -132,7 +148,9 @@ class Compiled:
             return self._built[key]
         if len(self._built) >= VARIANTS or (self._built and not self._often(key)):
             return None
-        begun = time.perf_counter()
+        if self._shares is not None and not self._shares.left(context):
+            return None  # the next who sends it may have something left
+        begun = time.thread_time()
         try:
             built: Built | None = build(self.schema, self._operation, self._fragments, variables, serially=self._serial)
         except (NotCompilableError, GraphQLError, RecursionError):
@@ -140,7 +158,8 @@ class Compiled:
         except Exception:  # it is answered all the same
             log.exception("an operation could not be compiled")
             built = None
-        log.debug("compiled an operation in %.1f ms", 1_000 * (time.perf_counter() - begun))
+        if self._shares is not None:
+            self._shares.take(context, time.thread_time() - begun)
         self._built[key] = built
         if built is not None:
             self.weight += VARIANT_CHARACTERS + FIELD_CHARACTERS * built.fields
@@ -174,10 +193,14 @@ class Compiled:
 
 
 def compile_operation(
-    schema: strawberry.Schema, document: DocumentNode, operation: OperationDefinitionNode
+    schema: strawberry.Schema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    shares: Shares | None = None,
 ) -> Compiled:
-    """`operation` is one of `document`'s definitions. Nothing is compiled before it is executed a second time."""
-    return Compiled(schema, document, operation)
+    """`operation` is one of `document`'s definitions. Nothing is compiled before it is executed a second time, nor for
+    who has nothing left of his `shares`."""
+    return Compiled(schema, document, operation, shares)
 
 
 def _at_once(run: Run, built: Built) -> ExecutionResult | Awaitable[ExecutionResult]:
