@@ -4,7 +4,7 @@ Each operation of a socket has a context of its own: by the socket's it would be
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, cast
 
@@ -47,6 +47,20 @@ async def answers(schema: Remembering, asked: Question) -> AsyncGenerator[Answer
             await settled(asked.context, answer.errors)
             yield answer
     await settled(asked.context, None)
+
+
+async def executed(
+    operation: Prepared,
+    context: Context,
+    variables: Mapping[str, Any] | None,
+    event: object,
+    extensions: Mapping[str, Any] | None = None,
+) -> ExecutionResult:
+    """The answer to one event, which counts by itself. What `context` is told of its errors is not decided here."""
+    found = operation.execute(context, variables, root=event, extensions=extensions)
+    result = found if isinstance(found, ExecutionResult) else await found
+    error = refusal(context)
+    return result if error is None else ExecutionResult(None, [error])
 
 
 async def settled(context: Context, errors: list[GraphQLError] | None) -> None:
@@ -93,7 +107,11 @@ async def _events(schema: Remembering, asked: Question, operation: Prepared) -> 
             return
         async with aclosing(source) as happening:
             async for event in happening:
-                yield await _told(schema, asked, operation, event)
+                result = await executed(operation, asked.context, asked.variables, event, asked.extensions)
+                if result.errors:
+                    tell(schema, result.errors, asked.context)
+                asked.context.measure_anew()
+                yield Answer(result.data, result.errors)
     except Exception as error:
         wrong = [located(error)]
         tell(schema, wrong, asked.context)
@@ -124,17 +142,3 @@ async def _source(
     source = create_source_event_stream(executor)
     found = await source if executor.is_awaitable(source) else source
     return cast("AsyncGenerator[Any, None] | ExecutionResult", found)
-
-
-async def _told(schema: Remembering, asked: Question, operation: Prepared, event: object) -> Answer:
-    """Each counts by itself."""
-    context = asked.context
-    found = operation.execute(context, asked.variables, root=event, extensions=asked.extensions)
-    result = found if isinstance(found, ExecutionResult) else await found
-    data, errors = result.data, result.errors
-    if (error := refusal(context)) is not None:
-        data, errors = None, [error]
-    if errors:
-        tell(schema, errors, context)
-    context.measure_anew()
-    return Answer(data, errors)

@@ -8,7 +8,6 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import orjson
-import strawberry
 from beanie import PydanticObjectId
 from graphql import (
     DocumentNode,
@@ -25,12 +24,11 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from api.documents import Documents
 from api.documents.bench import SHORT
-from api.documents.cost import Estimate
-from api.documents.cost_model import declare
 from api.documents.judging import sound
 from api.documents.limits import DocumentLimits
 from api.errors import Code
 from api.fanout.selection import needs
+from api.prepared import Prepared, Remembering, prepared
 from permissions.actions import Action
 from resolvers.errors import BadInputError
 from resolvers.ids import object_id
@@ -42,8 +40,7 @@ FIELD: Final = "conversationEvents"
 class Question:
     """One that is sound. `needs` as `selection` finds them; None where the answers are for one reader only."""
 
-    document: DocumentNode
-    operation_name: str | None
+    operation: Prepared
     variables: Mapping[str, Any]
     needs: frozenset[Action] | None
 
@@ -61,10 +58,10 @@ class Asked:
 class Questions:
     """Those that are being asked. `limits` as for any document."""
 
-    def __init__(self, schema: strawberry.Schema, documents: Documents, limits: DocumentLimits) -> None:
+    def __init__(self, schema: Remembering, documents: Documents, limits: DocumentLimits) -> None:
+        self._remembering: Final = schema
         self._schema: Final[GraphQLSchema] = schema._schema
         self._documents = documents
-        self._estimate = Estimate(self._schema, declare(schema))
         self._limits = limits
         self._known: WeakValueDictionary[bytes, Question] = WeakValueDictionary()
 
@@ -75,8 +72,9 @@ class Questions:
         field = _field(operation) if operation is not None else None
         if document is None or operation is None or field is None:
             return None
-        given = dict(variables or {})
-        cost = self._estimate.of(document, operation_name, given)
+        given, schema = dict(variables or {}), self._remembering
+        ready = prepared(schema, query, operation_name) or Prepared(schema, query, document, operation)
+        cost = ready.cost(given)
         if cost > self._limits.costs.signed_in:
             return None
         coerced = get_variable_values(self._schema, operation.variable_definitions or (), given)
@@ -85,7 +83,7 @@ class Questions:
         try:
             arguments = get_argument_values(self._schema.subscription_type.fields[FIELD], field, coerced)
             conversation_id = object_id(str(arguments["conversationId"]), "Conversation")
-            question = self._question(query, document, operation, operation_name, given, _place_only(query, field))
+            question = self._question(query, ready, operation_name, given, _place_only(query, field))
         except (GraphQLError, BadInputError, TypeError, KeyError):
             return None
         return Asked(question, conversation_id, arguments.get("after"), cost)
@@ -101,19 +99,18 @@ class Questions:
     def _question(
         self,
         query: str,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
+        ready: Prepared,
         name: str | None,
         given: Mapping[str, Any],
         apart: str | None,
     ) -> Question:
         """The one question for all who ask this. What `apart` names tells only from where on."""
-        defined = {each.variable.name.value for each in operation.variable_definitions or ()} - {apart}
+        defined = {each.variable.name.value for each in ready.operation.variable_definitions or ()} - {apart}
         told = {key: value for key, value in given.items() if key in defined}
         key = sha256(orjson.dumps([query, name, told], option=orjson.OPT_SORT_KEYS)).digest()
         found = self._known.get(key)
         if found is None:
-            found = Question(document, name, told, needs(self._schema, document, operation))
+            found = Question(ready, told, needs(self._schema, ready.document, ready.operation))
             self._known[key] = found
         return found
 

@@ -2,21 +2,18 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import orjson
 import strawberry
-from graphql import ExecutionResult, GraphQLError, execute
+from graphql import GraphQLError
 from pymongo.errors import PyMongoError
 
-from api.compiler import Compiled, compile_operation
-from api.documents.answering import CountingExecution, refusal
 from api.errors import Code
 from api.fanout.questions import Question
-from api.prepared import named
+from api.response_streams import executed
 from api.schema import Schema
 from resolvers.chat.events import AccessRevoked, ConversationEvent
 from resolvers.context import Context, settle_all
@@ -33,7 +30,6 @@ class Renderer:
     def __init__(self, schema: Schema) -> None:
         self._schema: Final = schema
         self._farewell: tuple[Hashable, bytes] | None = None
-        self._compiled: Final[WeakKeyDictionary[Question, Compiled]] = WeakKeyDictionary()
 
     async def render(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         """The answer's payload. It waits until what was decided can be written down.
@@ -58,34 +54,12 @@ class Renderer:
 
     async def _executed(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         context.measure_anew(self._schema.limits.answer_bytes)
-        found = self._begun(context, question, event)
-        result = found if isinstance(found, ExecutionResult) else await found
-        if (error := refusal(context)) is not None:
-            result = ExecutionResult(None, [error])
+        result = await executed(question.operation, context, question.variables, event)
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload |= self._errors(result.errors)
             context.missed |= any(_away(error) for error in result.errors)
         return orjson.dumps(payload, option=JSON_OPTIONS)
-
-    def _begun(
-        self, context: Context, question: Question, event: ConversationEvent
-    ) -> ExecutionResult | Awaitable[ExecutionResult]:
-        if self._schema.compiles:
-            compiled = self._compiled.get(question)
-            if compiled is None:
-                operation = named(question.document, question.operation_name)
-                compiled = self._compiled[question] = compile_operation(self._schema, question.document, operation)
-            return compiled.execute(context, question.variables, root=event)
-        return execute(
-            self._schema._schema,
-            question.document,
-            root_value=event,
-            context_value=context,
-            variable_values=dict(question.variables),
-            operation_name=question.operation_name,
-            executor_class=CountingExecution,
-        )
 
     def failed(self, error: Exception) -> bytes:
         """The payload that tells of it."""
