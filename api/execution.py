@@ -63,7 +63,7 @@ async def answer(schema: Remembering, asked: Question) -> Answer:
 
     INVARIANT: what was decided is written down before this returns, however it went.
     """
-    return await concluded(schema, asked, await find(schema, asked))
+    return await concluded(schema, asked, [] if _at_hand(schema, asked) else await find(schema, asked))
 
 
 async def concluded(schema: Remembering, asked: Question, errors: list[GraphQLError]) -> Answer:
@@ -99,6 +99,20 @@ async def find(schema: Remembering, asked: Question) -> list[GraphQLError]:
     if errors and (more := await count_refused(asked.context, asked.text)) is not None:
         return [more]
     return errors
+
+
+def _at_hand(schema: Remembering, asked: Question) -> bool:
+    """Whether `find` would find nothing wrong: `asked` has its operation now, which is remembered. The common case."""
+    try:
+        operation = prepared(schema, asked.text, asked.name) if asked.text else None
+    except CannotGetOperationTypeError:
+        return False
+    if operation is None or operation.kind not in asked.kinds or (asked.name is None and not operation.alone):
+        return False
+    if premature(asked.context, asked.text, asked.variables, schema.limits) is not None:
+        return False
+    asked.operation = operation
+    return True
 
 
 def premature(

@@ -37,12 +37,16 @@ class Told(NamedTuple):
 
 async def answered(schema: Schema, question: Asked, context: ServedContext, media_type: str, *, safe: bool) -> Told:
     """What is answered to a method that is `safe`, or isn't. Raise `RefusedRequestError`, and what `REFUSED` names."""
-    try:
-        text = await document(schema, question.query, question.document_id, question.extensions, context)
-    except GraphQLError as error:
-        result: ExecutionResult = PreExecutionError(data=None, errors=[error])
+    result: ExecutionResult
+    if context.services.operations.are_texts(question.document_id, question.extensions):
+        result = await executed(schema, question.query, question, context, safe=safe)
     else:
-        result = await executed(schema, text, question, context, safe=safe)
+        try:
+            text = await document(schema, question.query, question.document_id, question.extensions, context)
+        except GraphQLError as error:
+            result = PreExecutionError(data=None, errors=[error])
+        else:
+            result = await executed(schema, text, question, context, safe=safe)
     told = formatted(result)
     return Told(status(told, media_type), orjson.dumps(told, option=JSON_OPTIONS))
 

@@ -21,6 +21,10 @@ from resolvers.pagination import MAX_PAGE
 
 COSTS: Final = 64
 """Costs of one operation that are remembered, by the lengths that its variables give to lists."""
+OPERATION_CHARACTERS: Final = 13
+COST_CHARACTERS: Final = 2
+"""What is prepared of an operation takes as much memory as so many characters of a remembered document (70 bytes each);
+each cost that is remembered as so many, and one for each variable."""
 ABSENT: Final = object()
 
 
@@ -59,10 +63,17 @@ class Prepared:
         self.alone: Final = sum(isinstance(each, OperationDefinitionNode) for each in document.definitions) == 1
         """Whether the document has no other operation."""
         self.weighed = 0
-        """What of the weight of what is compiled is known to who remembers it."""
+        """What of its weight is known to who remembers it."""
         self._estimate: Final = Estimate(schema._schema, schema.costs)
         self._variables: Final = [each.variable.name.value for each in operation.variable_definitions or ()]
         self._costs: Final[dict[tuple[object, ...], int]] = {}
+        self._cost_weight: Final = COST_CHARACTERS + len(self._variables)
+
+    @property
+    def weight(self) -> int:
+        """What it takes of memory, in characters of a remembered document. It grows as it is used."""
+        compiled = 0 if self.compiled is None else self.compiled.weight
+        return OPERATION_CHARACTERS + compiled + len(self._costs) * self._cost_weight
 
     def execute(
         self,
@@ -89,8 +100,10 @@ class Prepared:
 
     def cost(self, variables: Mapping[str, Any] | None) -> int:
         """As `Estimate` has it. It looks at nothing of a variable but what number it is, or how long a list."""
-        given = variables or {}
-        key = tuple([_length(given.get(name, ABSENT)) for name in self._variables])
+        key: tuple[object, ...] = ()
+        if self._variables:
+            given = variables or {}
+            key = tuple([_length(given.get(name, ABSENT)) for name in self._variables])
         known = self._costs.get(key)
         if known is None:
             known = self._estimate.of(self.document, self.name, variables)
@@ -121,8 +134,9 @@ def prepared(schema: Remembering, text: str, name: str | None) -> Prepared | Non
     found: Prepared | None = known.operations.get(name)
     if found is None:
         found = known.operations[name] = Prepared(schema, text, known.document, named(known.document, name))
-    if found.compiled is not None and found.compiled.weight != found.weighed:
-        by, found.weighed = found.compiled.weight - found.weighed, found.compiled.weight
+    weight = found.weight
+    if weight != found.weighed:
+        by, found.weighed = weight - found.weighed, weight
         schema.documents.grow(text, by)
     return found
 

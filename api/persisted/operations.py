@@ -57,6 +57,10 @@ class PersistedOperations:
         self._settings: Final = settings
         self._automatic: Final = AutomaticQueries(redis, settings.apq) if settings.apq.seconds else None
 
+    def are_texts(self, document_id: object, extensions: Mapping[str, Any] | None) -> bool:
+        """Whether what is run is what was sent: nothing else is named, and nobody asks whether it is trusted."""
+        return document_id is None and not extensions and not self._settings.only_trusted
+
     async def text(
         self,
         query: str | None,

@@ -53,6 +53,11 @@ class Lease:
         """Of late, by this worker."""
         return self._spent if now < self._until else 0
 
+    @property
+    def refused(self) -> bool:
+        """Whether Redis has refused since it last granted anything."""
+        return self._refused_until > 0.0
+
     def refuses(self, limit: int, amount: int, now: float) -> bool:
         """Whether Redis has refused so lately that it is known of so much, too: others may have taken more since."""
         return now < self._refused_until and amount - self.left > self.window.free(limit, now)

@@ -18,6 +18,7 @@ from api.rates.lease import Lease
 from api.rates.storage import MOST_CALLERS, Clock, LeasingStorage, When
 from permissions.access import Access
 from permissions.authn.addresses import subscriber
+from permissions.engine.facts import Id
 
 NAMESPACE: Final = "parley:rates"
 
@@ -74,12 +75,14 @@ class Rates:
 
     def spent(self, claims: Sequence[Claim], cost: int) -> Verdict | None:
         """Count it, where this worker has so much of all of them: the common case. None where it has to be claimed."""
-        now, cost = self._storage.clock(), max(cost, self.limits.least)
-        lease_of = self._storage.lease
-        wanted = [(lease_of(claim.key, claim.seconds), min(cost, claim.amount)) for claim in claims]
-        for lease, amount in wanted:
+        now, least = self._storage.clock(), self.limits.least
+        cost = max(cost, least)
+        wanted = list[tuple[Lease, int]]()
+        for claim in claims:
+            lease, amount = self._lease(claim), min(claim.amount, cost)
             if not lease.has(amount, now):
                 return None
+            wanted.append((lease, amount))
         for lease, amount in wanted:
             lease.spend(amount, now)
         (lease, _), limit = wanted[0], claims[0].amount
@@ -99,23 +102,20 @@ class Rates:
 
     def known(self, claims: Sequence[Claim]) -> Verdict | None:
         """Why not even the least is let pass, where that is known without asking."""
-        now = self._storage.clock()
+        leases, least = self._storage.leases, self.limits.least
         for claim in claims:
-            lease = self._storage.leases.get(claim.key)
-            if lease is not None and lease.refuses(claim.amount, self.limits.least, now):
-                return self._verdict(claim, self.limits.least)
+            lease = leases.get(claim.key)
+            if lease is not None and lease.refused and lease.refuses(claim.amount, least, self._storage.clock()):
+                return self._verdict(claim, least)
         return None
 
     def claims(self, access: Access, ip: str | None) -> Sequence[Claim]:
         """What is counted for somebody. The first one is told of."""
-        costs, limits, place = self.limits.costs, self.limits, _place(ip)
-        own = limits.budgets * budget_of(access, costs)
-        if access.subject is None:
-            return (_claim("nobody", str(place), own),)
-        account = _claim("account", str(access.subject.id), own)
-        if place is None:  # a proxy that tells nothing
-            return (account,)
-        return account, _claim("address", place, limits.budgets_address * costs.signed_in)
+        costs, limits, subject = self.limits.costs, self.limits, access.subject
+        everybodys = limits.budgets_address * costs.signed_in
+        return _claims(
+            None if subject is None else subject.id, ip, limits.budgets * budget_of(access, costs), everybodys
+        )
 
     async def _hit_all(self, claims: Sequence[Claim], cost: int) -> Sequence[bool]:
         """Up to the first that is refused; those for which Redis has to be asked are asked for together."""
@@ -151,9 +151,16 @@ class Rates:
 
 
 @lru_cache(maxsize=MOST_CALLERS)
+def _claims(account: Id | None, ip: str | None, own: int, everybodys: int) -> Sequence[Claim]:
+    """`everybodys` is what all accounts at one address may spend together."""
+    place = subscriber(ip)
+    if account is None:
+        return (_claim("nobody", str(place), own),)
+    if place is None:  # a proxy that tells nothing
+        return (_claim("account", str(account), own),)
+    return _claim("account", str(account), own), _claim("address", place, everybodys)
+
+
 def _claim(kind: str, name: str, amount: int) -> Claim:
     item = RateLimitItemPerMinute(amount, namespace=NAMESPACE)
     return Claim(item, kind, name, item.key_for(kind, name), item.amount, item.get_expiry())
-
-
-_place = lru_cache(maxsize=MOST_CALLERS)(subscriber)

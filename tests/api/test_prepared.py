@@ -8,7 +8,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from api.documents import Documents
 from api.documents.cost import Estimate
-from api.prepared import COSTS, Prepared, named, prepared
+from api.prepared import COST_CHARACTERS, COSTS, Prepared, named, prepared
 from tests.served import schema
 
 PAGE = """query Page($first: Int = 7, $id: ID!) {
@@ -37,6 +37,25 @@ def test_no_more_costs_are_remembered_than_some() -> None:
     for number in range(3 * COSTS):
         operation.cost({"first": number})
     assert len(operation._costs) <= COSTS
+
+
+def test_what_is_remembered_of_an_operation_counts_among_what_its_document_weighs() -> None:
+    for name in range(2):
+        text = f"query A($a: Int) {{ a{name}: __typename }} query B {{ b: __typename }}"
+        schema().documents.remember(text, parse(text))
+        known = schema().documents.known(text)
+        assert known is not None
+        bare = known.weight
+        first = prepared(schema(), text, "A")
+        assert first is not None
+        assert known.weight == bare + first.weight
+        for number in range(10):
+            first.cost({"a": number})
+        second = prepared(schema(), text, "B")
+        assert second is not None
+        assert prepared(schema(), text, "A") is first
+        assert known.weight == bare + first.weight + second.weight
+        assert first.weight >= second.weight + 10 * COST_CHARACTERS
 
 
 def test_each_operation_of_a_document_is_prepared_by_its_name() -> None:
