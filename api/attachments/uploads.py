@@ -15,6 +15,7 @@ from api.attachments.answers import refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
 from api.attachments.multipart import MultipartError, OneFile
 from api.contexts import ServedContext, admitted
+from api.decisions import settle
 from api.errors import Code
 from api.rates.prices import of_file
 from api.refusals import refusal
@@ -58,7 +59,7 @@ class Uploads:
             try:
                 context.access.require_foreseen(Action.MESSAGE_APPEND)
             finally:
-                await context.settle()
+                await settle(context, None)
             return await self._taken(request, context)
         except MultipartError as error:
             return refusal(400, str(error), Code.BAD_USER_INPUT)

@@ -24,9 +24,10 @@ from api.rates.allowance import Allowance
 from api.rates.prices import EVALUATION, SEARCH
 from api.requests import HEADER
 from api.services import Services
-from permissions.access import Access
+from permissions.access import Access, Takings
 from permissions.actions import Action
 from permissions.audit.events import Origin
+from permissions.audit.log import AuditLog
 from permissions.authn.errors import AuthnUnavailableError, UnauthenticatedError
 from permissions.authn.principal import Client, Principal
 from permissions.engine.facts import Resource
@@ -47,6 +48,7 @@ class Call:
 
     services: Services
     access: Access
+    allowance: Allowance
     origin: Origin
     path: str
     body: dict[str, Any]
@@ -165,14 +167,14 @@ async def _call(request: Request) -> Call:
     origin = Origin.of(principal, client)
     allowance.require(access)
     try:
-        await _require_right(services, access, origin, principal)
+        await _require_right(services, access, allowance, origin, principal)
         body = read(request.headers.get("content-type", ""), await request.body())
         price = _price(request.scope["path"], body)
     except (UnauthenticatedError, DeniedError, BadRequestError):
         await allowance.spend(access, 0)
         raise
     await allowance.spend(access, price)
-    return Call(services, access, origin, request.scope["path"], body)
+    return Call(services, access, allowance, origin, request.scope["path"], body)
 
 
 def _price(path: str, body: dict[str, Any]) -> int:
@@ -183,18 +185,34 @@ def _price(path: str, body: dict[str, Any]) -> int:
     return EVALUATION * min(len(several), MOST_EVALUATIONS) if isinstance(several, list) else EVALUATION
 
 
-async def _require_right(services: Services, access: Access, origin: Origin, principal: Principal | None) -> None:
+async def _require_right(
+    services: Services, access: Access, allowance: Allowance, origin: Origin, principal: Principal | None
+) -> None:
     try:
         access.require(Action.PERMISSION_EVALUATE, Resource(PERMISSION))
     finally:
         if principal is not None:
-            await services.audit.keep(access.takings(), origin)
+            await _keep(services.audit, access, allowance, access.takings(), origin)
 
 
 async def _kept(call: Call, desk: Desk, answer: Answer) -> Answer:
     """Decisions are written down before anybody is told."""
-    await call.services.audit.keep(desk.takings, call.origin)
+    await _keep(call.services.audit, call.access, call.allowance, desk.takings, call.origin)
     return answer
+
+
+async def _keep(audit: AuditLog, access: Access, allowance: Allowance, takings: Takings, origin: Origin) -> None:
+    """Have it written down. Raise `TooFastError` where there are more denials than who asks may have written down.
+
+    Nobody is told of them then: of these only the number is kept.
+    """
+    if number := len(takings.denied):
+        try:
+            await allowance.deny(access, number)
+        except Exception:
+            audit.forgo(origin, number)
+            raise
+    await audit.keep(takings, origin)
 
 
 def _page(request: PageRequest, page: Page) -> Answer:

@@ -1,8 +1,10 @@
 """What one request, or one socket, may still spend; and what its client is told of that."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
+from api.errors import UNAVAILABLE
 from api.rates.rates import Claim, Rates, Verdict
 from permissions.access import Access
 from resolvers.errors import TooFastError
@@ -33,9 +35,16 @@ class Allowance:
         self._tell(self._rates.spent(claims, cost) or await self._rates.claim(claims, cost))
 
     async def deny(self, access: Access, number: int) -> None:
-        """Count denials that are written down; the same way."""
+        """Count denials that are written down; the same way. Where that is too much, the least is counted."""
         if price := self._rates.limits.denial:
-            await self.spend(access, number * price)
+            try:
+                await self.spend(access, number * price)
+            except TooFastError:
+                refused = self._state.rate
+                with suppress(TooFastError, *UNAVAILABLE):
+                    await self.spend(access, 0)  # or he could go on guessing what he can't pay for
+                self._state.rate = refused
+                raise
 
     def _claims_of(self, access: Access) -> Sequence[Claim]:
         if access is not self._access:

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from api.attachments.answers import refused
 from api.attachments.bodies import BodyCutError, BodyTooLongError, BodyTooSlowError, pieces
 from api.contexts import ServedContext, admitted
+from api.decisions import settle
 from api.errors import AWAY, MASKED, UNAVAILABLE, Code
 from api.rates.prices import of_file
 from api.refusals import refusal
@@ -75,7 +76,7 @@ class Imports:
                 user_id = somebody(context)
                 context.access.require_foreseen(Action.CONVERSATION_CREATE)
             finally:
-                await context.settle()
+                await settle(context, None)
             format_name = wanted_format(request)
             if format_name not in KNOWN:
                 return refusal(400, f"`format` must be one of {', '.join(KNOWN)}", Code.BAD_USER_INPUT)

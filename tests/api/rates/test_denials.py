@@ -5,10 +5,12 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
+import pytest
 from bson import ObjectId
 
 from permissions.audit.forgone import FORGONE
 from resolvers.ids import encode
+from tests.api.authzen.conftest import question, service
 from tests.api.rates.test_served import LIMITS, OVER, limit
 from tests.resolvers.admin.test_audit import stored
 from tests.resolvers.chat.documents import chat
@@ -18,6 +20,8 @@ NODES: Final = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 CHANGE: Final = """mutation ($mine: ID!, $other: ID!) {
   updateConversation(input: {conversationId: $mine, title: "renamed"}) { conversation { title } }
   deleteConversation(input: {conversationId: $other}) { conversationId } }"""
+CLOSED: Final = """mutation { putPolicy(input: {name: "closed", effect: DENY,
+  actions: ["message:append", "conversation:create"]}) { policy { name } } }"""
 
 
 async def denials(served: Served, kind: str = "decision") -> list[Any]:
@@ -85,3 +89,31 @@ async def test_what_was_changed_is_told_however_much_was_denied_beside_it(served
 async def test_denials_may_be_free(served: Served) -> None:
     limit(served, replace(LIMITS, denial=0))
     assert await guess(await served.as_("bob"), 30) == 30
+
+
+async def test_what_a_service_is_told_counts_for_it_and_no_more_is_written_down(served: Served) -> None:
+    limit(served, replace(LIMITS, budgets=20, budgets_address=100, denial=200))
+    pdp = await service(served, "billing", "policy_decision_client")
+    nobody = question(encode("User", ObjectId()), "message:read", "message", encode("Conversation", ObjectId()))
+    told, body = 0, {"evaluations": [nobody] * 30}
+    for _ in range(8):
+        answer = await pdp.post("evaluations", body)
+        assert answer.status_code in (200, 429)
+        told += len(answer.json()["evaluations"]) if answer.status_code == 200 else 0
+    assert (answer.status_code, "decision" in answer.text) == (429, False)
+    assert 0 < told <= 20_000 // 200
+    assert len(await denials(served)) == told
+    (record,) = await denials(served, FORGONE)
+    assert int(re.findall(r"\d+", record["reason"])[0]) > 0
+
+
+@pytest.mark.parametrize("path", ["/attachments", "/import?format=parley", "/access/v1/evaluation"])
+async def test_who_may_not_at_all_writes_down_what_he_pays_for(served: Served, path: str) -> None:
+    assert (await (await served.as_("root")).ask(CLOSED)).codes == []
+    limit(served, replace(LIMITS, denial=330))
+    headers = {"Authorization": f"Bearer {(await served.as_('bob')).token}"}
+    statuses = [(await served.http.post(path, content=b"{}", headers=headers)).status_code for _ in range(12)]
+    assert statuses == sorted(statuses)
+    assert set(statuses) == {403, 429}
+    assert len(await denials(served)) == statuses.count(403)
+    assert len(await denials(served, FORGONE)) == 1
