@@ -16,8 +16,9 @@ from strawberry.types.execution import ExecutionResult as Answer
 from strawberry.types.graphql import OperationType
 
 from api.compiler.seams import Executor
-from api.decisions import settle
+from api.decisions import count
 from api.documents.answering import refusal
+from api.errors import SHOWN, Code
 from api.execution import Question, begin, concluded, find, located, refused, tell, tell_cost
 from api.prepared import Prepared, Remembering
 from resolvers.context import Context
@@ -44,8 +45,10 @@ async def answers(schema: Remembering, asked: Question) -> AsyncGenerator[Answer
     async with aclosing(_events(schema, asked, operation)) as events:
         async for answer in events:
             tell_cost(schema, asked, answer)
-            await settled(asked.context, answer.errors)
-            yield answer
+            wrong = await settled(asked.context, answer.errors)
+            if wrong is not None:
+                tell(schema, [wrong], asked.context)
+            yield answer if wrong is None else Answer(None, [wrong])
     await settled(asked.context, None)
 
 
@@ -63,15 +66,24 @@ async def executed(
     return result if error is None else ExecutionResult(None, [error])
 
 
-async def settled(context: Context, errors: list[GraphQLError] | None) -> None:
-    """Return when what was decided is written down: a listener waits for that."""
+async def settled(context: Context, errors: list[GraphQLError] | None) -> GraphQLError | None:
+    """Return when what was decided is written down: a listener waits for that.
+
+    What he is told instead, where he was denied more than he may have written down.
+    """
+    wrong = None
+    try:
+        await count(context, errors)
+    except Exception as error:
+        wrong = located(error)
     for wait in delays():
         try:
-            await settle(context, errors, counted=False)
+            await context.settle()
         except PyMongoError:
             await asyncio.sleep(wait)
         else:
-            return
+            break
+    return wrong
 
 
 async def _own_context(asked: Question) -> list[GraphQLError]:
@@ -89,11 +101,12 @@ async def _found(schema: Remembering, asked: Question) -> list[GraphQLError]:
     try:
         return await find(schema, asked)
     except CannotGetOperationTypeError as error:
-        return [GraphQLError(error.as_http_error_reason(), original_error=error)]
+        reason = error.as_http_error_reason()[:SHOWN]
     except InvalidOperationTypeError as error:
-        return [GraphQLError(f"{NOT_ALLOWED[error.operation_type]} are not allowed", original_error=error)]
-    except MissingQueryError as error:
-        return [located(error)]
+        reason = f"{NOT_ALLOWED[error.operation_type]} are not allowed"
+    except MissingQueryError:
+        reason = "`query` is missing"
+    return [GraphQLError(reason, extensions={"code": Code.BAD_USER_INPUT.value})]
 
 
 async def _events(schema: Remembering, asked: Question, operation: Prepared) -> AsyncGenerator[Answer, None]:
