@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from typing import ClassVar, Final
 
 import orjson
@@ -28,6 +29,7 @@ from permissions.authn.cutoff import Cut, Cutoff
 
 MEDIA_TYPE: Final = "text/event-stream"
 JSON_TYPES: Final = ("application/graphql-response+json", "application/json")
+NEXT: Final = "event: next\n"
 COMPLETE: Final = "event: complete\ndata: \n\n"
 
 
@@ -106,8 +108,10 @@ class EventStream(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async for event in events:
                 cut = self._cutoff.cut
-                while flow is not None and flow.write_paused:
-                    await flow.drain()
+                shown = self._cutoff.showing.next() if event.startswith(NEXT) else None
+                if shown is not None and not await shown.sendable(partial(_waits, flow)):
+                    continue
+                await _waits(flow)
                 # From here on nobody else has his turn before it is written.
                 if cut is not self._cutoff.cut and not event.endswith(COMPLETE):
                     continue
@@ -175,6 +179,15 @@ async def _until(events: AsyncIterator[str], cutoff: Cutoff, leaving: asyncio.Ev
 
 async def _next(events: AsyncIterator[str]) -> str | None:
     return await anext(events, None)
+
+
+async def _waits(flow: FlowControl | None) -> bool:
+    """Return when more can be written, and whether it had to wait."""
+    waited = False
+    while flow is not None and flow.write_paused:
+        waited = True
+        await flow.drain()
+    return waited
 
 
 async def _gone(receive: Receive) -> None:

@@ -73,6 +73,7 @@ class EndingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._last.pop(operation_id, None)
         if operation is not None and operation.task is not None:
             self._cutoff.lost -= {operation.task}
+            self._cutoff.showing.forget(operation.task)
             break_off(operation.task)
 
     async def send_message(self, message: Message) -> None:
@@ -86,15 +87,34 @@ class EndingHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """Of who has lost his right, the last of what was made only: it says so. Some of it waited for him to read."""
         id_, kind = message.get("id", ""), message["type"]
         if kind == "next":
-            while self._frames is not None and self._frames.held_up:
-                await self._frames.drained()
+            if not await self._showable(id_):
+                return
             # From here on nobody else has his turn before it is written.
+            if self._cutoff.cut is not None and not self._tells(message):
+                return
             if self._loses(id_):
                 self._last[id_] = message
                 return
         elif kind == "complete" and (last := self._last.pop(id_, None)) is not None:
             await super().send_message(last)
         await super().send_message(message)
+
+    async def _showable(self, id_: str) -> bool:
+        """Whether it may be sent to who reads it, when that can be done."""
+        operation = self.operations.get(id_)
+        shown = self._cutoff.showing.next(operation.task) if operation is not None and operation.task else None
+        if shown is not None:
+            return await shown.sendable(self._waits)
+        await self._waits()
+        return True
+
+    async def _waits(self) -> bool:
+        """Return when more can be written, and whether it had to wait."""
+        waited = False
+        while self._frames is not None and self._frames.held_up:
+            waited = True
+            await self._frames.drained()
+        return waited
 
     def _loses(self, id_: str) -> bool:
         operation = self.operations.get(id_)

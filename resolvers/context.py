@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
@@ -24,6 +25,7 @@ from permissions.audit.log import AuditLog
 from permissions.authn.accounts import Accounts
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Client, Principal
+from permissions.authn.showing import Check, Show
 from permissions.authn.tokens import AccessToken
 from permissions.changes import PermissionChanges
 from permissions.key_rotation import KeyRotation
@@ -148,6 +150,15 @@ class Context:
         """What may be done to others' accounts."""
         return Administration(self.changes, self.accounts.credentials, self.audit.write)
 
+    @contextmanager
+    def showing(self) -> Iterator[Show]:
+        """Within the block the running task says of each event how to look whether it may be seen, if it waits long."""
+        if self.cutoff is None:
+            yield _anybody
+            return
+        with self.cutoff.showing.by_task() as show:
+            yield show
+
     async def spend(self, cost: int) -> None:
         """Have it counted that something is done which costs so much. Raise `TooFastError` where that is too much."""
         if self.allowance is not None:
@@ -260,6 +271,10 @@ async def _write(contexts: Sequence[Context]) -> None:
             decided.take(each._decided)
             each._decided = decided
         raise
+
+
+def _anybody(check: Check | None) -> None:
+    """What doesn't wait is looked at by nobody again."""
 
 
 Info = strawberry.Info[Context, None]

@@ -10,6 +10,7 @@ from typing import Final
 from permissions.authn.revocation.listeners import Listener
 from permissions.authn.revocation.mirror import Mirror
 from permissions.authn.revocation.rules import Rule
+from permissions.authn.showing import Showing
 from permissions.authn.tokens import AccessToken
 
 
@@ -31,6 +32,8 @@ class Cutoff:
         """Tasks that change something: they come to their end, whatever becomes of the socket."""
         self.lost: frozenset[asyncio.Task[object]] = frozenset()
         """Tasks whose caller has lost the right to what they tell: of that only the last is sent, which says so."""
+        self.showing: Final = Showing()
+        """What may have to be looked at before it is sent."""
         # Not an event and a stack, which are empty nearly always, and large: there is one of these to each socket.
         self._waiting: Final[list[asyncio.Future[None]]] = []
         self._heard: Callable[[], None] | None = None

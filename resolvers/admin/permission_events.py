@@ -5,6 +5,7 @@ The log is the only source: what stands in it is told, in its order, whoever wro
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from typing import Final
 
@@ -13,8 +14,10 @@ import strawberry
 from models.audit import AuditRecord
 from models.audit_list import Found, RecordPlace
 from models.permission_change import ChangeKind
+from permissions.access import Access
 from permissions.actions import Action
 from permissions.authn.errors import UnauthenticatedError
+from permissions.authn.showing import Check
 from permissions.engine.decision import Decision
 from permissions.guards import may
 from permissions.resources import AUDIT, audit_resource
@@ -60,24 +63,32 @@ class Subscription:
         context, log = info.context, _Log(info.context, None if after is None else _place(after))
         right = _Right(context)
         await patiently(context, log.begin)
-        while True:
-            if log.lost:
-                yield ResyncRequired(cursor=log.cursor, reason=log.lost)
-                log.lost = None
-            end = await patiently(context, context.audit.tail.later)
-            told = log.cursor
+        async with aclosing(_told(context, log, right)) as events:
+            with context.showing() as show:
+                async for event in events:
+                    show(right.check(event))
+                    yield event
+
+
+async def _told(context: Context, log: "_Log", right: "_Right") -> AsyncGenerator[PermissionEvent, None]:
+    while True:
+        if log.lost:
+            yield ResyncRequired(cursor=log.cursor, reason=log.lost)
+            log.lost = None
+        end = await patiently(context, context.audit.tail.later)
+        told = log.cursor
+        if (refusal := await right.refusal()) is not None:
+            yield _revoked(refusal, told)
+            return
+        async for found in log.new(end):
             if (refusal := await right.refusal()) is not None:
                 yield _revoked(refusal, told)
                 return
-            async for found in log.new(end):
-                if (refusal := await right.refusal()) is not None:
-                    yield _revoked(refusal, told)
-                    return
-                told = log.cursor
-                if context.access.consider(Action.AUDIT_READ, audit_resource(found.record)):
-                    yield PermissionChanged(cursor=told, event=AuditEvent.of(found))
-                    if await made_good(context):
-                        yield ResyncRequired(cursor=told, reason=MISSED)
+            told = log.cursor
+            if covers(context.access, found.record):
+                yield PermissionChanged(cursor=told, event=AuditEvent.of(found))
+                if await made_good(context):
+                    yield ResyncRequired(cursor=told, reason=MISSED)
 
 
 class _Right:
@@ -99,6 +110,20 @@ class _Right:
         if access.snapshot.foresee(access.subject, Action.AUDIT_READ, AUDIT, access.env):
             return None
         return access.foresee(Action.AUDIT_READ)
+
+    def check(self, event: PermissionEvent) -> Check | None:
+        """How to look, later, whether he may still see what it shows. Where not, the next event says so."""
+        if not isinstance(event, PermissionChanged):
+            return None
+        return partial(patiently, self._context, partial(self._covers_still, event.event.stored))
+
+    async def _covers_still(self, record: AuditRecord) -> bool:
+        return covers(await self._context.judged(), record)
+
+
+def covers(access: Access, record: AuditRecord) -> bool:
+    """Whether it is among what the caller may read of the log."""
+    return bool(access.consider(Action.AUDIT_READ, audit_resource(record)))
 
 
 class _Log:

@@ -1,7 +1,7 @@
 """`conversationListEvents`: what happens to the caller's list of conversations, for a side bar."""
 
 import heapq
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Hashable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -10,11 +10,16 @@ import strawberry
 from beanie import PydanticObjectId
 
 from models.clock import now
+from models.conversation import Conversation as StoredConversation
 from models.share import FOREVER
 from models.sharing import ends
+from permissions.access import Access
+from permissions.actions import Action
 from permissions.authn.errors import UnauthenticatedError
+from permissions.authn.showing import Check
 from permissions.guards import SignedIn
-from permissions.resources import conversation_resource
+from permissions.resources import conversation_resource, message_resource
+from permissions.sharing import shared_branches
 from resolvers.chat.conversation import Conversation, shown
 from resolvers.chat.list_feed import Feeds, following
 from resolvers.chat.list_news import Note
@@ -86,7 +91,7 @@ class Subscription:
         if context.principal is None:
             raise UnauthenticatedError
         standing, reason = ListStanding(context, context.principal.user_id), None
-        with standing.held():
+        with standing.held(), context.showing() as show:
             await patiently(context, standing.judge)  # it may have changed before anybody would have told us
             while True:
                 standing.changed.clear()
@@ -95,10 +100,13 @@ class Subscription:
                     teller = _Teller(context, standing, feeds)
                     await patiently(context, teller.begin)
                     if why := lost or reason:
+                        show(None)
                         yield ResyncRequired(cursor=feeds.cursor, reason=why)
                     async for event in teller.events():
+                        show(teller.check(event))
                         yield event
                         if await made_good(context):
+                            show(None)
                             yield ResyncRequired(cursor=feeds.cursor, reason=MISSED)
                     if feeds.closed:
                         return
@@ -135,6 +143,20 @@ class _Teller:
             for until, id_ in list(self._over()):
                 if await patiently(self._context, partial(self._gone, id_, until)):
                     yield self._vanished(id_, LOST)
+
+    def check(self, event: ConversationListEvent) -> Check | None:
+        """How to look, later, whether he may still see what it shows. Where not, he is told to list them again."""
+        if not isinstance(event, ConversationAppeared | ConversationUpdated):
+            return None
+        shown, by = event.conversation.stored, self._context.access
+        return partial(patiently, self._context, partial(self._seen_still, shown, by))
+
+    async def _seen_still(self, shown: StoredConversation, by: Access) -> bool:
+        access, stored = await self._context.judged(), await StoredConversation.get(shown.id)
+        if stored is not None and not stored.deleted and _sight(access, stored) == _sight(by, shown):
+            return True
+        self._standing.changed.set()
+        return False
 
     async def _told(self, item: Event) -> ConversationListEvent | None:
         """What becomes of a note, as the conversation is now: notes of what many do at once have no order."""
@@ -189,3 +211,10 @@ class _Teller:
 
     def _patience(self) -> float | None:
         return max(0.0, (self._ends[0][0] - now()).total_seconds()) if self._ends else None
+
+
+def _sight(access: Access, stored: StoredConversation) -> Hashable:
+    """What he may do, and see, of a conversation: all that is shown of it hangs on that."""
+    about, seen = message_resource(stored), (Action.MESSAGE_READ, Action.MESSAGE_READ_METADATA)
+    branches = [shared_branches(access, stored, action) for action in seen]
+    return *access.permitted(conversation_resource(stored), about), *branches
