@@ -59,11 +59,22 @@ async def settle(
     answer. What may have changed something is answered all the same. What happens to a listener is not his doing, and
     not `counted`.
     """
+    if counted:
+        await count(context, errors, changing=changing)
+    else:
+        _note(context, errors)
+    await context.settle()
+
+
+async def count(context: Context, errors: Iterable[Any] | None, *, changing: bool = False) -> None:
+    """Have the caller pay for what he was denied; the rest as `settle`, which may then be tried again and again."""
+    _note(context, errors)
+    await context.pay(forgo=not changing)
+
+
+def _note(context: Context, errors: Iterable[Any] | None) -> None:
     for decision in _refusals(errors or ()):
         context.access.note(decision)
-    if counted:
-        await context.pay(forgo=not changing)
-    await context.settle()
 
 
 def _refusals(errors: Iterable[Any]) -> Iterator[Decision]:

@@ -34,9 +34,12 @@ class Renderer:
     async def render(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         """The answer's payload. It waits until what was decided can be written down.
 
+        For denials pays whose `context` it is. The answer may be others', too: it is given whether he can pay or not.
+
         Where a store was away, `context.missed` says so afterwards.
         """
         body = await self._executed(context, question, event)
+        await context.pay(forgo=False)
         await settled([context])
         return body
 
