@@ -6,7 +6,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from functools import partial
 from typing import ClassVar, Final
 
 import orjson
@@ -16,7 +15,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.streaming import SSETransport
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from api.accept import quality
 from api.background import break_off
@@ -25,6 +23,7 @@ from api.contexts import ServedContext
 from api.errors import Code
 from api.http_protocol import FLOW
 from api.socket_ending import TELL_SECONDS
+from api.stream_flow import StreamFlow
 from permissions.authn.cutoff import Cut, Cutoff
 
 MEDIA_TYPE: Final = "text/event-stream"
@@ -86,7 +85,7 @@ class EventStream(Response):
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        flow = (scope.get("extensions") or {}).get(FLOW)
+        flow = StreamFlow((scope.get("extensions") or {}).get(FLOW), self._cutoff)
         sending, gone = asyncio.ensure_future(self._send(send, flow)), asyncio.ensure_future(_gone(receive))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,7 +97,7 @@ class EventStream(Response):
         if isinstance(result, Exception) and not isinstance(result, OSError):
             raise result
 
-    async def _send(self, send: Send, flow: FlowControl | None) -> None:
+    async def _send(self, send: Send, flow: StreamFlow) -> None:
         """Of who has lost his right, the last of what was made only: it says so. Some of it waited for him to read.
 
         What waited while his token was taken back is not sent either: what comes after it says why.
@@ -109,9 +108,9 @@ class EventStream(Response):
             async for event in events:
                 cut = self._cutoff.cut
                 shown = self._cutoff.showing.next() if event.startswith(NEXT) else None
-                if shown is not None and not await shown.sendable(partial(_waits, flow)):
+                if shown is not None and not await shown.sendable(flow.waits):
                     continue
-                await _waits(flow)
+                await flow.waits()
                 # From here on nobody else has his turn before it is written.
                 if cut is not self._cutoff.cut and not event.endswith(COMPLETE):
                     continue
@@ -121,6 +120,7 @@ class EventStream(Response):
                 told = last + event if event == COMPLETE else event
                 await send({"type": "http.response.body", "body": told.encode(), "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        flow.ended()
 
 
 async def until_over(
@@ -179,15 +179,6 @@ async def _until(events: AsyncIterator[str], cutoff: Cutoff, leaving: asyncio.Ev
 
 async def _next(events: AsyncIterator[str]) -> str | None:
     return await anext(events, None)
-
-
-async def _waits(flow: FlowControl | None) -> bool:
-    """Return when more can be written, and whether it had to wait."""
-    waited = False
-    while flow is not None and flow.write_paused:
-        waited = True
-        await flow.drain()
-    return waited
 
 
 async def _gone(receive: Receive) -> None:
