@@ -62,8 +62,8 @@ def settle() -> None:
     """Have threads let the event loop pass soon, and the garbage collector pass over what is loaded by now, and stays.
 
     Some 150,000 objects: a full collection, which a search in thirty set off, took 50 to 100 ms to look through them.
+    The first one would take 200 ms of a start, for 1,300 objects of garbage: they stay, too.
     """
-    gc.collect()
     gc.freeze()
     gc.enable()
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -3,7 +3,7 @@
 import asyncio
 
 from api.assistant.opening import open_assistant
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.saying import say
 from api.cli.stores import reachable, require_redis
 from api.logs import configure_logs

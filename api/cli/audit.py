@@ -8,7 +8,7 @@ import typer
 from pydantic import SecretStr
 
 from api.audit import join_audit
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.stores import connected, reachable, require_redis
 from api.settings import Settings
 from models.database import Database

@@ -7,7 +7,7 @@ import typer
 from pydantic import SecretStr
 
 from api import demo_world
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.settings import Settings
 from api.trees import tree_limits
 from models.database import Database

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 
 BACKLOG: Final = 2048
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli.audit import audit_log
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.stores import connected, reachable
 from api.settings import Settings
 from models import migrations

@@ -10,8 +10,9 @@ import typer
 from pymongo.errors import PyMongoError
 
 from api.cli.audit import audit_log
-from api.cli.problems import CommandError
-from api.cli.stores import connected, embedded, reachable, with_endpoints
+from api.cli.endpoints import embedded, with_endpoints
+from api.cli.errors import CommandError
+from api.cli.stores import connected, reachable
 from api.propagation import telling
 from api.settings import Settings
 from models import migrations

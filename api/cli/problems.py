@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from redis.exceptions import RedisError
 
+from api.cli.errors import CommandError
 from api.supervisor import WorkerFailedError
 from models.backup.errors import BackupError
 from models.embedded import EmbeddedError
@@ -13,11 +14,6 @@ from models.migrations import UnfinishedRestoreError
 from models.transfer.errors import TransferError
 from permissions.authn.errors import AuthnError
 from permissions.errors import ChangeError
-
-
-class CommandError(Exception):
-    """Its message says what is wrong and what to do."""
-
 
 SENTENCES: Final = (
     AuthnError,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import typer
 
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.stores import connected, reachable
 from api.purging import purge as purge_now
 from api.settings import Settings

@@ -11,7 +11,7 @@ import typer
 from api.authentication import key_ring, lives
 from api.cli.audit import audit_log, sealed
 from api.cli.backup import bar
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.stores import connected, reachable, require_redis
 from api.settings import Settings
 from models import migrations

@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+from api.cli.endpoints import embedded, with_endpoints
+from api.cli.errors import CommandError
 from api.cli.listening import listen
-from api.cli.problems import CommandError
 from api.cli.saying import say
-from api.cli.stores import embedded, with_endpoints
 from api.settings import Settings
 from api.supervisor import Supervisor, WorkerProcess, stopping
 from models.embedded import EmbeddedStores

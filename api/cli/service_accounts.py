@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli.administration import administration
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.stores import reachable
 from api.cli.users import account, require_known_roles
 from api.settings import Settings

@@ -10,7 +10,7 @@ import typer
 
 from api.authentication import key_ring, lives
 from api.cli.audit import audit_log
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.stores import connected, reachable, require_redis
 from api.key_ring import announcer
 from api.settings import Settings

@@ -1,6 +1,7 @@
 """The command `parley serve`: a worker begins to import before anything else is done, which takes as long."""
 
 import gc
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from api.supervisor import early
 
 
 def serve(
+    context: typer.Context,
     demo_mode: Annotated[
         bool | None, typer.Option("--demo", help="Fill an empty database with a demo world; loopback only.")
     ] = None,
@@ -20,7 +22,8 @@ def serve(
     given: dict[str, Any] = {"demo": demo_mode, "host": host, "port": port, "workers": workers}
     gc.disable()  # hardly anything of what is imported is garbage
     try:
-        with early() as begun:
+        with ExitStack() as ours:
+            begun = ours.enter_context(early()) if context.obj is None else context.obj
             from api.cli import serve as serving  # meanwhile
 
             serving.serve({name: value for name, value in given.items() if value is not None}, begun)

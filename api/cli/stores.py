@@ -5,35 +5,18 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import pymongo
-from pydantic import SecretStr
 
-from api.cli.problems import CommandError
+from api.cli.endpoints import embedded, with_endpoints
+from api.cli.errors import CommandError
 from api.settings import Settings
 from models.database import Database
-from models.embedded import Endpoints, attach_or_start
+from models.embedded import attach_or_start
 from models.redis import open_redis
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a store may take to answer a command that has just begun."""
 FEW: Final = 3
 """Retries: people wait."""
-
-
-def embedded(settings: Settings) -> bool:
-    """Whether the embedded stores serve: neither address is set."""
-    if (settings.mongodb_uri is None) != (settings.redis_url is None):
-        raise CommandError("set both PARLEY_MONGODB_URI and PARLEY_REDIS_URL, or neither to use the embedded stores")
-    return settings.mongodb_uri is None
-
-
-def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
-    """The same settings, pointing to these stores."""
-    return settings.model_copy(
-        update={
-            "mongodb_uri": SecretStr(endpoints.mongodb_uri),
-            "redis_url": SecretStr(endpoints.redis_url),
-        }
-    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from api.cli.administration import administration
 from api.cli.audit import audit_log
-from api.cli.problems import CommandError
+from api.cli.errors import CommandError
 from api.cli.stores import connected, reachable
 from api.propagation import telling
 from api.settings import Settings

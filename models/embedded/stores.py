@@ -14,10 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import redis
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
-
 from models.embedded import keeper, lock, servers
 from models.embedded.errors import DataDirectoryInUseError, StoreFailedError
 from models.embedded.files import keep_one_old, last_line, write_private
@@ -135,9 +131,11 @@ class EmbeddedStores:
         deadline = time.monotonic() + START_SECONDS
         for server in self._servers:
             self._wait_for_port(server, deadline)
+        from models.embedded.greeting import SilentError, greet  # drivers, while the servers start
+
         try:
-            _greet(self.mongodb_uri, self.redis_url)
-        except (PyMongoError, redis.RedisError) as error:
+            greet(self.mongodb_uri, self.redis_url)
+        except SilentError as error:
             raise self._failure() from error
 
     def _wait_for_port(self, server: servers.Server, deadline: float) -> None:
@@ -212,16 +210,6 @@ def listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((servers.LOOPBACK, port)) == 0
-
-
-def _greet(mongodb_uri: str, redis_url: str) -> None:
-    """Have an answer from both, and end the transactions of clients that died: they would block writers."""
-    seconds = 10
-    with MongoClient[dict[str, Any]](mongodb_uri, timeoutMS=seconds * 1000) as mongodb:
-        mongodb.admin.command("ping")
-        mongodb.admin.command("killAllSessions", [])
-    with redis.Redis.from_url(redis_url, socket_timeout=seconds) as client:
-        client.ping()
 
 
 def _spec(server: servers.Server) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
-from models.usage.repair import adopt, name_owners
 
 INDEXES: Final[dict[str, list[IndexModel]]] = {
     "tallies": [
@@ -20,6 +19,8 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
 
 async def apply(db: AsyncDatabase[Record]) -> None:
     """Make them, and say it in what is stored: some at a time. What an older worker adds, the next one puts right."""
+    from models.usage.repair import adopt, name_owners  # and with them numpy, which few starts need
+
     for collection, indexes in INDEXES.items():
         await db[collection].create_indexes(indexes)
     await name_owners(db)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.cli.application import app
 from api.cli.problems import explain
 from tests.processes import PATIENCE_SECONDS, children, gone, kill_9, until
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli import app
-from api.cli.problems import CommandError
+from api.cli.application import app
+from api.cli.errors import CommandError
 from models.clock import now
 from models.database import Database
 from models.embedded import EmbeddedStores

@@ -33,7 +33,8 @@ def test_what_is_nearly_a_command_is_told_of_it(tmp_path: Path) -> None:
 
 def test_the_help_imports_no_command() -> None:
     """Nor any driver: this is what everybody waits for who has mistyped."""
-    script = "import sys; from api.cli import app; app(['--help'], standalone_mode=False); print(*sys.modules)"
+    shown = "from api.cli.application import app; app(['--help'], standalone_mode=False)"
+    script = f"import sys; {shown}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "api.cli.menu" in loaded
@@ -53,3 +54,14 @@ def test_only_what_serves_imports_graphql() -> None:
     script = f"import sys, {', '.join(modules)}; print('strawberry' in sys.modules, 'graphql' in sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_start_imports_nothing_before_its_worker_and_no_driver_before_its_stores() -> None:
+    """These start by themselves meanwhile."""
+    script = (
+        "import sys, api.cli, api.supervisor; print('typer' in sys.modules)\n"
+        "import api.cli.serve; print(sorted({'beanie', 'numpy', 'pymongo', 'redis'} & set(sys.modules)))\n"
+        "import api.cli.preparing; print('numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["False", "[]", "False"]
