@@ -1,6 +1,5 @@
 """What a database needs before it is served: the migrations, what every installation has, and the demo's own."""
 
-from api.cli import demo
 from api.cli.audit import audit_log
 from api.cli.saying import say
 from api.cli.stores import connected, require_redis
@@ -26,5 +25,7 @@ async def _put_in(settings: Settings, database: Database, log: AuditLog | None) 
     witness = log.changed if log else None
     await ensure_policies(witness)
     if settings.demo and log:  # its own super admin inherits from the others
+        from api.cli import demo  # and what plants trees
+
         await demo.seed(settings, database, log)
     await ensure_super_admin(witness)
