@@ -17,6 +17,8 @@ class Case:
     caller: str = "nobody"
     event: int = 0
     """Of a subscription: which one is told."""
+    stray: bool = False
+    """Whether `operation` may be none of the document's, or None where it has several."""
 
     @property
     def document(self) -> DocumentNode:
@@ -32,7 +34,7 @@ class Case:
         names = [
             each.name and each.name.value for each in document.definitions if isinstance(each, OperationDefinitionNode)
         ]
-        if self.operation not in names and (self.operation or len(names) != 1):
+        if not self.stray and self.operation not in names and (self.operation or len(names) != 1):
             return [f"there is no operation {self.operation}"]
         return [error.message for error in validate(schema, document)]
 

@@ -29,12 +29,14 @@ class Outcome:
     calls: tuple[str, ...]
     counted: int
     extensions: str = "{}"
+    written: tuple[str, ...] = ()
+    """What is stored because of it, where that is looked at."""
 
     def differences(self, other: "Outcome") -> list[str]:
         """In what they differ, by name."""
         found = [
             name
-            for name in ("data", "errors", "denied", "allowed", "counted", "extensions")
+            for name in ("data", "errors", "denied", "allowed", "counted", "extensions", "written")
             if getattr(self, name) != getattr(other, name)
         ]
         return found + (["calls"] if Counter(self.calls) != Counter(other.calls) else [])

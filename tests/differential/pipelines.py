@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from graphql import ExecutionResult
+from graphql import ExecutionResult, GraphQLError, get_operation_ast
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.documents.answering import CountingExecution
+from api.execution import NEVER_EXECUTED
 from api.schema import Schema
 from permissions.access import Takings
 from tests.differential.calls import calls
@@ -17,6 +19,9 @@ from tests.differential.people import People
 
 KINDS: Final = (OperationType.QUERY, OperationType.MUTATION)
 COST: Final = {"cost": True}
+UNTOLD: Final = ("CannotGetOperationTypeError", "Unknown operation named", "`operationName` must say")
+UNIDENTIFIED: Final = Outcome("null", ("no operation is meant",), (), (), (), 0)
+"""What comes of a request of which nobody can tell which operation it means."""
 
 
 class Noting:
@@ -64,6 +69,8 @@ class Pipelines(Executors):
         """By Strawberry's extensions."""
         if not propagates:
             return await super().by_core(case, by, propagates=False)
+        if get_operation_ast(case.document, case.operation) is None:
+            return UNIDENTIFIED
         self.off.execution_context_class = by
         try:
             return await self._answered(self.off, case, None)
@@ -75,14 +82,25 @@ class Pipelines(Executors):
         noting: Any = Noting()
         context = replace(self.contexts.context(case.caller), audit=noting, allowance=None)
         with calls() as sent:
-            answer = await schema.execute(
-                case.text,
-                variable_values=dict(case.variables),
-                context_value=context,
-                operation_name=case.operation,
-                allowed_operation_types=kinds,
-                operation_extensions=COST,
-            )
+            try:
+                answer = await schema.execute(
+                    case.text,
+                    variable_values=dict(case.variables),
+                    context_value=context,
+                    operation_name=case.operation,
+                    allowed_operation_types=kinds,
+                    operation_extensions=COST,
+                )
+            except NEVER_EXECUTED as error:
+                answer = PreExecutionError(None, [GraphQLError(f"{type(error).__name__}: {error}")])
         told = ExecutionResult(answer.data, answer.errors)
+        if case.stray and unidentified(told) and not sent and not noting.takings:
+            return UNIDENTIFIED
         found = outcome(told, Noted(context.answering, noting.takings), sent)
         return replace(found, extensions=as_json(dict(answer.extensions or {})))
+
+
+def unidentified(result: ExecutionResult) -> bool:
+    """Whether that is all it says, in the words for either case."""
+    said = [each.message for each in result.errors or ()]
+    return result.data is None and len(said) == 1 and said[0].startswith(UNTOLD)

@@ -19,8 +19,11 @@ from tests.differential.grammar import Values, document
 from tests.differential.people import CALLERS
 from tests.differential.pipelines import Pipelines
 from tests.differential.reporting import report
+from tests.differential.restoring import Restored
+from tests.differential.several import several, stray
 from tests.differential.shrinking import shrunk
 from tests.differential.stock import Stock
+from tests.differential.streams import Streams
 
 OFTEN: Final = ("root", "admin", "alice")
 """Who is told most."""
@@ -58,6 +61,7 @@ class Rounds:
     learn: Callable[[object], None] = lambda told: None
     compare: Callable[..., Awaitable[Verdict]] = compare
     wanted: Callable[[Case], bool] = lambda case: True
+    write: Callable[[Random, GraphQLSchema, Values, str], Case] = document
     shrinks: bool = True
     tally: Tally = field(default_factory=Tally)
 
@@ -65,7 +69,7 @@ class Rounds:
         """So many more; fewer where something is wrong."""
         until = self.tally.executions + executions
         while self.tally.executions < until and len(self.tally.found) < MOST_FOUND:
-            case = document(chance, self.schema, self.values, chance.choice(self.kinds))
+            case = self.write(chance, self.schema, self.values, chance.choice(self.kinds))
             if not self.wanted(case):
                 continue
             self.tally.documents += 1
@@ -105,6 +109,41 @@ def of_changes(executors: Executors, stock: Stock) -> Rounds:
     rounds.kinds, rounds.compare = ("mutation",), compare_changes
     rounds.ask = lambda chance: ["alice", "bob", chance.choice(CALLERS)]
     return rounds
+
+
+def of_restored(executors: Executors, stock: Stock) -> Rounds:
+    """The same, each done to the very same world, in either order; what is stored is compared, too."""
+    rounds = of_changes(executors, stock)
+    rounds.compare = Restored(stock.world.served.services.database.db).compare
+    return rounds
+
+
+def of_several(executors: Executors, stock: Stock) -> Rounds:
+    """Of documents with several operations, one after the other."""
+    rounds = of_world(executors, stock)
+    rounds.write = several
+    return rounds
+
+
+def of_names(pipelines: Pipelines, stock: Stock) -> Rounds:
+    """The same all the way, with names of operations that are none, and with none."""
+    rounds = of_pipelines(pipelines, stock)
+    rounds.write = stray
+    return rounds
+
+
+def of_streams(streams: Streams, stock: Stock) -> Rounds:
+    """What goes over sockets and event streams: all events of a subscription, and the one answer of a query."""
+    rounds = of_pipelines(streams, stock)
+    rounds.kinds = ("subscription", "subscription", "query")
+    rounds.write = stray_seldom
+    return rounds
+
+
+def stray_seldom(chance: Random, schema: GraphQLSchema, values: Values, kind: str) -> Case:
+    """Mostly a document with one operation."""
+    write = stray if chance.randrange(8) == 0 else document
+    return write(chance, schema, values, kind)
 
 
 def of_pipelines(pipelines: Pipelines, stock: Stock) -> Rounds:

@@ -8,14 +8,17 @@ import pytest
 
 from tests.differential.executing import Executors
 from tests.differential.pipelines import Pipelines
-from tests.differential.rounds import of_changes, of_pipelines, of_world
+from tests.differential.rounds import of_names, of_pipelines, of_restored, of_several, of_streams, of_world
 from tests.differential.stock import Stock
+from tests.differential.streams import Streams
 from tests.examples import examples
 from tests.fuzz.generating import SEED
 
 EXECUTIONS: Final = examples(150)
 WHOLE: Final = examples(60)
-CHANGES: Final = examples(24)
+CHANGES: Final = examples(12)
+SEVERAL: Final = examples(20)
+STREAMS: Final = examples(20)
 LEFT: Final = 0.5
 """The part of all that may be left to graphql-core as a whole: flaws in variables, and questions about the schema."""
 
@@ -41,5 +44,21 @@ async def test_the_whole_way_gives_the_answers_of_strawberrys(pipelines: Pipelin
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_compiled_mutations_do_what_they_do_by_graphql_core(executors: Executors, stock: Stock) -> None:
-    tally = await of_changes(executors, stock).run(Random(SEED + 2), CHANGES)
+    tally = await of_restored(executors, stock).run(Random(SEED + 2), CHANGES)
     assert not tally.found, "\n\n".join([f"seed {SEED + 2}", *tally.found])
+    assert tally.raced < CHANGES / 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_one_of_several_operations_is_the_one_that_is_named(
+    executors: Executors, pipelines: Pipelines, stock: Stock
+) -> None:
+    for rounds in (of_several(executors, stock), of_names(pipelines, stock)):
+        tally = await rounds.run(Random(SEED + 3), SEVERAL)
+        assert not tally.found, "\n\n".join([f"seed {SEED + 3}", *tally.found])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_what_is_streamed_is_what_strawberrys_way_streams(streams: Streams, stock: Stock) -> None:
+    tally = await of_streams(streams, stock).run(Random(SEED + 4), STREAMS)
+    assert not tally.found, "\n\n".join([f"seed {SEED + 4}", *tally.found])
