@@ -31,6 +31,8 @@ AT_ONCE: Final = 4
 """Searches that a worker does at a time: others wait, and the rest of the server does not wait for them."""
 CANDIDATES: Final = 500
 """Looked at in one request; the page may be short then, and its cursor goes on."""
+CANDIDATES_BY_RULE: Final = 1_000
+"""The same for who reads by rule. His page is the last one then: what he may not read must not show in what follows."""
 SECOND_ROUND: Final = 64
 """Looked at where the first candidates, one more than a page, don't fill it."""
 TOGETHER: Final = 101
@@ -105,8 +107,10 @@ class MessageSearch:
         weights = request.after.weights if request.after else ranking.weights
         hits: dict[bytes, Hit] = {}
         place, looked, size, more = request.after, 0, request.size + 1, True
-        budget, rounds = CHARACTERS, most_rounds(size)
-        while more and looked < CANDIDATES and budget > 0:
+        budget, by_rule = CHARACTERS, ranking.anybodys and not reach.whole
+        most = CANDIDATES_BY_RULE if by_rule else CANDIDATES
+        rounds, complete = most_rounds(size, most), ranking.complete and not by_rule
+        while more and looked < most and budget > 0:
             candidates, more = await ranking.next(weights, place, size)
             rows = await self._rows(candidates, reach, request)
             rounds -= bool(candidates)
@@ -116,17 +120,19 @@ class MessageSearch:
             for candidate in candidates[:judged]:
                 there = found.get(candidate.key)
                 if there and len(hits) == request.size:
-                    return SearchPage(list(hits.values()), more=True, end=place, complete=ranking.complete)
+                    return SearchPage(list(hits.values()), more=True, end=place, complete=complete)
                 place = Place(weights, *candidate)
                 if there:
                     hits[candidate.key] = Hit(*there, candidate.score / FULL, place)
             looked += len(candidates)
-            size = _next_size(size, looked)
-        if ranking.anybodys and not reach.whole:
+            size = _next_size(size, looked, most)
+        if by_rule:
             await self._look_in_vain(rounds, reach, request)
+            # INVARIANT: nothing but his hits hangs on candidates; by the length of what he may read the budget ends.
+            more = budget <= 0
         if not more:  # what was passed over after the last hit, if anything, is not told by a place to go on from
             place = next(reversed(hits.values())).place if hits else None
-        return SearchPage(list(hits.values()), more=more, end=place, complete=ranking.complete)
+        return SearchPage(list(hits.values()), more=more, end=place, complete=complete)
 
     async def _look_in_vain(self, rounds: int, reach: Reach, request: SearchRequest) -> None:
         """As often as more candidates would have been looked at: else that would tell of words of others."""
@@ -169,17 +175,17 @@ class MessageSearch:
         return {record["_id"]: Conversation.model_validate(record) for record in await cursor.to_list()}
 
 
-def most_rounds(size: int) -> int:
-    """In how many rounds candidates are looked at, at most, where the first has so many."""
+def most_rounds(size: int, most: int) -> int:
+    """In how many rounds `most` candidates are looked at, where the first has so many."""
     looked = rounds = 0
-    while looked < CANDIDATES:
+    while looked < most:
         rounds, looked = rounds + 1, looked + size
-        size = _next_size(size, looked)
+        size = _next_size(size, looked, most)
     return rounds
 
 
-def _next_size(size: int, looked: int) -> int:
-    return min(max(2 * size, SECOND_ROUND), TOGETHER, CANDIDATES - looked)
+def _next_size(size: int, looked: int, most: int) -> int:
+    return min(max(2 * size, SECOND_ROUND), TOGETHER, most - looked)
 
 
 async def _judge(

@@ -68,7 +68,8 @@ class MessageSearchConnection:
     edges: list[MessageSearchEdge]
     page_info: PageInfo
     complete: bool = strawberry.field(
-        description="False where the words are too frequent to look at all their messages: older ones are left out."
+        description="False where the words are too frequent to look at all their messages: older ones are left out. "
+        "Also wherever you read by rule, so that it doesn't tell how many messages of others there are."
     )
 
 

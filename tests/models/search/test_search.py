@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from models.bucket import MessageRole
 from models.conversation import Conversation
+from models.conversation_list import Scope
 from models.database import Database
+from models.search import search as search_module
 from models.search.query import QueryError, parse
-from models.search.reach import MessageFilter
+from models.search.reach import MessageFilter, Reach
+from models.search.search import SearchPage, SearchRequest
 from tests.models.search.corpus import AT, Corpus, everybody, keys, named, owner, texts
 
 
@@ -157,3 +160,24 @@ async def play(corpus: Corpus, people: Sequence[PydanticObjectId], steps: Sequen
         else:
             await corpus.indexer.merge()
     await corpus.indexed()
+
+
+async def test_where_a_page_ends_does_not_tell_how_much_others_wrote(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "CANDIDATES", 4)
+    monkeypatch.setattr(search_module, "CANDIDATES_BY_RULE", 8)
+    where, told = {"attributes.region": "EMEA"}, list[SearchPage]()
+    reach = Reach(PydanticObjectId(), [Scope({}, where)], [where], [where])
+    for hidden in (0, 5, 60):
+        corpus = await emptied(database)
+        await corpus.chat(PydanticObjectId(), ["the plan is this one"] * 2, attributes={"region": "EMEA"})
+        await corpus.chat(PydanticObjectId(), ["plan"] * hidden, attributes={"region": "APAC"})
+        await corpus.indexed()
+        told.append(await corpus.search.find(reach, SearchRequest(parse("plan"), MessageFilter(), 2)))
+    assert [len(page.hits) for page in told] == [2, 2, 0]
+    assert {(page.more, page.complete) for page in told} == {(False, False)}
+    assert [page.end == page.hits[-1].place for page in told[:2]] == [True, True]
+    assert told[2].end is None
+    more = [await corpus.search.find(everybody(PydanticObjectId()), SearchRequest(parse("plan"), MessageFilter(), 9))]
+    assert [page.more for page in more] == [True]
