@@ -90,8 +90,9 @@ class SocketHandler(EndingHandler):
             return False
         outlet = SocketOutlet(self._frames, operation)
         try:
-            context = await self.context.for_operation()
-            member = await self._rooms.enter(asked, context, outlet)
+            async with self._rooms.admission.turn() as turn:
+                context = await self.context.for_operation()
+                member = await self._rooms.enter(asked, context, outlet, turn)
         except Exception as error:
             if outlet.used:
                 await self._rooms.fail(outlet, error)

@@ -10,6 +10,7 @@ import structlog
 from beanie import PydanticObjectId
 from redis.exceptions import RedisError
 
+from api.fanout.admission import Turn
 from api.fanout.farewells import finish
 from api.fanout.members import Member, Outlet
 from api.fanout.places import Places
@@ -83,8 +84,11 @@ class Room:
         self._members += 1
         return Member(asked, context, outlet, self._leave)
 
-    async def join(self, member: Member) -> None:
-        """Tell him what happens, and first what he has missed. Return when he needs no task of his own any more."""
+    async def join(self, member: Member, turn: Turn) -> None:
+        """Tell him what happens, and first what he has missed. Return when he needs no task of his own any more.
+
+        His `turn` is over before that: he may read slowly.
+        """
         if not await member.settle() or member.standing.conversation is None:
             raise NotFoundError("Conversation")
         await self._all_out(member.standing.conversation.news)
@@ -94,6 +98,7 @@ class Room:
             async with self._turn:
                 if self._is_at(after) and self._places.admit(member, deltas, self._places.position):
                     return
+        turn.end()
         await self._solo.catch_up(member, deltas)
 
     def _is_at(self, cursor: str | None) -> bool:

@@ -4,6 +4,7 @@ from typing import Final
 
 from beanie import PydanticObjectId
 
+from api.fanout.admission import Admission, Turn
 from api.fanout.farewells import finish
 from api.fanout.log import CAPACITY
 from api.fanout.members import Member, Outlet
@@ -19,10 +20,17 @@ class Rooms:
     def __init__(self, renderer: Renderer, capacity: int = CAPACITY) -> None:
         self.renderer: Final = renderer
         self.capacity: Final = capacity
+        self.admission: Final = Admission()
         self._rooms: Final[dict[PydanticObjectId, Room]] = {}
 
-    async def enter(self, asked: Asked, context: Context, outlet: Outlet) -> Member:
-        """Somebody follows from now on, until he `leave`s. Raises `NotFoundError` where he may not."""
+    async def enter(self, asked: Asked, context: Context, outlet: Outlet, turn: Turn | None = None) -> Member:
+        """Somebody follows from now on, until he `leave`s. Raises `NotFoundError` where he may not.
+
+        `turn` is his, which is over when others may come in; without one he waits for it.
+        """
+        if turn is None:
+            async with self.admission.turn() as own:
+                return await self.enter(asked, context, outlet, own)
         context.access.require_signed_in()
         await context.spend(asked.cost)
         room = self._room(asked.conversation_id, context)
@@ -30,7 +38,7 @@ class Rooms:
         try:
             await room.opened()
             member.hold()
-            await room.join(member)
+            await room.join(member, turn)
         except BaseException:
             member.leave()
             raise

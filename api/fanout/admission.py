@@ -1,0 +1,82 @@
+"""Who comes to follow waits for his turn: ten thousand at once would each ask the stores, and none be answered in time.
+
+As when a worker has died, and all whom it told come back to the others.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from resolvers.live import BrokerUnavailableError
+
+JOINING: Final = 32
+"""Of a worker, that many come in at a time: each asks a handful of questions, one after the other."""
+STUCK_SECONDS: Final = 30.0
+"""After so long in which nobody came in, or gave up, whoever waits is told that a store does not answer."""
+
+
+class Turn:
+    """That of one. It is over with the block, or as soon as he says so."""
+
+    __slots__ = ("_over",)
+
+    def __init__(self, over: Callable[[], None]) -> None:
+        self._over: Callable[[], None] | None = over
+
+    def end(self) -> None:
+        """The next may come; a second time nothing happens."""
+        over, self._over = self._over, None
+        if over is not None:
+            over()
+
+
+class Admission:
+    """One a worker. First come, first served; who leaves while he waits is passed over."""
+
+    def __init__(self, places: int = JOINING) -> None:
+        self._free = places
+        self._waiting: Final[deque[asyncio.Future[None]]] = deque()
+        self._ended = 0
+        """Turns that are over."""
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        """The block is entered when it is one's turn. Raises `BrokerUnavailableError` where that never comes."""
+        await self._take()
+        turn = Turn(self._give)
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+    async def _take(self) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await self._called(place)
+        except BaseException:
+            if not place.cancel():
+                self._give()
+            raise
+
+    async def _called(self, place: asyncio.Future[None]) -> None:
+        before = -1
+        while not place.done():
+            if self._ended == before:
+                raise BrokerUnavailableError("nobody comes in: a store does not answer")
+            before = self._ended
+            await asyncio.wait([place], timeout=STUCK_SECONDS)
+
+    def _give(self) -> None:
+        self._ended += 1
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free += 1
