@@ -50,6 +50,13 @@ class Authenticator:
         self.gate.require(token)
         return token
 
+    def known(self, authorization: str | None) -> AccessToken | None:
+        """The same of a token that is remembered; None where that has to be found out, or nothing is claimed."""
+        token = None if authorization is None else self.tokens.known(_bearer(authorization))
+        if token is not None:
+            self.gate.require(token)
+        return token
+
 
 @dataclass(frozen=True, slots=True)
 class Authentication:

@@ -112,11 +112,15 @@ async def proven_by(
     refusal: UnauthenticatedError | None = None
     token: AccessToken | None = None
     try:
-        token = await services.authentication.authenticator.authenticate(authorization)
+        authenticator = services.authentication.authenticator
+        token = authenticator.known(authorization) or await authenticator.authenticate(authorization)
     except UnauthenticatedError as error:
         refusal = error
     principal = token.principal if token else None
-    access = await services.permissions.access(principal, _circumstances(client, token), refusal, at_least)
+    circumstances, permissions = _circumstances(client, token), services.permissions
+    access = permissions.access_at_hand(principal, circumstances, refusal, at_least)
+    if access is None:
+        access = await permissions.access(principal, circumstances, refusal, at_least)
 
     async def judge(principal: Principal | None, token: AccessToken | None) -> Access:
         return await _judged(services, client, principal, token, at_least=at_least)

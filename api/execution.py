@@ -17,9 +17,10 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.decisions import settle
-from api.documents.bench import SHORT
+from api.documents.bench import SHORT, name_of
 from api.documents.cost import Actual
 from api.documents.executing import GRACE_SECONDS, Ending, Price, Timer, admit, priced, told
+from api.documents.gate import HEAVY
 from api.documents.judging import overlong
 from api.documents.limits import DocumentLimits
 from api.documents.schema_access import may_introspect, without_suggestion
@@ -76,8 +77,9 @@ async def concluded(schema: Remembering, asked: Question, errors: list[GraphQLEr
         except Exception as error:
             result = refused(schema, asked, [located(error)])
     try:
-        changing = asked.operation is not None and asked.operation.kind is OperationType.MUTATION
-        await settle(asked.context, result.errors, changing=changing)
+        if result.errors or asked.context.unsettled:
+            changing = asked.operation is not None and asked.operation.kind is OperationType.MUTATION
+            await settle(asked.context, result.errors, changing=changing)
     except Exception as error:
         result = refused(schema, asked, [located(error)])
     tell_cost(schema, asked, result)
@@ -191,13 +193,15 @@ async def count_refused(context: object, text: str | None) -> GraphQLError | Non
 
 async def _executed(schema: Remembering, asked: Question, operation: Prepared) -> Answer:
     context = asked.context
-    with whole(operation.kind, context.cutoff):
+    if operation.kind is OperationType.QUERY:
         await begin(schema, asked, operation)
-        if operation.kind is OperationType.QUERY:
-            result = await _queried(schema, asked, operation)
-        else:
-            result = await _run(schema, asked, operation)
+        result = await _queried(schema, asked, operation)
         context.answering.require()
+    else:
+        with whole(operation.kind, context.cutoff):
+            await begin(schema, asked, operation)
+            result = await _run(schema, asked, operation)
+            context.answering.require()
     return Answer(result.data, result.errors)
 
 
@@ -211,6 +215,16 @@ async def begin(schema: Remembering, asked: Question, operation: Prepared) -> No
 
 
 async def _queried(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult:
+    """One that asks for much waits for its turn."""
+    if asked.price is None or asked.price["estimated"] < HEAVY:
+        return await _in_time(schema, asked, operation)
+    async with schema.gate.turn(name_of(asked.context)) as waited:
+        if waited:
+            await asked.context.renew()  # INVARIANT: rights are those of when it begins, not of when it was sent
+        return await _in_time(schema, asked, operation)
+
+
+async def _in_time(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult:
     """A query may be broken off: it has changed nothing."""
     timer = Timer(schema.limits.seconds)
     with Ending(timer):

@@ -21,8 +21,9 @@ from api.graphql_answer import answered
 from api.graphql_request import JSON, RESPONSE, SHORT, asked_again, asked_by, plain_type
 from api.graphql_response import CHALLENGE
 from api.graphql_view import refused
-from api.http_protocol import ANSWER
-from api.rates.headers import told
+from api.http_protocol import DIRECT, Direct
+from api.rates.headers import lines, told
+from api.rates.rates import Verdict
 from api.refusals import AGAIN, RefusedRequestError, refusal
 from api.requests import CLOSE, RAW_HEADER, BodyLimit, Exchange, RequestLog
 from permissions.authn.principal import Client
@@ -88,16 +89,20 @@ class Front:
                 reply = _reply(refusal(500, MASKED, Code.INTERNAL_SERVER_ERROR, CLOSE))
             if reply is not None:
                 exchange.status = reply.status
-                await self._send(scope, send, reply, exchange)
+                if reply.common is None or not self._written_at_once(scope, reply, reply.common, exchange):
+                    await self._send(send, reply, exchange)
 
-    async def _send(self, scope: Scope, send: Send, reply: Reply, exchange: Exchange) -> None:
-        rate = [] if exchange.rate is None else told(exchange.rate)
-        write = scope.get("extensions", {}).get(ANSWER)
-        if write is not None and reply.common is not None:
-            own = [(b"content-length", b"%d" % len(reply.body)), (RAW_HEADER, exchange.id.encode()), *rate]
-            if write(reply.status, self._lines(reply.common, exchange.standing) + _lines(own), reply.body):
-                return
-        own = [*(reply.common or ()), *reply.headers, *rate]
+    def _written_at_once(self, scope: Scope, reply: Reply, common: Pairs, exchange: Exchange) -> bool:
+        """Whether the answer could be, past ASGI."""
+        direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
+        rate: Verdict | None = exchange.rate
+        if direct is None or rate is None or rate.retry_after is not None:
+            return False
+        own = b"content-length: %d\r\nx-request-id: %b\r\n" % (len(reply.body), exchange.id.encode())
+        return direct.write(reply.status, self._lines(common, exchange.standing) + own + lines(rate), reply.body)
+
+    async def _send(self, send: Send, reply: Reply, exchange: Exchange) -> None:
+        own = [*(reply.common or ()), *reply.headers, *([] if exchange.rate is None else told(exchange.rate))]
         if reply.status == 503 and all(name != b"retry-after" for name, _ in own):
             own = [*own, *AGAIN_LATER]
         if self._crossed and all(name != b"vary" for name, _ in own):
@@ -110,7 +115,7 @@ class Front:
         name = (common, id(standing))
         known = self._written.get(name)
         if known is None:
-            known = self._written[name] = _lines((*common, *standing))
+            known = self._written[name] = b"".join([b"%b: %b\r\n" % header for header in (*common, *standing)])
         return known
 
     def _plain(self, headers: Mapping[bytes, bytes]) -> str | None:
@@ -126,9 +131,13 @@ class Front:
     async def _reply(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], media_type: str, exchange: Exchange
     ) -> Reply | None:
-        body = await self._body.whole(receive)
-        if not isinstance(body, bytes):
-            return None if body is None else _reply(body)
+        direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
+        body = None if direct is None else direct.body()  # no longer than it was said to be
+        if body is None:
+            found = await self._body.whole(receive)
+            if not isinstance(found, bytes):
+                return None if found is None else _reply(found)
+            body = found
         try:
             return await self._answered(scope, headers, body, media_type, exchange)
         except (*REFUSED, RefusedRequestError, HTTPException) as error:  # nothing was executed
@@ -159,10 +168,6 @@ class Front:
 
 def _reply(response: Response) -> Reply:
     return Reply(response.status_code, response.raw_headers, bytes(response.body))
-
-
-def _lines(headers: Pairs) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def _text(value: bytes | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from functools import partial
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,31 +21,67 @@ MOST_BEGUN: Final = 100
 """Requests of a connection that wait for their answers: a kilobyte or more is kept of each, however short it is."""
 FLOW: Final = "parley.flow"
 """The extension of a scope that tells whether the client has read enough for more to be written."""
-ANSWER: Final = "parley.answer"
-"""The extension of a scope with which a whole answer is written at once, past ASGI: `write_whole`."""
+DIRECT: Final = "parley.direct"
+"""The extension of a scope that holds its `Direct`."""
 _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 
-def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
-    """Write an answer to anything but `HEAD`; False where it has to go by ASGI.
+class Direct:
+    """Past ASGI: a body that is there already, and an answer that is written in one piece."""
 
-    INVARIANT: `lines` are sound headers, each with its end, the length of the body among them, and none of them about
-    the connection. uvicorn, which looks at each header by itself, is not asked.
-    """
-    if cycle.disconnected:
-        return True  # nobody reads it
-    if cycle.response_started or cycle.flow.write_paused:
-        return False
-    cycle.response_started = cycle.response_complete = True
-    cycle.waiting_for_100_continue = False
-    own = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
-    close = b"" if cycle.keep_alive else b"connection: close\r\n"
-    cycle.transport.write(b"".join((STATUS_LINE[status], own, lines, close, b"\r\n", body)))
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
-    return True
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle: Final = cycle
+
+    def body(self) -> bytes | None:
+        """All of the body, which is asked for once; None where it has to be waited for, as ASGI has it."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected or cycle.response_complete or cycle.waiting_for_100_continue:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        cycle.message_event.clear()
+        cycle.flow.resume_reading()
+        return body
+
+    def write(self, status: int, lines: bytes, body: bytes) -> bool:
+        """Answer anything but `HEAD`; False where that has to go by ASGI.
+
+        INVARIANT: `lines` are sound headers, each with its end, the length of the body among them, and none of them
+        about the connection. uvicorn, which looks at each header by itself, is not asked.
+        """
+        cycle = self._cycle
+        if cycle.disconnected:
+            return True  # nobody reads it
+        if cycle.response_started or cycle.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        close = b"" if cycle.keep_alive else b"connection: close\r\n"
+        cycle.transport.write(
+            b"".join((STATUS_LINE[status], _EACH.lines(cycle.default_headers), lines, close, b"\r\n", body))
+        )
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
+
+
+class _Each:
+    """The headers that uvicorn gives each answer, as they go over the wire: another list of them each second."""
+
+    def __init__(self) -> None:
+        self._headers: Sequence[tuple[bytes, bytes]] = ()
+        self._lines = b""
+
+    def lines(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        if headers is not self._headers:
+            self._headers, self._lines = headers, b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._lines
+
+
+_EACH: Final = _Each()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -110,7 +146,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             extensions: Any = self.scope.setdefault("extensions", {})
             extensions[FLOW] = self.flow
-            extensions[ANSWER] = partial(write_whole, self.cycle)
+            extensions[DIRECT] = Direct(self.cycle)
             self._begun.append(self.cycle)
 
     def eof_received(self) -> None:

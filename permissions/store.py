@@ -115,13 +115,30 @@ class PermissionStore:
         at_least: int | None = None,
     ) -> Access:
         """What the caller may do as of now; `circumstances` are read as `env.…`. Who has no live account is nobody."""
-        snapshot, subject = self._at_hand(at_least or 0), None
-        if principal is not None and snapshot is not None:
-            subject = self._subjects.get(principal.user_id)  # as fresh as the rules
+        known = self.access_at_hand(principal, circumstances, refusal, at_least)
+        if known is not None:
+            return known
+        snapshot = self._at_hand(at_least or 0)
         if snapshot is None:
             snapshot, _ = await self._present(await self._at_least(at_least or 0))
-        if principal is not None and subject is None:
-            subject = await self.subject(principal.user_id)
+        subject = None if principal is None else await self.subject(principal.user_id)
+        return Access(snapshot, subject, Env(now(), circumstances), refusal)
+
+    def access_at_hand(
+        self,
+        principal: Principal | None,
+        circumstances: Mapping[str, Any] = NOTHING,
+        refusal: UnauthenticatedError | None = None,
+        at_least: int | None = None,
+    ) -> Access | None:
+        """The same where all that it takes is known: the common case."""
+        snapshot, subject = self._at_hand(at_least or 0), None
+        if snapshot is None:
+            return None
+        if principal is not None:
+            subject = self._subjects.get(principal.user_id)  # as fresh as the rules
+            if subject is None:
+                return None
         return Access(snapshot, subject, Env(now(), circumstances), refusal)
 
     async def snapshot(self, at_least: int | None = None) -> Snapshot:

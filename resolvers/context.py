@@ -60,6 +60,9 @@ class Allowance(Protocol):
     def require(self, access: Access) -> None:
         """Raise `TooFastError` where it is known to be used up, without asking anybody."""
 
+    def spent(self, access: Access, cost: int) -> bool:
+        """Count what costs so much, if nobody has to be asked for that; False where nothing was counted."""
+
     async def spend(self, access: Access, cost: int) -> None:
         """Count what costs so much. Raise `TooFastError` where it is used up."""
 
@@ -164,6 +167,10 @@ class Context:
         if self.allowance is not None:
             await self.allowance.spend(self.access, cost)
 
+    def spent(self, cost: int) -> bool:
+        """The same, if nobody has to be asked for that, as mostly; False where it has to be waited for: by `spend`."""
+        return self.allowance is None or self.allowance.spent(self.access, cost)
+
     async def pay(self, *, forgo: bool) -> None:
         """Have the denials counted that are to be written down.
 
@@ -188,8 +195,14 @@ class Context:
 
         The events of a subscription share a context: each waits for the denials of all.
         """
-        if self._decided or self.access.taken or (self._settling is not None and self._settling.locked()):
+        if self.unsettled:
             await settle_all([self])
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether anything that was decided is not written down yet, or is just being written."""
+        waits = self._settling is not None and self._settling.locked()
+        return bool(self._decided) or self.access.taken or waits
 
     async def become(self, token: AccessToken) -> None:
         """Go on as who has just got `token`, with what it tells of his session: as if he asked again with it."""

@@ -117,7 +117,9 @@ async def admit(context: Context, price: Price, introspecting: int, limits: Docu
     It counts as much as it cost to judge its document, where that is more.
     """
     cost, budget = price["estimated"], price["budget"]
-    await context.spend(max(cost if cost <= budget else 0, judging))
+    counted = max(cost if cost <= budget else 0, judging)
+    if not context.spent(counted):
+        await context.spend(counted)
     if introspecting:
         require_introspection(context, limits.introspection)
     if cost > budget:

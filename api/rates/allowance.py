@@ -29,6 +29,14 @@ class Allowance:
         if verdict is not None:
             self._tell(verdict)
 
+    def spent(self, access: Access, cost: int) -> bool:
+        """Count what costs so much, if nobody has to be asked; False where nothing was counted."""
+        verdict = self._rates.spent(self._claims_of(access), cost)
+        if verdict is None:
+            return False
+        self._tell(verdict)
+        return True
+
     async def spend(self, access: Access, cost: int) -> None:
         """Count what costs so much. Raise `TooFastError` where that is too much by now, `RedisError` as `Rates`."""
         claims = self._claims_of(access)

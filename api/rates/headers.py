@@ -54,3 +54,15 @@ def told(verdict: Verdict) -> list[tuple[bytes, bytes]]:
     if verdict.retry_after is not None:
         headers.append((b"retry-after", b"%d" % verdict.retry_after))
     return headers
+
+
+def lines(verdict: Verdict) -> bytes:
+    """The same as they go over the wire, of what was let pass."""
+    limit, remaining, reset, _ = verdict
+    return _LINES % (limit, remaining, reset, limit)
+
+
+_LINES: Final = (
+    b"ratelimit-limit: %%d\r\nratelimit-remaining: %%d\r\nratelimit-reset: %%d\r\nratelimit-policy: %%d;w=%d\r\n"
+    % WINDOW
+)

@@ -106,11 +106,14 @@ class Tokens:
 
     async def verify(self, token: str) -> AccessToken:
         """What `token` says. Raise `TokenExpiredError` if genuine but old, else `UnauthenticatedError`."""
-        name = sha256(token[: MAX_TOKEN_CHARACTERS + 1].encode(errors="replace")).digest()
-        known = self._verified.get(name)
+        return self.known(token) or self._remembered(_digest(token), await self._verify(token))
+
+    def known(self, token: str) -> AccessToken | None:
+        """What `token` says, if its signature was checked before and it is still good."""
+        known = self._verified.get(_digest(token))
         if known is not None and known.expires_at > time.time() and self._keys.holds(known.kid):
             return known
-        return self._remembered(name, await self._verify(token))
+        return None
 
     async def _verify(self, token: str) -> AccessToken:
         compact = parse(token)
@@ -182,6 +185,10 @@ def _times(claims: Mapping[str, Any], lifetime: int) -> _Times:
     if expires <= moment:
         raise TokenExpiredError
     return _Times(issued, expires, opened)
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token[: MAX_TOKEN_CHARACTERS + 1].encode(errors="replace")).digest()
 
 
 def _require_signature(token: str, key: VerifyingKey) -> None:
