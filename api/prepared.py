@@ -14,6 +14,7 @@ from api.documents.bench import Bench
 from api.documents.cost import Estimate
 from api.documents.cost_model import Model
 from api.documents.executing import introspections
+from api.documents.gate import Gate
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.memory import Documents
 from api.documents.shares import Shares
@@ -35,6 +36,8 @@ class Remembering(strawberry.Schema):
     """Those that were found sound."""
     bench: Bench
     """Where others are judged."""
+    gate: Gate
+    """Where those wait that ask for much."""
     limits: DocumentLimits = DEFAULT_LIMITS
     costs: Model
     """What its fields cost."""

@@ -18,6 +18,7 @@ from api.documents.answering import CountingExecution
 from api.documents.bench import SHORT, Bench
 from api.documents.cost_model import declare
 from api.documents.executing import LimitExecution
+from api.documents.gate import Gate
 from api.documents.judging import JudgeDocuments, sound
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.shares import Shares
@@ -225,7 +226,7 @@ def build_schema(limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = Tr
         ],
     )
     schema.documents, schema.limits, schema.compiles, schema.bench = documents, limits, compiles, Bench()
-    schema.shares = Shares()
+    schema.shares, schema.gate = Shares(), Gate()
     describe(schema)
     schema.costs = declare(schema)
     return schema

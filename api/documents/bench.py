@@ -40,7 +40,7 @@ class Bench:
         """
         suggest = suggests(asker, limits)
         if len(text) > SHORT:
-            return await self._beside(_name(asker), partial(_judged, schema, text, limits, suggest))
+            return await self._beside(name_of(asker), partial(_judged, schema, text, limits, suggest))
         document = read(text, limits)
         await asyncio.sleep(0)  # to read one takes a few ms, and to judge it takes as long: let others pass
         return document, flaws(schema, document, limits, suggest=suggest)
@@ -58,7 +58,7 @@ def _judged(schema: GraphQLSchema, text: str, limits: DocumentLimits, suggest: b
     return document, flaws(schema, document, limits, suggest=suggest)
 
 
-def _name(asker: object) -> Id:
+def name_of(asker: object) -> Id:
     """Who waits for himself: an account, or all at an address who are none."""
     if not isinstance(asker, Context):
         return ""
