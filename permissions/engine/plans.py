@@ -9,7 +9,7 @@ from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
 from permissions.engine.deadlines import next_look
 from permissions.engine.facts import Facts
 from permissions.engine.rules import Effect, Reason, Rule
-from permissions.engine.times import looks_at_time
+from permissions.engine.times import looks_at_circumstances, looks_at_time
 
 VERDICTS: Final = 1_000
 """Verdicts kept of a plan: one for each set of rules that has matched."""
@@ -43,6 +43,7 @@ class Plan:
     """What becomes of the rules whatever is asked about, where none has a condition."""
     _verdicts: dict[tuple[ConflictStrategy, tuple[Rule, ...]], Verdict] = field(init=False, default_factory=dict)
     _moving: tuple[Rule, ...] | None = field(init=False, default=None)
+    _still: bool | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         unconditional = all(rule.test is None for rule in self.rules)
@@ -67,6 +68,13 @@ class Plan:
             known = verdict(STRATEGIES[strategy].decide(matched, self.voters))
             self._verdicts[strategy, matched] = known
         return known
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing in it looks at the time, or at from where somebody asks, but for shares, which end."""
+        if self._still is None:
+            self._still = not self.shadows and not any(looks_at_circumstances(rule.condition) for rule in self.rules)
+        return self._still
 
     @property
     def moves(self) -> bool:

@@ -12,6 +12,7 @@ from permissions.engine.decision import Decision
 from permissions.engine.errors import UnlistableError
 from permissions.engine.facts import Env, Facts, Resource, Subject
 from permissions.engine.filters import Fields, alternatives, apart, is_listable
+from permissions.engine.foresight import Foreseen, Foresight
 from permissions.engine.plans import Plan, verdict
 from permissions.engine.resource_type import ResourceType
 from permissions.engine.roles import RoleGraph
@@ -92,7 +93,7 @@ class CompiledRoles:
 
 
 class Snapshot:
-    """Immutable, but for plans that it remembers. Deny by default; what can't be judged denies."""
+    """Immutable, but for plans and foresight that it remembers. Deny by default; what can't be judged denies."""
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class Snapshot:
         )
         self._policies: Final = RuleIndex(pair for policy in self.policies for pair in self._rules_of[policy])
         self._shadows: Final = RuleIndex(pair for policy in self.shadows for pair in self._rules_of[policy])
+        self._foresight: Final = Foresight()
         self._plans: Final[dict[tuple[tuple[str, ...], str], Plan]] = {}
         self._closures: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
 
@@ -159,15 +161,17 @@ class Snapshot:
         self, subject: Subject, action: str, resource_type: str, env: Env, strategy: ConflictStrategy | None = None
     ) -> Decision:
         """Whether there may be any resource at all to which `subject` may do `action`."""
-        ahead = self._foresee(subject, action, resource_type, env, strategy)
-        effect = Effect.ALLOW if ahead.scopes else Effect.DENY
-        counting = (Outcome.MATCHED, Outcome.OPEN) if ahead.scopes else (Outcome.MATCHED,)
-        deciding = [each.rule for each in ahead.possible if each.outcome in counting and each.rule.effect is effect]
-        found, by = verdict(deciding)
-        reasons = tuple(each.reason for each in ahead.possible)
-        decision = Decision(subject.id, action, ahead.known.resource, found, by, reasons, env.time, self.revision)
-        if ahead.plan.shadows:
-            decision.shadow = self._turning(ahead, strategy, bool)
+        plan, key = self.plan(subject.roles_at(env.time), action), (subject.id, action, resource_type, strategy)
+        seen, shadow = self._foresight.get(key, subject, plan), tuple[str, ...]()
+        if seen is None:
+            ahead = self._foresee(subject, action, resource_type, env, strategy)
+            seen = _seen(ahead)
+            self._foresight.keep(key, seen)
+            shadow = self._turning(ahead, strategy, bool) if plan.shadows else ()
+        about, (_, _, effect, by, reasons) = Resource(resource_type), seen
+        decision = Decision(subject.id, action, about, effect, by, reasons, env.time, self.revision)
+        if shadow:
+            decision.shadow = shadow
         return decision
 
     def foresee_list(self, subject: Subject, action: str, resource_type: str, env: Env) -> Decision | None:
@@ -282,6 +286,14 @@ class Snapshot:
             known = tuple(sorted({role for each in held for role in self.graph.closure(each)}))
             self._closures[held] = known
         return known
+
+
+def _seen(ahead: Ahead) -> Foreseen:
+    effect = Effect.ALLOW if ahead.scopes else Effect.DENY
+    counting = (Outcome.MATCHED, Outcome.OPEN) if ahead.scopes else (Outcome.MATCHED,)
+    deciding = [each.rule for each in ahead.possible if each.outcome in counting and each.rule.effect is effect]
+    found, by = verdict(deciding)
+    return Foreseen(ahead.known.subject, ahead.plan, found, by, tuple(each.reason for each in ahead.possible))
 
 
 def _moves(rule: Rule) -> bool:

@@ -17,6 +17,11 @@ def looks_at_time(condition: object) -> bool:
     return anywhere(condition, _moves)
 
 
+def looks_at_circumstances(condition: object) -> bool:
+    """Whether what a condition says may be something else at another time, or from elsewhere; but for shares."""
+    return anywhere(condition, _of_env)
+
+
 def next_turn(subject: Subject, shares: Iterable[Share], at: datetime) -> datetime | None:
     """The first moment after `at` at which the subject may hold other roles, or a share may be over.
 
@@ -24,6 +29,10 @@ def next_turn(subject: Subject, shares: Iterable[Share], at: datetime) -> dateti
     """
     moments = (*(turn for each in subject.assignments for turn in _turns(each, at)), *(each.until for each in shares))
     return min((moment for moment in moments if moment > at), default=None)
+
+
+def _of_env(part: object) -> bool:
+    return isinstance(part, Attribute) and part.scope == "env"
 
 
 def _moves(part: object) -> bool:
