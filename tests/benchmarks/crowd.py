@@ -5,6 +5,7 @@ frames over uvloop: a client library would cost more than the server. A `Job` co
 a line each, and each is answered with a line:
 
 - `joined`: how many sockets have had an event.
+- `refused`: how often one of them was told something else, and asked again.
 - `quiet`: when nothing has come for a while.
 - `expect N`: when N more events have come; the answer is when the last did (`time.perf_counter`, which is the
   machine's). `expect N M` has a further answer when M more have.
@@ -46,6 +47,7 @@ class Tally:
     def __init__(self) -> None:
         self.events = 0
         self.joined = 0
+        self.refused = 0
         self.last = 0.0
         self._targets: dict[int, asyncio.Future[float]] = {}
 
@@ -141,6 +143,7 @@ class Subscriber(asyncio.Protocol):
         elif opcode == TEXT and (b'"next"' not in payload or b'"errors"' in payload):
             sys.stderr.write(f"not an event: {payload[:500]!r}\n")
             if payload.endswith(b'"complete"}'):  # a store was too busy when it came: it asks again, as clients do
+                self._tally.refused += 1
                 asyncio.get_running_loop().call_later(
                     AGAIN_SECONDS, self._transport.write, _frame(TEXT, self._subscribe)
                 )
@@ -185,6 +188,8 @@ async def _serve() -> None:
     while command := (await reader.readline()).split():
         if command[0] == b"joined":
             _say(tally.joined)
+        elif command[0] == b"refused":
+            _say(tally.refused)
         elif command[0] == b"quiet":
             await tally.quiet()
             _say(tally.events)

@@ -1,8 +1,7 @@
 """What it costs to tell thousands of subscribers the same, beside Strawberry's own handler on the same subscription.
 
 `make bench ARGS="-k fanout"`; `FANOUT_SOCKETS=10000` is the whole of it, `FANOUT_PLAIN` are those of Strawberry's (0:
-none), `FANOUT_APART` those who each follow another conversation (10000 takes a quarter of an hour), `FANOUT_EVENTS` is
-how often something happens.
+none), `FANOUT_EVENTS` is how often something happens.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Final, TypeVar
@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import httpx
 import orjson
 import pytest
-from redis.asyncio import Redis
+from beanie import PydanticObjectId
 
 from api.cli.serve import environment
 from api.settings import Settings
@@ -46,9 +46,10 @@ Done = TypeVar("Done")
 
 SOCKETS: Final = int(os.environ.get("FANOUT_SOCKETS", "1000"))
 PLAIN: Final = int(os.environ.get("FANOUT_PLAIN", min(SOCKETS, 500)))
-APART: Final = int(os.environ.get("FANOUT_APART", min(SOCKETS, 1000)))
 EVENTS: Final = int(os.environ.get("FANOUT_EVENTS", "10"))
 A_USER: Final = 100
+PLANTED: Final = 500
+"""Documents stored at a time."""
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 JOINING_SECONDS: Final = 120.0
 A_CONVERSATION_SECONDS: Final = 0.05
@@ -122,40 +123,6 @@ async def test_many_subscribers_of_one_conversation(served: Served, stores: Embe
         f"{IDLE_SECONDS} seconds, and answers."
     )
     publish("fanout", [Table("Many subscribers of one conversation", head, rows)], [note])
-
-
-async def test_as_many_conversations_as_subscribers(
-    served: Served, stores: EmbeddedStores, redis: Redis, tmp_path: Path
-) -> None:
-    alice = await served.as_("alice")
-    tokens = await _tokens(served, max(1, APART // A_USER))
-    about = {"region": "EMEA", "clearance_required": 2}
-    conversations = await _each(range(APART), lambda _: start(alice, attributes=about))
-    others = await _listening(redis)
-    with serving("api.worker", environment(_settings(served, stores)), tmp_path / "worker.log") as server:
-        async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=60) as http:
-            asker = Caller(http, alice.user, alice.token)
-            async with _crowd(Job(server.port, 10, tokens[:1], conversations[:10], FOLLOW)) as few:
-                await _joined(few, asker, conversations[:10], 10)
-            before = _resident(server)
-            async with _crowd(Job(server.port, APART, tokens, conversations, FOLLOW)) as crowd:
-                await _joined(crowd, asker, conversations, APART)
-                joined, listening = _resident(server), await _listening(redis) - others
-                await _each(conversations, lambda conversation: _append(asker, conversation))
-                after, idle = _resident(server), await _idle(server)
-    figures = [
-        ["memory a socket", f"{(joined - before) / APART / 1024:.0f} KiB"],
-        ["more of it after another event to each", f"{(after - joined) / APART / 1024:.1f} KiB"],
-        ["CPU a second, idle", f"{1000 * idle:.0f} ms"],
-        ["the worker's connections that listen to Redis", str(listening)],
-    ]
-    publish("fanout-apart", [Table(f"{APART:,} subscribers of {APART:,} conversations", ["", "figure"], figures)])
-
-
-async def _listening(redis: Redis) -> int:
-    """Connections that are subscribed to anything."""
-    clients = await redis.client_list()
-    return sum(int(each["sub"]) + int(each["psub"]) + int(each["ssub"]) > 0 for each in clients)
 
 
 CONTENDERS: Final = (
@@ -268,28 +235,34 @@ async def _joined(crowd: Crowd, asker: Caller, conversations: Sequence[str], num
 
 async def _tokens(served: Served, number: int) -> list[str]:
     """Of as many users, who may all read the conversation by the same role."""
-    accounts = served.services.authentication.accounts
-    tokens = []
-    for each in range(number):
-        email, name = f"fan{each}@demo.example", f"Fan {each}"
-        attributes = {"region": "EMEA", "clearance": 3, "department": f"d{each}"}
-        user = User(
-            email=email,
-            email_key=email_key(email),
-            display_name=name,
-            name_key=name,
-            password_hash="",
-            attributes=attributes,
-            created_at=now(),
-        )
-        await user.insert()
-        await RoleAssignment(user_id=user.id, role="senior_analyst", granted_at=now()).insert()
+    accounts, at = served.services.authentication.accounts, now()
+    users = [_fan(each, at) for each in range(number)]
+    roles = [RoleAssignment(user_id=user.id, role="senior_analyst", granted_at=at) for user in users]
+    for first in range(0, number, PLANTED):
+        await User.insert_many(users[first : first + PLANTED])
+        await RoleAssignment.insert_many(roles[first : first + PLANTED])
+
+    async def token(user: User) -> str:
         principal = Principal(user.id, new_id())
-        session = await accounts.sessions.open(
-            principal, digest(accounts.refresh_tokens.issue(principal)), "fan", Client()
-        )
-        tokens.append(accounts.tokens.issue(session))
-    return tokens
+        refresh = digest(accounts.refresh_tokens.issue(principal))
+        return accounts.tokens.issue(await accounts.sessions.open(principal, refresh, "fan", Client()))
+
+    return await _each(users, token)
+
+
+def _fan(number: int, at: datetime) -> User:
+    email, name = f"fan{number}@demo.example", f"Fan {number}"
+    attributes = {"region": "EMEA", "clearance": 3, "department": f"d{number}"}
+    return User(
+        id=PydanticObjectId(),
+        email=email,
+        email_key=email_key(email),
+        display_name=name,
+        name_key=name,
+        password_hash="",
+        attributes=attributes,
+        created_at=at,
+    )
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
