@@ -86,10 +86,14 @@ class Group:
     async def take(self, item: Event | Resync) -> tuple[ConversationEvent | None, list[Member]]:
         """Have all told what happened; return it, and those who have to be judged first, to `bring` it to them.
 
+        Where nobody has the group's rights any more, it is told nothing: each has to be judged, and to go elsewhere.
         Raises what keeps it from being told to anybody.
         """
         self._before = self.deltas, self.log.last
-        event, bodies = await self._answer(item)
+        answered = await self._answer(item)
+        if answered is None:
+            return None, self._unsettled(Position.of(item.cursor))
+        event, bodies = answered
         self.position = Position.of(item.cursor)
         left: dict[Member, None] = {}
         for body in bodies:
@@ -129,8 +133,20 @@ class Group:
         event = ResyncRequired(cursor=str(self.position), reason=reason)
         return await self._renderer.render(member.context, member.question, event)
 
-    async def _answer(self, item: Event | Resync) -> tuple[ConversationEvent | None, list[bytes]]:
-        """By the rights of one of them, who has the group's rights in the very moment.
+    def _unsettled(self, position: Position) -> list[Member]:
+        """All who do nothing by themselves; the others are told that they have missed what is at `position`."""
+        waiting = [each for each in self.members if each.task is None]
+        for member in self.members:
+            member.access = None
+            self.trust.doubt(member)
+            if member.task is not None:
+                member.number = -1
+        if not waiting:
+            self.position = position
+        return waiting
+
+    async def _answer(self, item: Event | Resync) -> tuple[ConversationEvent | None, list[bytes]] | None:
+        """By the rights of one of them, who has the group's rights in the very moment; None where nobody has.
 
         INVARIANT: the fields are guarded by the access from which the key is made.
         """
@@ -148,7 +164,7 @@ class Group:
             await patiently(lead.context, lead.context.standings.store.freshen)
             lead.context.forget_loaded()
             return event, bodies
-        return None, []
+        return None
 
     async def _bodies(self, lead: Member, event: ConversationEvent, deltas: Deltas) -> AsyncIterator[bytes]:
         """The answer, and where it was not whole, what says so."""

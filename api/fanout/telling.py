@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from api.fanout.farewells import finish
@@ -53,12 +53,16 @@ class Telling:
 
     async def _tell_alike(self, item: Event | Resync, position: Position, doubtful: dict[Member, None]) -> None:
         """First those of whom nothing is in doubt, so that nobody waits until others have been judged."""
-        doubtful |= await self._tell_groups(item, position)
+        doubtful |= await self._tell_led(item, position)
+        await self._tell_doubtful(item, position, doubtful)
+        while untold := self._untold(position)[:GROUPS]:
+            # Of them nobody could be judged: they wait until somebody can. Or their rights have changed meanwhile.
+            await self._tell_doubtful(item, position, await self._tell_each(untold, item))
+
+    async def _tell_doubtful(self, item: Event | Resync, position: Position, doubtful: dict[Member, None]) -> None:
         async for judged in self._judging(doubtful):
-            doubtful |= await self._tell_groups(item, position)
-            self._bring(judged, position)
-        # Of the others nobody could be judged: they wait until somebody can.
-        self._bring(await self._tell_groups(item, position, led=False), position)
+            doubtful |= await self._tell_led(item, position)
+            self._bring([each for each in judged if each not in doubtful], position)
 
     async def _judging(self, doubtful: dict[Member, None]) -> AsyncIterator[list[Member]]:
         """All of them, some at a time, who are judged as far as anybody can tell; more may be added meanwhile."""
@@ -75,15 +79,20 @@ class Telling:
             if doubtful:
                 await asyncio.sleep(0)
 
-    async def _tell_groups(self, item: Event | Resync, position: Position, *, led: bool = True) -> dict[Member, None]:
+    async def _tell_led(self, item: Event | Resync, position: Position) -> dict[Member, None]:
         """Have those told that were not yet, if somebody is there who can lead them; whom it could not be told to."""
         left: dict[Member, None] = {}
-        while waiting := [
-            each for each in self._places.groups.values() if each.position < position and (each.led or not led)
-        ][:GROUPS]:
-            for found in await asyncio.gather(*(self._tell(group, item) for group in waiting)):
-                left |= dict.fromkeys(found)
+        while led := [each for each in self._untold(position) if each.led][:GROUPS]:
+            left |= await self._tell_each(led, item)
         return left
+
+    async def _tell_each(self, groups: Iterable[Group], item: Event | Resync) -> dict[Member, None]:
+        """Have them told at once; whom it could not be told to."""
+        found = await asyncio.gather(*(self._tell(group, item) for group in groups))
+        return dict.fromkeys(chain.from_iterable(found))
+
+    def _untold(self, position: Position) -> list[Group]:
+        return [each for each in self._places.groups.values() if each.position < position]
 
     async def _tell(self, group: Group, item: Event | Resync) -> Iterable[Member]:
         try:
@@ -95,7 +104,7 @@ class Telling:
         return left
 
     async def _tell_apart(self, item: Event | Resync, position: Position, by: str | None) -> None:
-        for group in [each for each in self._places.groups.values() if each.position < position]:
+        for group in self._untold(position):
             try:
                 await group.take_apart(item, lambda member: by is None or by == str(member.standing.user_id))
             except Exception as error:

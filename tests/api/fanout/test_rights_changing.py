@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from api.fanout import Member, groups
+from resolvers.chat.deltas import Deltas
 from resolvers.ids import encode
 from tests.api.fanout.crowds import Reader, crowd_of
 from tests.api.fanout.test_rooms import METADATA, SHARE
@@ -74,6 +76,36 @@ async def test_who_gains_and_loses_rights_is_shown_what_they_give_at_each_event(
         assert shown("text", reader) == set(range(CHANGES)), reader.told
     for reader in saras:
         assert shown("secret", reader) == set(range(CHANGES))
+
+
+@pytest.mark.parametrize("led", [True, False])
+async def test_rights_that_change_while_an_event_is_told_lose_it_for_nobody(
+    served: Served, monkeypatch: pytest.MonkeyPatch, led: bool
+) -> None:
+    """When it was begun nobody was in doubt; then only sara has what they shared by, or, unless `led`, nobody has."""
+    alice, root = await served.as_("alice"), await served.as_("root")
+    conversation = await start(alice, attributes={"region": "EMEA", "clearance_required": 1})
+    bob = encode("User", served.people["bob"].id)
+    (await alice.ask(SHARE, input={"conversationId": conversation, "userId": bob})).data  # noqa: B018
+    told, given = groups.told, list[Any]()
+
+    async def meanwhile(member: Member, item: Any, deltas: Deltas) -> Any:
+        if not given and b"message" in item.payload:
+            given.append(await root.ask(ASSIGN, input={"userId": bob, "role": "report_viewer"}))
+            member.context.standings.rules_told()
+        return await told(member, item, deltas)
+
+    monkeypatch.setattr(groups, "told", meanwhile)
+    async with crowd_of(served) as crowd:
+        bobs = [(await crowd.enter("bob", METADATA, id=conversation))[1] for _ in range(3)]
+        saras = [(await crowd.enter("sara", METADATA, id=conversation))[1] for _ in range(led)]
+        await crowd.heard(conversation, *bobs, *saras)
+        await append(alice, conversation, "text 0", metadata={"llmModel": "secret 0."})
+        await crowd.heard(conversation, *bobs, *saras)
+    assert given[0].data
+    assert [shown("text", reader) for reader in (*bobs, *saras)] == [{0}] * (3 + led)
+    assert [shown("secret", reader) for reader in saras] == [{0}] * led
+    assert [shown("secret", reader) for reader in bobs] == [set()] * 3
 
 
 def shown(what: str, reader: Reader) -> set[int]:
