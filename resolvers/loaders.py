@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from beanie import PydanticObjectId
 
 from models.answer import AnswerRequest
 from models.answers import Answers
 from models.conversation import Conversation
+from models.conversation_reads import read
 from models.role import Role, RoleAssignment
 from models.tree import Address, BranchEnd, History, MessageTree, Row
 from models.tree.meter import Meter
@@ -36,8 +37,6 @@ class Place(NamedTuple):
     """Ordinals that were removed."""
 
 
-HIDDEN: Final = {"terms": 0, "title_terms": 0}
-"""What is never shown of a conversation."""
 Read = Callable[[History, Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
@@ -68,7 +67,7 @@ class Loaders:
     @cached_property
     def conversations(self) -> SharedLoader[PydanticObjectId, Conversation | None]:
         """Conversations, without the terms that lists find them by."""
-        return SharedLoader(_conversations)
+        return SharedLoader(self._conversations)
 
     @cached_property
     def rows(self) -> SharedLoader[InConversation[Address], Row | None]:
@@ -113,6 +112,10 @@ class Loaders:
         """Roles, or who holds them, have changed."""
         self.roles.clear_all()
         self.assignments.clear_all()
+
+    async def _conversations(self, ids: list[PydanticObjectId]) -> list[Conversation | None]:
+        found = await self._tree.conversations.get(ids)
+        return [read(found[each]) if each in found else None for each in ids]
 
     async def _rows(self, keys: list[InConversation[Address]]) -> list[Row | None]:
         return await self._each(keys, lambda history, some: history.rows(some))
@@ -176,13 +179,6 @@ async def _answers(keys: list[InConversation[Address]]) -> list[AnswerRequest | 
     answers = Answers(AnswerRequest.get_pymongo_collection().database)
     found = {each: await answers.latest(each, messages) for each, messages in wanted.items()}
     return [found[conversation_id].get(str(address)) for conversation_id, address in keys]
-
-
-async def _conversations(ids: list[PydanticObjectId]) -> list[Conversation | None]:
-    # Past Beanie's queries, which take twice as long; each document is checked as they check it.
-    records = Conversation.get_pymongo_collection().find({"_id": _any_of(ids)}, HIDDEN, batch_size=len(ids) + 1)
-    found = {record["_id"]: Conversation.model_validate(record) async for record in records}
-    return [found.get(each) for each in ids]
 
 
 def _any_of(ids: Sequence[PydanticObjectId]) -> object:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Final
+from unittest.mock import patch
 
 from pymongo import monitoring
 from pymongo.monitoring import CommandStartedEvent
 
+from models import shared_reads
 from tests.models.commands import Command, Commands
 
 LOOK: Final = "permission_changes"
@@ -30,6 +32,13 @@ _COMMANDS.on = False
 monitoring.register(_COMMANDS)  # for every client that is made from now on
 
 
+def _begun() -> Context:
+    """Of a call that several requests share: it is the own one of him who began it."""
+    context = Context()
+    context.run(_INSIDE.set, _INSIDE.get())
+    return context
+
+
 @contextmanager
 def database_calls(*, own: bool = False) -> Iterator[list[tuple[str, str]]]:
     """(command, collection) of what is sent inside the block, filled when it ends.
@@ -41,7 +50,7 @@ def database_calls(*, own: bool = False) -> Iterator[list[tuple[str, str]]]:
     _COMMANDS.on, _COMMANDS.own = True, own
     token = _INSIDE.set(True)
     try:
-        with _COMMANDS.during() as sent:
+        with _COMMANDS.during() as sent, patch.object(shared_reads, "Context", _begun):
             yield calls
     finally:
         _INSIDE.reset(token)

@@ -12,6 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.bucket import MessageStatus
 from models.clock import now
 from models.conversation import Conversation
+from models.conversation_reads import conversation_reads
 from models.database import Record
 from models.news import ended, noting
 from models.tree.address import MAIN, Address
@@ -58,6 +59,8 @@ class MessageTree:
         self._locks = PlaceLocks()
         self._turns = Turns()
         self._ends = Ends()
+        self.conversations: Final = conversation_reads()
+        """Those that are only looked at, for all requests together."""
         self._copying = asyncio.Semaphore(COPIES)
 
     async def start(self, conversation: Conversation) -> None:
