@@ -143,6 +143,8 @@ async def _judged(schema: Remembering, asked: Question, text: str) -> list[Graph
         document, errors = await schema.bench.judge(schema._schema, text, asked.context, schema.limits)
     except GraphQLError as error:
         return [error]
+    if len(text) > SHORT:
+        await asked.context.renew()  # it had to wait for its turn: rights are those of now
     _require_kind(asked, OperationType(named(document, asked.name).operation.value))
     if errors:
         return errors

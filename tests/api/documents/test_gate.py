@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.documents.bench import SHORT
 from api.documents.gate import Gate
 from resolvers.errors import TooFastError
 from tests.permissions.authn.revocation.workers import eventually
@@ -132,6 +133,19 @@ async def test_who_waited_for_his_turn_is_answered_by_the_rights_that_he_has_the
         await eventually(lambda: gate._waiting)
         assert (await (await served.as_("bob")).ask(BIG)).codes == []
         assert (await alice.ask("{ me { id } }")).codes == []
+        assert (await alice.ask("mutation { logout { ended } }")).codes == []
+        assert not asked.done()
+    assert (await asked).codes == ["TOKEN_REVOKED"]
+
+
+async def test_so_is_whose_document_had_to_wait_to_be_judged(served: Served) -> None:
+    app: Any = served.app
+    alice = await served.as_("alice")
+    assert alice.user is not None
+    turn = app.front._endpoint.schema.bench._turns.of(alice.user.id)
+    async with turn:
+        asked = asyncio.create_task(alice.ask(f"{{ me {{ id displayName }} }} # {'long ' * SHORT}"))
+        await eventually(lambda: turn._waiters)
         assert (await alice.ask("mutation { logout { ended } }")).codes == []
         assert not asked.done()
     assert (await asked).codes == ["TOKEN_REVOKED"]
