@@ -25,6 +25,9 @@ class RequestLines:
 
     def __init__(self) -> None:
         self._stream: TextIO | None = None
+        self._second = -1
+        self._began = ""
+        """As it is written."""
 
     def configure(self, settings: Settings, stream: TextIO) -> None:
         """Where they are written, if they are, and if they are JSON; structlog writes them in any other form."""
@@ -37,7 +40,10 @@ class RequestLines:
         if stream is None:
             _log.info("request", kind=kind, method=method, path=path, status=status, ms=ms)
             return
-        at = datetime.now(UTC).isoformat()[:-6]
+        second, micros = divmod(time.time_ns() // 1_000, 1_000_000)
+        if second != self._second:
+            self._second, self._began = second, datetime.fromtimestamp(second, UTC).isoformat()[:-6]
+        at = f"{self._began}.{micros:06}" if micros else self._began
         said = "null" if status is None else status
         stream.write(
             f'{{"kind": "{kind}", {_place(method, path)}, "status": {said}, "ms": {ms}, '

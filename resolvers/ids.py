@@ -1,7 +1,8 @@
 """Global ids: opaque to clients, and each says what it is the id of (Relay's object identification)."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
@@ -17,6 +18,7 @@ MAX_LENGTH: Final = 120
 MAX_DIGITS: Final = 16
 _SHAPE: Final = re.compile(r"[A-Za-z]{1,30}(:[A-Za-z0-9._-]{1,64}){1,3}")
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{24}")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +131,4 @@ def revision_of(token: str, field: str) -> int:
 
 
 def _encoded(text: str) -> str:
-    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    return b2a_base64(text.encode(), newline=False).translate(_URL_SAFE, b"=").decode()

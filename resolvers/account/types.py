@@ -261,8 +261,11 @@ class RefreshSessionInput:
 def only_id(info: Info) -> bool:
     """Whether nothing but the id is selected of what the field gives; no for what isn't seen at once."""
     nodes = getattr(info, "field_nodes", None) or info._raw_info.field_nodes
-    fields = [field for node in nodes if node.selection_set for field in node.selection_set.selections]
-    return all(isinstance(field, FieldNode) and field.name.value in BARE for field in fields)
+    for node in nodes:
+        for field in node.selection_set.selections if node.selection_set else ():
+            if not isinstance(field, FieldNode) or field.name.value not in BARE:
+                return False
+    return True
 
 
 def own(context: Context, account: PydanticObjectId) -> bool:
