@@ -80,13 +80,36 @@ def change(
 
 
 class Spelling:
-    """Of what many decisions in a row are about: it is spelled once."""
+    """Of what many decisions in a row are about, and how they ended: it is spelled once."""
 
-    __slots__ = ("_of", "_texts")
+    __slots__ = ("_about", "_common", "_of", "_texts")
 
     def __init__(self) -> None:
         self._of: Resource | None = None
         self._texts: tuple[Any, Any] = (None, None)
+        self._about: tuple[object, ...] | None = None
+        self._common: Record = {}
+
+    def common(self, taken: Taken) -> Record:
+        """What a record has of that, whoever it was decided for."""
+        decision = taken.decision
+        resource = decision.resource
+        what = decision.action, resource.type, resource.id, decision.revision, taken.strategy
+        about = *what, decision.effect, decision.decided_by, decision.shadow
+        if about != self._about:
+            self._about = about
+            self._common = _present(
+                action=_text(decision.action),
+                resource_type=_text(resource.type),
+                resource_id=_text(resource.id),
+                effect=str(decision.effect),
+                decided_by=[text for each in decision.decided_by[:MAX_RULES] if (text := _text(each))] or None,
+                shadow=[text for each in decision.shadow[:MAX_RULES] if (text := _text(each))] or None,
+                strategy=str(taken.strategy),
+                revision=str(decision.revision),
+                reason=_text(decision.reason, MAX_REASON),
+            )
+        return self._common
 
     def of(self, resource: Resource) -> tuple[Any, Any]:
         """Its id and attributes, as `encoded` takes them."""
@@ -100,26 +123,20 @@ class Spelling:
 
 def decided(taken: Taken, origin: Origin, at: datetime, spelling: Spelling | None = None) -> Record:
     """The record of a decision; `spelling` is for many of them."""
-    decision = taken.decision
-    return _present(
-        at=at,
-        kind=DECISION,
-        by=_text(decision.subject_id),
-        session=_text(origin.session_id),
-        ip=_text(origin.ip),
-        request=_text(origin.request_id) or None,
-        action=_text(decision.action),
-        resource_type=_text(decision.resource.type),
-        resource_id=_text(decision.resource.id),
-        effect=str(decision.effect),
-        decided_by=[text for each in decision.decided_by[:MAX_RULES] if (text := _text(each))] or None,
-        shadow=[text for each in decision.shadow[:MAX_RULES] if (text := _text(each))] or None,
-        decision=decision.id,
-        strategy=str(taken.strategy),
-        revision=str(decision.revision),
-        reason=_text(decision.reason, MAX_REASON),
-        facts=_facts(taken, spelling or Spelling()) if taken.known else None,
-    )
+    decision, spelling = taken.decision, spelling or Spelling()
+    return {
+        "at": at,
+        "kind": DECISION,
+        **_present(
+            by=_text(decision.subject_id),
+            session=_text(origin.session_id),
+            ip=_text(origin.ip),
+            request=_text(origin.request_id) or None,
+            facts=_facts(taken, spelling) if taken.known else None,
+        ),
+        "decision": decision.id,
+        **spelling.common(taken),
+    }
 
 
 def missed(number: int) -> Record:

@@ -102,6 +102,9 @@ class AuditLog:
 
     def _offer(self, takings: Takings, origin: Origin, at: datetime) -> None:
         """What may follow later is not among the takings after that."""
+        if self._keeping.allows is Allows.OFF and not takings.allowed:
+            takings.missed = 0
+            return
         wanted = self._keeping.wanted()
         kept = takings.allowed if wanted else [each for each in takings.allowed if each.decision.shadow]
         if kept or wanted:

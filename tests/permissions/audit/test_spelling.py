@@ -41,3 +41,39 @@ def test_it_is_the_same_text_whatever_came_before(attributes: dict[str, Any]) ->
         assert decided(taken, SYSTEM, AT, spelling) == decided(taken, SYSTEM, AT)
         if attributes and resource is resources[1]:
             assert '"resource":{"region":"EMEA"}' in decided(taken, SYSTEM, AT, spelling)["facts"]
+
+
+def test_decisions_that_differ_in_anything_are_not_told_as_one() -> None:
+    resource, spelling = Resource("message", ObjectId(), {}), Spelling()
+    usual: dict[str, Any] = {
+        "action": "message:read",
+        "resource": resource,
+        "effect": Effect.DENY,
+        "decided_by": ("role:a",),
+        "revision": "1",
+    }
+    others: list[dict[str, Any]] = [
+        {},
+        {"action": "message:write"},
+        {"resource": Resource("message", ObjectId(), {})},
+        {"resource": Resource("report", resource.id, {})},
+        {"decided_by": ("role:b",)},
+        {"decided_by": ()},
+        {"effect": Effect.ALLOW},
+        {"revision": "2"},
+        {"shadow": ("policy:s",)},
+        {"strategy": ConflictStrategy.PRIORITY},
+    ]
+    records = []
+    for other in others:
+        for changed in ({}, other, other):
+            given = {**usual, **changed}
+            shadow, strategy = given.pop("shadow", ()), given.pop("strategy", ConflictStrategy.DENY_OVERRIDES)
+            subject = Subject(ObjectId(), (), {})
+            decision = Decision(subject_id=subject.id, reasons=(), at=AT, **given)
+            decision.shadow = shadow
+            taken = Taken(decision, subject, Env(AT), strategy)
+            records.append(decided(taken, SYSTEM, AT, spelling))
+            assert records[-1] == decided(taken, SYSTEM, AT)
+            assert records[-1]["by"] == str(subject.id)
+    assert len({record["decision"] for record in records}) == len(records)
