@@ -180,8 +180,9 @@ class Snapshot:
         A list is not judged one by one. Other resources would be listed if there are any that differ in that: `shadow`
         tells of the filter, not of what is stored.
         """
-        ahead = self._foresee(subject, action, resource_type, env, None)
-        shadow = self._turning(ahead, None, _said) if ahead.plan.shadows else ()
+        if not self.plan(subject.roles_at(env.time), action).shadows:
+            return None
+        shadow = self._turning(self._foresee(subject, action, resource_type, env, None), None, _said)
         if not shadow:
             return None
         decision = self.foresee(subject, action, resource_type, env)
