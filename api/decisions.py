@@ -1,53 +1,11 @@
 """What was decided is written down before the answer goes out, over HTTP and over sockets."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-from pymongo.errors import PyMongoError
-from strawberry.extensions import SchemaExtension
-from strawberry.types.graphql import OperationType
 
 from permissions.engine.decision import Decision
 from permissions.errors import EscalationError
 from resolvers.context import Context
-from resolvers.live.backoff import delays
-
-
-class RecordDecisions(SchemaExtension):
-    """An answer whose denials can't be stored is not given: the error that is raised here stands in its place."""
-
-    async def on_operation(self) -> AsyncIterator[None]:
-        """Over HTTP: an operation has one answer, which goes out after this."""
-        yield
-        await self._settle(self.execution_context.result)
-
-    async def on_stream_result(self, result: Any) -> AsyncIterator[None]:
-        """Over a socket: each answer, and each event of a subscription, which waits until that can be done."""
-        waits = delays()
-        while True:
-            try:
-                await self._settle(result)
-                break
-            except PyMongoError:
-                if not self._subscribing:
-                    raise
-            await asyncio.sleep(next(waits))
-        yield
-
-    @property
-    def _subscribing(self) -> bool:
-        """What has no such operation is refused, once: then Strawberry can't tell the kind."""
-        asked = self.execution_context
-        with suppress(RuntimeError):
-            return asked.graphql_document is not None and asked.operation_type is OperationType.SUBSCRIPTION
-        return False
-
-    async def _settle(self, result: Any) -> None:
-        context = self.execution_context.context
-        if isinstance(context, Context):
-            await settle(context, getattr(result, "errors", None), counted=not self._subscribing)
 
 
 async def settle(

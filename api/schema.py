@@ -1,29 +1,25 @@
 """The schema: the roots of all nouns, added up. `parley schema` prints it; `schema.graphql` is that print."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
-from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StreamResult
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
-from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from api.decisions import RecordDecisions
 from api.documents import Documents
 from api.documents.answering import CountingExecution
 from api.documents.bench import SHORT, Bench
 from api.documents.cost_model import declare
-from api.documents.executing import LimitExecution
 from api.documents.gate import Gate
-from api.documents.judging import JudgeDocuments, sound
+from api.documents.judging import sound
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.shares import Shares
-from api.execution import Question, answer, count_refused, premature, tell, undetermined
-from api.operations import OwnContext
+from api.execution import Question, answer, tell
 from api.prepared import Remembering
 from api.response_streams import answers
 from permissions.guards import describe
@@ -51,6 +47,9 @@ from resolvers.chat import search as chat_search
 from resolvers.chat import usage as chat_usage
 from resolvers.context import Context
 from resolvers.errors import TooFastError
+
+SINGLE: Final = frozenset({OperationType.QUERY, OperationType.MUTATION})
+"""What has one answer."""
 
 
 class Schema(Remembering):
@@ -85,13 +84,10 @@ class Schema(Remembering):
         allowed_operation_types: Iterable[OperationType] | None = None,
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
-        """For somebody, past the extensions: `api.execution` takes their steps. Without anybody as Strawberry does."""
-        kinds = None if allowed_operation_types is None else frozenset(allowed_operation_types)
-        if not isinstance(context_value, Context) or kinds is None or OperationType.SUBSCRIPTION in kinds:
-            given = query, variable_values, context_value, root_value, operation_name, kinds, operation_extensions
-            return await super().execute(*given)
-        asked = Question(query, variable_values, operation_name, context_value, kinds, operation_extensions, root_value)
-        return await answer(self, asked)
+        """What has one answer, by `api.execution` and by no extensions."""
+        kinds = SINGLE if allowed_operation_types is None else SINGLE & frozenset(allowed_operation_types)
+        given = variable_values, operation_name, _somebody(context_value), kinds, operation_extensions, root_value
+        return await answer(self, Question(query, *given))
 
     async def stream(
         self,
@@ -103,36 +99,10 @@ class Schema(Remembering):
         operation_extensions: dict[str, Any] | None = None,
         allowed_operation_types: Iterable[OperationType] | None = None,
     ) -> StreamResult:
-        """The same: `api.response_streams` takes the steps."""
+        """What may have many, by `api.response_streams`."""
         kinds = frozenset(OperationType if allowed_operation_types is None else allowed_operation_types)
-        if not isinstance(context_value, Context):
-            given = query, variable_values, context_value, root_value, operation_name, operation_extensions, kinds
-            return await super().stream(*given)
-        asked = Question(query, variable_values, operation_name, context_value, kinds, operation_extensions, root_value)
-        return answers(self, asked)
-
-    async def _prepare_operation_async(
-        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
-    ) -> PreExecutionError | None:
-        """What is too large is not even parsed. An extension can't refuse it: a stream would break off."""
-        error = premature(context.context, context.query, context.variables, self.limits)
-        if error is not None:
-            context.pre_execution_errors = [error]
-            return PreExecutionError(data=None, errors=[error])
-        try:
-            failed = await self._judged_beside(context)
-            failed = failed or await super()._prepare_operation_async(context, extensions_runner)
-        except Exception:
-            await count_refused(context.context, context.query)
-            raise
-        if failed is None and _is_undetermined(context):
-            failed = PreExecutionError(data=None, errors=[undetermined()])
-        if failed is not None:
-            context.pre_execution_errors = failed.errors
-            if (error := await count_refused(context.context, context.query)) is not None:
-                context.pre_execution_errors = [error]
-                return PreExecutionError(data=None, errors=[error])
-        return failed
+        given = variable_values, operation_name, _somebody(context_value), kinds, operation_extensions, root_value
+        return answers(self, Question(query, *given))
 
     async def judge(self, text: str, asker: object) -> list[GraphQLError]:
         """What is wrong with a long document that nobody has sent; if nothing is, it is remembered now."""
@@ -148,25 +118,23 @@ class Schema(Remembering):
             self.documents.remember(text, document)
         return errors
 
-    async def _judged_beside(self, context: ExecutionContext) -> PreExecutionError | None:
-        """The extensions find the document remembered, then."""
-        errors = await self.judge(context.query or "", context.context)
-        return PreExecutionError(data=None, errors=errors) if errors else None
-
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         tell(self, errors, execution_context and execution_context.context)
 
 
-def _is_undetermined(asked: ExecutionContext) -> bool:
-    definitions = asked.graphql_document.definitions if asked.graphql_document is not None else ()
-    operations = sum(isinstance(each, OperationDefinitionNode) for each in definitions)
-    return asked._provided_operation_name is None and operations > 1
+def _somebody(context: object) -> Context:
+    """INVARIANT: nothing is executed for who isn't known, not even as nobody."""
+    if not isinstance(context, Context):
+        raise TypeError("who asks isn't known, so nothing is run")
+    return context
 
 
-def build_schema(limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = True) -> Schema:
-    """The schema that is served; `compiles` its operations."""
+def build_schema(
+    limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = True, kind: type[Schema] = Schema
+) -> Schema:
+    """The schema that is served; `compiles` its operations. A test has another `kind` to compare it with."""
     documents = Documents()
-    schema = Schema(
+    schema = kind(
         query=_merged(
             "Query",
             account_queries.Query,
@@ -218,12 +186,6 @@ def build_schema(limits: DocumentLimits = DEFAULT_LIMITS, *, compiles: bool = Tr
         ],
         config=StrawberryConfig(auto_camel_case=True),
         execution_context_class=CountingExecution,
-        extensions=[
-            OwnContext,
-            lambda: JudgeDocuments(documents, limits),
-            lambda: LimitExecution(limits, schema.costs),
-            RecordDecisions,
-        ],
     )
     schema.documents, schema.limits, schema.compiles, schema.bench = documents, limits, compiles, Bench()
     schema.shares, schema.gate = Shares(), Gate()

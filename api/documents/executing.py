@@ -3,23 +3,17 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
 import pymongo
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
-from strawberry.extensions import SchemaExtension
-from strawberry.types import ExecutionResult
-from strawberry.types.graphql import OperationType
 
-from api.documents.answering import refusal
-from api.documents.cost import Actual, Estimate, operation_of
-from api.documents.cost_model import Model
+from api.documents.cost import Actual
 from api.documents.limits import CostBudgets, DocumentLimits, exceeded
 from api.documents.measure import measure
 from api.documents.schema_access import require_introspection
-from api.errors import publish
 from permissions.access import Access
 from resolvers.context import Context
 
@@ -33,62 +27,6 @@ not be cancelled together."""
 
 Price = dict[str, int]
 """`estimated`, and the `budget` of who asks."""
-
-
-class LimitExecution(SchemaExtension):
-    """Stands after the extension that finds out who asks."""
-
-    def __init__(self, limits: DocumentLimits, model: Model) -> None:
-        self._limits = limits
-        self._model = model
-        self._cost: Price | None = None
-
-    async def on_execute(self) -> AsyncIterator[None]:
-        context = self.execution_context.context
-        if not isinstance(context, Context):
-            yield
-            return
-        context.measure_anew(self._limits.answer_bytes)
-        await self._judge(context)
-        context.begin_until = time.monotonic() + self._limits.mutation_seconds
-        if self.execution_context.operation_type is not OperationType.QUERY:
-            yield
-            context.answering.require()
-            return
-        async with in_time(self._limits.seconds) as timer:
-            yield
-            timer.require()
-        context.answering.require()
-
-    def on_stream_result(self, result: Any) -> Iterator[None]:
-        """Each answer of a subscription counts by itself."""
-        context = self.execution_context.context
-        if isinstance(context, Context) and isinstance(result, ExecutionResult):
-            if (error := refusal(context)) is not None:
-                publish(error)
-                result.data, result.errors = None, [error]
-            context.measure_anew()
-        yield
-
-    def get_results(self) -> dict[str, Any]:
-        """What the operation costs, for a request with the extension `"cost": true`."""
-        asked = self.execution_context
-        if self._cost is None or (asked.operation_extensions or {}).get("cost") is not True:
-            return {}
-        document = asked.graphql_document
-        operation = operation_of(document, asked.operation_name) if document is not None else None
-        actual = Actual(asked.schema._schema, self._model, document) if document is not None else None
-        return told(self._cost, actual, operation, getattr(asked.result, "data", None))
-
-    async def _judge(self, context: Context) -> None:
-        asked = self.execution_context
-        if asked.graphql_document is None:
-            return
-        estimate = Estimate(asked.schema._schema, self._model)
-        cost = estimate.of(asked.graphql_document, asked.operation_name, asked.variables)
-        introspecting = introspections(asked.query or "", asked.graphql_document)
-        self._cost = priced(context, cost, introspecting, self._limits)
-        await admit(context, self._cost, introspecting, self._limits)
 
 
 def told(price: Price, actual: Actual | None, operation: OperationDefinitionNode | None, data: Any) -> dict[str, Any]:

@@ -1,12 +1,9 @@
 """Each operation's document is judged before it is executed, whichever way it came."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
-from strawberry.extensions import SchemaExtension
 
 from api.documents.limits import DocumentLimits, exceeded
 from api.documents.measure import problem, require
@@ -81,47 +78,3 @@ def suggests(asker: object, limits: DocumentLimits) -> bool:
 
 def _too_many_tokens(limits: DocumentLimits) -> GraphQLError:
     return exceeded("tokens", limits.tokens, "a document may have so many tokens:")
-
-
-class JudgeDocuments(SchemaExtension):
-    """Gives a request the document that an earlier one left, or judges the one that it brings.
-
-    INVARIANT: documents are judged by the same rules and limits whoever sends them. What depends on the caller, or on
-    variables, belongs into execution.
-    """
-
-    def __init__(self, documents: Documents, limits: DocumentLimits) -> None:
-        self._documents = documents
-        self._limits = limits
-        self._known = False
-
-    def on_operation(self) -> Iterator[None]:
-        self.execution_context.parse_options["max_tokens"] = self._limits.tokens
-        yield
-
-    def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        document = self._documents.find(context.query or "")
-        if document is not None:
-            context.graphql_document = document
-            self._known = True
-        yield
-        for error in context.pre_execution_errors or ():
-            told = unread(error, self._limits)
-            error.message, error.extensions = told.message, told.extensions
-
-    async def on_validate(self) -> AsyncIterator[None]:
-        context = self.execution_context
-        if not self._known:
-            await asyncio.sleep(0)  # to read one may have taken 25 ms, and to judge it takes as long: let others pass
-        context.pre_execution_errors = [] if self._known else self._judge(context.graphql_document)
-        yield
-        if not (self._known or context.pre_execution_errors) and context.query and context.graphql_document:
-            self._documents.remember(context.query, context.graphql_document)
-
-    def _judge(self, document: DocumentNode | None) -> list[GraphQLError]:
-        context = self.execution_context
-        if document is None:
-            return []
-        suggest = suggests(context.context, self._limits)
-        return flaws(context.schema._schema, document, self._limits, suggest=suggest)

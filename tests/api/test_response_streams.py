@@ -84,3 +84,10 @@ async def test_what_is_no_subscription_has_one_answer_and_what_is_not_sound_one_
     assert [each.errors[0].message for each in told] == ["queries are not allowed"]
     named = cast(Any, await schema.stream(ME, context_value=asker, operation_name="Nothing"))
     assert [each.errors[0].extensions["code"] async for each in named] == ["BAD_USER_INPUT"]
+
+
+async def test_nothing_is_executed_for_who_is_not_known() -> None:
+    schema = build_schema()
+    for way in (schema.execute, schema.stream, schema.subscribe):
+        with pytest.raises(TypeError, match="isn't known"):
+            await way(ME, context_value={"somebody": True})

@@ -8,6 +8,7 @@ from tests.differential.executing import Executors
 from tests.differential.people import People, still
 from tests.differential.pipelines import Pipelines
 from tests.differential.stock import Stock
+from tests.differential.strawberrys import Strawberrys
 from tests.differential.streams import Streams
 from tests.isolation.conftest import graph, sown, stored, unlimited, world
 from tests.isolation.tenants import World
@@ -32,13 +33,13 @@ def stock(world: World) -> Stock:
 @pytest.fixture
 def pipelines(executors: Executors) -> Pipelines:
     """The same people, by the whole way."""
-    return Pipelines(unlimited(), executors.contexts, off=unlimited(compiles=False))
+    return Pipelines(unlimited(), executors.contexts, off=unlimited(compiles=False, kind=Strawberrys))
 
 
 @pytest.fixture
 def streams(executors: Executors, monkeypatch: pytest.MonkeyPatch) -> Streams:
     """The same people, who listen."""
-    some = Streams(unlimited(), executors.contexts, off=unlimited(compiles=False))
+    some = Streams(unlimited(), executors.contexts, off=unlimited(compiles=False, kind=Strawberrys))
     for schema in (unlimited(), some.off):
         for field, subscribed in some.listen(schema):
             monkeypatch.setattr(field, "subscribe", subscribed)

@@ -8,7 +8,6 @@ from itertools import chain
 from random import Random
 from typing import Any, Final
 
-import strawberry
 from graphql import ExecutionResult, get_operation_ast
 
 from api.documents.answering import CountingExecution
@@ -33,7 +32,7 @@ class Streams(Pipelines):
 
     async def compiled(self, case: Case) -> Outcome:
         """By the straight line."""
-        return await self._streamed(self.schema, self.schema.stream, case)
+        return await self._streamed(self.schema.stream, case)
 
     async def by_core(
         self, case: Case, by: type[CountingExecution] = CountingExecution, *, propagates: bool = True
@@ -43,15 +42,11 @@ class Streams(Pipelines):
             return UNIDENTIFIED
         self.off.execution_context_class = by
         try:
-            return await self._streamed(self.off, lambda *given, **named: self.strawberrys(*given, **named), case)
+            return await self._streamed(self.off.stream, case)
         finally:
             self.off.execution_context_class = CountingExecution
 
-    def strawberrys(self, *given: Any, **named: Any) -> Any:
-        """Past our own."""
-        return strawberry.Schema.stream(self.off, *given, **named)
-
-    async def _streamed(self, schema: strawberry.Schema, stream: Stream, case: Case) -> Outcome:
+    async def _streamed(self, stream: Stream, case: Case) -> Outcome:
         assert isinstance(self.contexts, People)
         noting: Any = Noting()
         context = replace(self.contexts.context(case.caller), audit=noting, allowance=None, cutoff=Cutoff())
@@ -71,7 +66,8 @@ class Streams(Pipelines):
         errors = list(chain.from_iterable(each[2] or () for each in answers))
         told: Any = [[kind, data, len(wrong or ())] for kind, data, wrong, _ in answers]
         found = outcome(ExecutionResult(told, errors), Noted(context.answering, noting.takings), sent)
-        return replace(found, extensions=as_json([dict(each[3] or {}) for each in answers]))
+        # Each answer is counted by itself: of what was told nothing is known any more.
+        return replace(found, counted=0, extensions=as_json([dict(each[3] or {}) for each in answers]))
 
     def listen(self, schema: Schema) -> Iterator[tuple[Any, Callable[..., Any]]]:
         """For each root field what is to stand in place of its own subscribing."""

@@ -19,7 +19,7 @@ MANY = 10_000_000
 
 
 @cache
-def unlimited(*, compiles: bool = True) -> Schema:
+def unlimited(*, compiles: bool = True, kind: type[Schema] = Schema) -> Schema:
     """All of it may be asked at once."""
     schema = build_schema(
         replace(
@@ -33,6 +33,7 @@ def unlimited(*, compiles: bool = True) -> Schema:
             costs=CostBudgets(MANY),
         ),
         compiles=compiles,
+        kind=kind,
     )
     schema.documents._characters = MANY  # each is asked by everybody
     return schema
