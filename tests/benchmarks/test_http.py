@@ -77,9 +77,9 @@ async def test_http_requests_are_measured_beside_those_of_others(
     served.services.authentication.accounts.tokens.lifetime = TOKEN_SECONDS
     alice = await served.as_("alice")
     everybody = [*ON_PYTHON, *ON_NODE]
-    conversation = await works.planted(served, alice)
+    conversation, *others = [await works.planted(served, alice) for _ in range(max(CONNECTIONS))]
     asked = [
-        works.page(conversation, alice, everybody),
+        works.page(conversation, alice, everybody, *others),
         works.me(alice, everybody),
         await works.append(served, alice, ON_PYTHON, max(CONNECTIONS)),
     ]

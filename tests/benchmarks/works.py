@@ -71,11 +71,17 @@ async def planted(served: Served, alice: Caller) -> Conversation:
     return conversation
 
 
-def page(conversation: Conversation, caller: Caller, names: Iterable[str]) -> Work:
-    """The end of it."""
+def page(conversation: Conversation, caller: Caller, names: Iterable[str], *others: Conversation) -> Work:
+    """The end of it; where there are `others`, each connection reads one of its own, as people do."""
+    requests = [_page(each, caller, names) for each in (conversation, *others)]
+    asked = {name: [request for each in requests for request in each[name]] for name in requests[0]}
+    return Work(f"last page of {PAGE} messages", asked)
+
+
+def _page(conversation: Conversation, caller: Caller, names: Iterable[str]) -> dict[str, list[str]]:
     variables = {"id": encode("Conversation", conversation.id), "last": PAGE}
     by_hand = request("GET", f"/conversations/{conversation.id}/messages?last={PAGE}", _token(caller))
-    return Work(f"last page of {PAGE} messages", _either(names, _graphql(caller, PAGE_QUERY, variables), by_hand))
+    return _either(names, _graphql(caller, PAGE_QUERY, variables), by_hand)
 
 
 def me(caller: Caller, names: Iterable[str]) -> Work:
