@@ -9,13 +9,13 @@ from typing import Final
 import httpx
 
 from tests.attacks.injecting import injections
-from tests.attacks.running import Attacker, Result
+from tests.attacks.running import MOST_SECONDS, Attacker, Result, timed
 from tests.benchmarks.report import Table, publish
 from tests.demos import UNBOUNDED, Demo, demo
 from tests.fuzz.judging import Judge
 
 PATIENCE_SECONDS: Final = 60
-HEAD: Final = ("", "answer", "code", "ms", "wrong")
+HEAD: Final = ("", "answer", "code", "ms", "of the worker's processor", "wrong")
 
 
 async def attacked(served: Demo) -> dict[str, list[Result]]:
@@ -30,13 +30,20 @@ async def attacked(served: Demo) -> dict[str, list[Result]]:
             "Tokens": attacker.tokens,
             "Injection": partial(injections, served, judge, http, served.person("root")),
         }
-        return {name: [result async for result in each()] for name, each in lists.items()}
+        return {name: [result async for result in timed(served, each())] for name, each in lists.items()}
 
 
 def table(name: str, results: Sequence[Result]) -> Table:
     """As it is shown."""
-    rows = [[each.attack, each.answer, each.code, f"{each.seconds * 1000:.1f}", each.wrong] for each in results]
+    rows = [
+        [each.attack, each.answer, each.code, _ms(each.seconds), _ms(each.processor or 0.0), each.wrong]
+        for each in results
+    ]
     return Table(name, HEAD, rows)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f}"
 
 
 def main() -> int:
@@ -54,6 +61,11 @@ def main() -> int:
     publish(
         "attack", tables, [f"{count} attacks, {len(wrong)} not answered as listed; {len(logged)} errors in the log."]
     )
+    for name, one in results.items():
+        slow = [each for each in one if (each.processor or 0.0) > MOST_SECONDS]
+        most = max((each.processor or 0.0 for each in one), default=0.0)
+        sys.stdout.write(f"{name}: {len(one):,}, {_ms(most)} ms of the processor at most; {len(slow)} over 50 ms")
+        sys.stdout.write("".join(f"\n  {each.attack}: {_ms(each.processor or 0.0)} ms" for each in slow) + "\n")
     for line in logged:
         sys.stdout.write(line + "\n")
     for each in wrong:

@@ -3,8 +3,8 @@
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,13 +33,14 @@ WHO: Final = "{ conversations(first: 1) { edges { cursor } } }"
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the table. `seconds` from the request to the end of the answer."""
+    """One line of the table. `seconds` from the request to the end of the answer; `processor`: so long a worker ran."""
 
     attack: str
     answer: str
     code: str
     seconds: float
     wrong: str = ""
+    processor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Attacker:
         wrong = [] if attack.code is None or code in wanted else [f"not {attack.code}"]
         slow = [f"{processor * 1000:.0f} ms of the processor"] if min(least, processor) > MOST_SECONDS else []
         leaks = self.judge.faults(answer.content, [answer.status_code])
-        return Result(attack.name, str(answer.status_code), code, least, ", ".join([*wrong, *slow, *leaks]))
+        faults = ", ".join([*wrong, *slow, *leaks])
+        return Result(attack.name, str(answer.status_code), code, least, faults, processor)
 
     async def requests(self) -> AsyncIterator[Result]:
         """Bytes on a connection."""
@@ -132,9 +134,25 @@ async def forger_of(demo: Demo) -> AsyncIterator[Forger]:
 
 
 def cpu_seconds(demo: Demo) -> float:
-    """Of the workers so far, in steps of 10 ms."""
-    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in demo.workers()]
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
+    """Of the workers' threads so far: where the system tells no more, in steps of 10 ms."""
+    return sum(_ran(thread) for pid in demo.workers() for thread in Path(f"/proc/{pid}/task").iterdir())
+
+
+def _ran(thread: Path) -> float:
+    with suppress(OSError):
+        return int((thread / "schedstat").read_text().split()[0]) / 1e9
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        stat = (thread / "stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / TICKS
+    return 0.0
+
+
+async def timed(demo: Demo, results: AsyncIterator[Result]) -> AsyncIterator[Result]:
+    """The same, each with what the worker ran meanwhile, where that isn't known better."""
+    before = cpu_seconds(demo)
+    async for each in results:
+        yield each if each.processor is not None else replace(each, processor=cpu_seconds(demo) - before)
+        before = cpu_seconds(demo)
 
 
 def _headers(token: str | None) -> dict[str, str]:
