@@ -52,6 +52,7 @@ A_ROUND: Final = 40
 AT_ONCE: Final = 500
 """Documents that are stored, and conversations of which something is told, together."""
 JOINING_SECONDS: Final = 240.0
+STUCK_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.2
 NEWS: Final = b"{}"
 
@@ -122,12 +123,15 @@ class _World:
 
     async def _joined(self, crowd: Crowd, number: int) -> None:
         """Return when each has been told something."""
-        until = time.perf_counter() + JOINING_SECONDS
-        while len(await self._redis.pubsub_channels(stream_name("conversation:*").decode())) < number:
-            assert time.perf_counter() < until, "they didn't come in"
+        there, since = 0, time.perf_counter()
+        while there < number:
+            before, there = there, len(await self._redis.pubsub_channels(stream_name("conversation:*").decode()))
+            since = since if there == before else time.perf_counter()
+            assert time.perf_counter() - since < STUCK_SECONDS, f"nobody comes in after {there:,}"
             await asyncio.sleep(LOOK_SECONDS)  # nobody tells
+        since = time.perf_counter()
         while await self._news(crowd, number) < number:
-            assert time.perf_counter() < until, "they didn't join"
+            assert time.perf_counter() - since < JOINING_SECONDS, "they are told nothing"
 
     async def _news(self, crowd: Crowd, number: int) -> int:
         """Have something happen in each, of which nothing is stored; how many have heard anything so far."""
