@@ -10,6 +10,7 @@ from api.errors import Code
 
 PLAIN_BYTES: Final = 8
 """What a number or the like counts as."""
+_NESTED: Final = (Mapping, list)
 
 
 def require(variables: Mapping[str, Any] | None, limits: DocumentLimits) -> None:
@@ -25,7 +26,7 @@ def require(variables: Mapping[str, Any] | None, limits: DocumentLimits) -> None
         size, values = size + _size(value), values + 1
         if depth > limits.variable_depth:
             raise exceeded("variable_depth", limits.variable_depth, "variables may be nested so deep:")
-        if isinstance(value, Mapping | list):
+        if not isinstance(value, str) and isinstance(value, _NESTED):
             if values + len(waiting) + len(value) > limits.variable_values:
                 raise exceeded("variable_values", limits.variable_values, "variables may hold so many values:")
             inside = value.values() if isinstance(value, Mapping) else value

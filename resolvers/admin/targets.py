@@ -54,7 +54,8 @@ async def target(context: Context, input: ResourceInput, action: str, snapshot: 
 
 async def load_ahead(context: Context, inputs: Iterable[ResourceInput]) -> None:
     """Load the conversations that are named there in one call. What names none is left to `target`, errors and all."""
-    homes = {home for each in inputs if each.type in _IN_CONVERSATIONS and each.id and (home := _home(each.id))}
+    ids = {each.id for each in inputs if each.type in _IN_CONVERSATIONS and each.id}
+    homes = {home for each in ids if (home := _home(each))}
     if len(homes) > 1:
         await context.loaders.conversations.load_many(homes)
 
@@ -62,7 +63,10 @@ async def load_ahead(context: Context, inputs: Iterable[ResourceInput]) -> None:
 def _home(id: str) -> PydanticObjectId | None:
     try:
         found = GlobalId.parse(id, "id")
-        return message_address(id, "id")[0] if found.kind == "Message" else object_id(id, "Conversation", "id")
+        if found.kind == "Message":
+            return message_address(id, "id")[0]
+        (part,) = found.require("Conversation", 1, "id")
+        return as_object_id(part, "Conversation", "id")
     except BadInputError:
         return None
 
