@@ -96,10 +96,11 @@ class Front:
         """Whether the answer could be, past ASGI."""
         direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
         rate: Verdict | None = exchange.rate
-        if direct is None or rate is None or rate.retry_after is not None:
+        if direct is None or (rate is not None and rate.retry_after is not None):
             return False
         own = b"content-length: %d\r\nx-request-id: %b\r\n" % (len(reply.body), exchange.id.encode())
-        return direct.write(reply.status, self._lines(common, exchange.standing) + own + lines(rate), reply.body)
+        left = b"" if rate is None else lines(rate)
+        return direct.write(reply.status, self._lines(common, exchange.standing) + own + left, reply.body)
 
     async def _send(self, send: Send, reply: Reply, exchange: Exchange) -> None:
         own = [*(reply.common or ()), *reply.headers, *([] if exchange.rate is None else told(exchange.rate))]
