@@ -107,7 +107,8 @@ class EventStream(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async for event in events:
                 cut = self._cutoff.cut
-                shown = self._cutoff.showing.next() if event.startswith(NEXT) else None
+                told_of = event.startswith(NEXT) and not event.endswith(COMPLETE)
+                shown = self._cutoff.showing.next() if told_of else None
                 if shown is not None and not await shown.sendable(flow.waits):
                     continue
                 await flow.waits()

@@ -19,6 +19,7 @@ from permissions.authn.cutoff import Cut, Cutoff
 from permissions.changes import SYSTEM
 from resolvers.admin.audit import AuditEvent
 from resolvers.chat.list_events import _Teller
+from resolvers.ids import encode
 from tests.api.test_event_streams import streaming
 from tests.api.test_many_on_a_socket import hear
 from tests.api.test_shared_streams import SHARE
@@ -214,3 +215,53 @@ async def test_what_waits_at_a_socket_whose_token_is_taken_back_is_not_sent(
                     await client.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4403
+
+
+async def test_why_a_stream_is_over_is_told_though_a_note_before_it_may_not_be(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(showing, "GOOD_SECONDS", 0)
+    bob, accounts = await served.as_("bob"), served.services.authentication.accounts
+    conversation, made, cuts = await start(bob), list[Any](), list[Cut]()
+    share = {"conversationId": conversation, "userId": encode("User", served.people["alice"].id)}
+    assert (await bob.ask(SHARE, input=share)).data
+    told, end = _Teller._told, Cutoff.end
+
+    async def noted(teller: _Teller, item: Any) -> Any:
+        made.append(await told(teller, item))
+        return made[-1]
+
+    def heard_of(cutoff: Cutoff, cut: Cut) -> None:
+        end(cutoff, cut)
+        cuts.append(cut)
+
+    monkeypatch.setattr(_Teller, "_told", noted)
+    monkeypatch.setattr(Cutoff, "end", heard_of)
+
+    async def rename(title: str) -> None:
+        assert (await bob.ask(UPDATE, input={"conversationId": conversation, "title": title})).data
+
+    with watched(monkeypatch, HttpProtocol) as connections:
+        async with listening(served) as address:
+            session = await session_of(served)
+            async with streaming(address, accounts.tokens.issue(session), WATCH) as stream:
+
+                async def heard() -> Any:
+                    return (await stream.event())[1]["data"]
+
+                await until(heard, "for all", lambda: rename("for all"))
+                await rename("last")
+                await until(heard, "last", lambda: asyncio.sleep(0))
+                go_on = hold(connections.newest())
+                for number in range(ON_THEIR_WAY + 2):
+                    await rename(f"{SECRET} {number}")
+                await so(lambda: sum(SECRET in str(getattr(each, "conversation", "")) for each in made) >= ON_THEIR_WAY)
+                assert (await bob.ask(SHARE, input=share | {"access": "NONE"})).data
+                await accounts.endings.one(session.principal, "ended_by_admin")
+                await so(lambda: bool(cuts))
+                go_on()
+                answers = [await stream.event()]
+                while answers[-1][0]:
+                    answers.append(await stream.event())
+    assert "ended_by_admin" in str(answers)
+    assert SECRET not in str(answers)
