@@ -127,7 +127,8 @@ async def test_who_waited_for_his_turn_is_answered_by_the_rights_that_he_has_the
     app: Any = served.app
     gate: Gate = app.front._endpoint.schema.gate
     alice = await served.as_("alice")
-    name = alice.user and alice.user.id
+    assert alice.user is not None
+    name = alice.user.id
     async with gate.turn(name), gate.turn(name):
         asked = asyncio.create_task(alice.ask(BIG))
         await eventually(lambda: gate._waiting)
