@@ -116,11 +116,18 @@ CASES: Final = (
 TIMES: Final = ((-1, False), (0, False), (1, True))
 
 
+class Nobody:
+    """Who asks, of whom nothing is known."""
+
+    async def renew(self) -> None:
+        """He is who he was."""
+
+
 async def judged(
     schema: Schema, text: str, variables: dict[str, Any] | None = None, name: str | None = None
 ) -> list[GraphQLError]:
     """Why it is not executed, as clients are told."""
-    asked = Question(text, variables, name, cast(Any, None), SINGLE)
+    asked = Question(text, variables, name, cast(Any, Nobody()), SINGLE)
     return refused_(schema, asked, await find(schema, asked)).errors or []
 
 
