@@ -5,6 +5,7 @@ frames over uvloop: a client library would cost more than the server. A `Job` co
 a line each, and each is answered with a line:
 
 - `joined`: how many sockets have had an event.
+- `events`: how many have come.
 - `refused`: how often one of them was told something else, and asked again.
 - `quiet`: when nothing has come for a while.
 - `expect N`: when N more events have come; the answer is when the last did (`time.perf_counter`, which is the
@@ -188,6 +189,8 @@ async def _serve() -> None:
     while command := (await reader.readline()).split():
         if command[0] == b"joined":
             _say(tally.joined)
+        elif command[0] == b"events":
+            _say(tally.events)
         elif command[0] == b"refused":
             _say(tally.refused)
         elif command[0] == b"quiet":

@@ -53,6 +53,7 @@ AT_ONCE: Final = 500
 """Documents that are stored, and conversations of which something is told, together."""
 JOINING_SECONDS: Final = 240.0
 STUCK_SECONDS: Final = 60.0
+SILENCE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.2
 NEWS: Final = b"{}"
 
@@ -129,15 +130,23 @@ class _World:
             since = since if there == before else time.perf_counter()
             assert time.perf_counter() - since < STUCK_SECONDS, f"nobody comes in after {there:,}"
             await asyncio.sleep(LOOK_SECONDS)  # nobody tells
-        since = time.perf_counter()
+        begun = time.perf_counter()
         while await self._news(crowd, number) < number:
-            assert time.perf_counter() - since < JOINING_SECONDS, "they are told nothing"
+            assert time.perf_counter() - begun < JOINING_SECONDS, "they are told nothing"
 
     async def _news(self, crowd: Crowd, number: int) -> int:
-        """Have something happen in each, of which nothing is stored; how many have heard anything so far."""
+        """Have something happen in each, of which nothing is stored; how many have heard anything so far.
+
+        It returns when each has heard it, or nothing more has come for a while: nothing of it is under way, then.
+        """
+        come = int(await crowd.ask("events"))
         for first in range(0, number, AT_ONCE):
             await self._broker.publish_all([Note(channel(id_), NEWS) for id_ in self._ids[first:number][:AT_ONCE]])
-        await crowd.ask("quiet")
+        heard, since = come, time.perf_counter()
+        while heard < come + number and time.perf_counter() - since < SILENCE_SECONDS:
+            await asyncio.sleep(LOOK_SECONDS)  # nobody tells
+            before, heard = heard, int(await crowd.ask("events"))
+            since = since if heard == before else time.perf_counter()
         return int(await crowd.ask("joined"))
 
     async def _latency(self, crowd: Crowd, conversation: str) -> float:
