@@ -19,7 +19,7 @@ from strawberry.types.graphql import OperationType
 from api.decisions import settle
 from api.documents.bench import SHORT, name_of
 from api.documents.cost import Actual
-from api.documents.executing import GRACE_SECONDS, Ending, Price, Timer, admit, priced, told
+from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, priced, told
 from api.documents.gate import HEAVY
 from api.documents.judging import overlong
 from api.documents.limits import DocumentLimits
@@ -228,8 +228,7 @@ async def _queried(schema: Remembering, asked: Question, operation: Prepared) ->
 
 async def _in_time(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult:
     """A query may be broken off: it has changed nothing."""
-    timer = Timer(schema.limits.seconds)
-    with Ending(timer):
+    with Timer(schema.limits.seconds) as timer:
         result = await _run(schema, asked, operation, timer.seconds + GRACE_SECONDS)
         timer.require()
     return result

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pymongo
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
@@ -75,12 +75,15 @@ def budget_of(access: Access, costs: CostBudgets) -> int:
     return max(costs.signed_in, *(costs.roles.get(each, 0) for each in held), 0)
 
 
-class Timer:
-    """Since something began."""
+class Timer(AbstractContextManager["Timer"]):
+    """Within the block calls to the database end when the time is up. Raises `GraphQLError` for what it ends."""
+
+    __slots__ = ("_calls", "_until", "seconds")
 
     def __init__(self, seconds: float) -> None:
         self.seconds: Final = seconds
         self._until: Final = time.monotonic() + seconds
+        self._calls: Final = pymongo.timeout(seconds)
 
     @property
     def error(self) -> GraphQLError:
@@ -92,6 +95,15 @@ class Timer:
         if time.monotonic() >= self._until:
             raise self.error
 
+    def __enter__(self) -> Self:
+        self._calls.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *given: Any) -> None:
+        self._calls.__exit__(kind, *given)
+        if kind is not None and issubclass(kind, TimeoutError):
+            self.require()
+
 
 @asynccontextmanager
 async def in_time(seconds: float) -> AsyncIterator[Timer]:
@@ -99,25 +111,6 @@ async def in_time(seconds: float) -> AsyncIterator[Timer]:
 
     Raises `GraphQLError` then.
     """
-    timer = Timer(seconds)
-    with Ending(timer):
+    with Timer(seconds) as timer:
         async with asyncio.timeout(seconds + GRACE_SECONDS):
             yield timer
-
-
-class Ending(AbstractContextManager[None]):
-    """Within the block calls to the database end when the time is up. Raises `GraphQLError` for what it ends."""
-
-    __slots__ = ("_calls", "_timer")
-
-    def __init__(self, timer: Timer) -> None:
-        self._timer = timer
-        self._calls = pymongo.timeout(timer.seconds)
-
-    def __enter__(self) -> None:
-        self._calls.__enter__()
-
-    def __exit__(self, kind: type[BaseException] | None, *given: Any) -> None:
-        self._calls.__exit__(kind, *given)
-        if kind is not None and issubclass(kind, TimeoutError):
-            self._timer.require()
