@@ -145,14 +145,13 @@ async def _judged(schema: Remembering, asked: Question, text: str) -> list[Graph
         return [error]
     if len(text) > SHORT:
         await asked.context.renew()  # it had to wait for its turn: rights are those of now
-    _require_kind(asked, OperationType(named(document, asked.name).operation.value))
+    operation = named(document, asked.name)
     if errors:
+        _require_kind(asked, OperationType(operation.operation.value))
         return errors
     asked.judging = price_of(text)
     schema.documents.remember(text, document)
-    asked.operation = prepared(schema, text, asked.name) or Prepared(
-        schema, text, document, named(document, asked.name)
-    )
+    asked.operation = prepared(schema, text, asked.name) or Prepared(schema, text, document, operation)
     return _misplaced(asked)
 
 
@@ -160,8 +159,10 @@ def _misplaced(asked: Question) -> list[GraphQLError]:
     operation = asked.operation
     if operation is None:
         return []
+    if asked.name is None and not operation.alone:
+        return [undetermined()]  # of none of them it can be said that it is of the wrong kind
     _require_kind(asked, operation.kind)
-    return [undetermined()] if asked.name is None and not operation.alone else []
+    return []
 
 
 def _require_kind(asked: Question, kind: OperationType) -> None:

@@ -91,3 +91,12 @@ async def test_nothing_is_executed_for_who_is_not_known() -> None:
     for way in (schema.execute, schema.stream, schema.subscribe):
         with pytest.raises(TypeError, match="isn't known"):
             await way(ME, context_value={"somebody": True})
+
+
+async def test_where_none_of_several_operations_is_named_nothing_is_said_of_the_first(served: Served) -> None:
+    schema, asker = build_schema(), await on_socket(served, "alice")
+    text = "subscription A { sessionEvents { at } } query B { me { id } }"
+    for _ in range(2):  # once judged, once remembered
+        answer = await schema.execute(text, context_value=asker)
+        assert [each.extensions and each.extensions["code"] for each in answer.errors or ()] == ["BAD_USER_INPUT"]
+    assert (await schema.execute(text, context_value=asker, operation_name="B")).data
