@@ -10,15 +10,27 @@ import pytest
 from tests.differential import broken
 from tests.differential.executing import Executors
 from tests.differential.pipelines import Pipelines
-from tests.differential.rounds import of_broken, of_changes, of_pipelines, of_world
+from tests.differential.rounds import (
+    of_broken,
+    of_names,
+    of_pipelines,
+    of_restored,
+    of_several,
+    of_streams,
+    of_world,
+)
 from tests.differential.shards import Part, Shard
 from tests.differential.stock import Stock
+from tests.differential.streams import Streams
 
 CHUNK: Final = 200
 SHARES: Final = {
-    "broken resolvers": 0.85,
-    "our schema": 0.09,
-    "our schema, all the way": 0.04,
+    "broken resolvers": 0.82,
+    "our schema": 0.07,
+    "our schema, several operations": 0.02,
+    "our schema, all the way": 0.03,
+    "our schema, all the way, names of operations": 0.02,
+    "our schema, streams": 0.02,
     "our schema, mutations": 0.02,
 }
 """Of each chunk: what touches no store is quick."""
@@ -28,7 +40,7 @@ SHARES: Final = {
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
 )
-async def test_many(executors: Executors, pipelines: Pipelines, stock: Stock) -> None:
+async def test_many(executors: Executors, pipelines: Pipelines, streams: Streams, stock: Stock) -> None:
     shard = Shard.own()
     some = dict(
         zip(
@@ -36,8 +48,11 @@ async def test_many(executors: Executors, pipelines: Pipelines, stock: Stock) ->
             (
                 of_broken(Executors(broken.schema, broken.Contexts())),
                 of_world(executors, stock),
+                of_several(replace(executors), stock),
                 of_pipelines(pipelines, stock),
-                of_changes(replace(executors), stock),
+                of_names(replace(pipelines), stock),
+                of_streams(streams, stock),
+                of_restored(replace(executors), stock),
             ),
             strict=True,
         )
