@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from models.database import Database
+from models.database import Database, Record
 from permissions.engine.cel.compile import compiled
 from permissions.engine.conflicts import ConflictStrategy
 from permissions.engine.facts import Env, Facts, Resource, Subject
@@ -26,6 +26,12 @@ async def stocked(database: Database) -> Database:
     return database
 
 
+@pytest.fixture
+async def stored(stocked: Database) -> list[Record]:
+    """Those, as they are read: once, for no example changes them."""
+    return await stocked.db.hostile.find({}).to_list()
+
+
 async def listed(database: Database, scopes: tuple[Any, ...]) -> set[Any]:
     """What the resolvers would fetch."""
     found: set[Any] = set()
@@ -36,16 +42,19 @@ async def listed(database: Database, scopes: tuple[Any, ...]) -> set[Any]:
 
 
 @settings(
-    max_examples=60 if FIXED else 300,
+    max_examples=80 if FIXED else 300,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(snapshot=hostile.snapshots, subject=hostile.subjects, env=hostile.environments, strategy=hostile.strategies)
 async def test_a_list_holds_exactly_what_a_check_allows(
-    stocked: Database, snapshot: Snapshot, subject: Subject, env: Env, strategy: ConflictStrategy
+    stocked: Database,
+    stored: list[Record],
+    snapshot: Snapshot,
+    subject: Subject,
+    env: Env,
+    strategy: ConflictStrategy,
 ) -> None:
-    stored = [document async for document in stocked.db.hostile.find({})]
-
     allowed = {
         document["_id"]
         for document in stored
@@ -66,17 +75,16 @@ async def matching(database: Database, scope: Filter) -> set[Any]:
 
 
 @settings(
-    max_examples=80 if FIXED else 400,
+    max_examples=110 if FIXED else 400,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(text=hostile.conditions, subject=hostile.subjects, env=hostile.environments)
 async def test_a_condition_is_true_false_and_faulty_in_mongodb_as_it_is_in_python(
-    stocked: Database, text: str, subject: Subject, env: Env
+    stocked: Database, stored: list[Record], text: str, subject: Subject, env: Env
 ) -> None:
     condition = compiled(text)
     test, known = condition.test(), Facts(subject, ("r0",), Resource("conversation"), env)
-    stored = [document async for document in stocked.db.hostile.find({})]
     truths = {each["_id"]: test(known._replace(resource=hostile.resource(each))) for each in stored}
 
     pair = condition.pair(known, FIELDS["conversation"])
