@@ -64,16 +64,17 @@ class Gate:
         turn = asyncio.get_running_loop().create_future()
         queue.append(turn)
         try:
-            async with asyncio.timeout(self._patience):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():  # it came in the same moment
+            # Not the turn itself: it would be cancelled with who waits, while it can still be given.
+            await asyncio.wait([turn], timeout=self._patience)
+        except BaseException:
+            if turn.done():  # it came in the same moment
                 self._leave(asker)
             else:
                 self._forget(asker, turn)
-            if isinstance(error, TimeoutError):
-                raise _too_fast() from None
             raise
+        if not turn.done():
+            self._forget(asker, turn)
+            raise _too_fast()
 
     def _forget(self, asker: Id, turn: asyncio.Future[None]) -> None:
         queue = self._waiting[asker]

@@ -120,6 +120,22 @@ async def test_who_waits_too_long_or_with_too_many_is_told_to_come_back() -> Non
     await people.end()
 
 
+@pytest.mark.parametrize("gone", [1, 3])
+async def test_who_gives_up_in_the_very_moment_in_which_another_leaves_keeps_nobody_out(gone: int) -> None:
+    """As when many wait as long as they may: their time is up at once."""
+    people = People(Gate(1, 1, 10))
+    for name in ("one", "two", "two", "three", "four"):
+        await people.come(name)
+    people.inside[0][1].set()
+    for _, task in people.tasks[1 : 1 + gone]:
+        task.cancel()
+    await settled()
+    assert people.let_in == ["one", "three" if gone == 1 else "four"]
+    await people.end()
+    assert people.tasks[0][1].exception() is None
+    assert people.let_in == (["one", "three", "four", "two"] if gone == 1 else ["one", "four"])
+
+
 BIG: Final = "{ conversations(first: 100) { edges { node { id messages(first: 100) { edges { node { id } } } } } } }"
 
 
