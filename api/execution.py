@@ -19,7 +19,7 @@ from strawberry.types.graphql import OperationType
 from api.decisions import settle
 from api.documents.bench import SHORT, name_of
 from api.documents.cost import Actual
-from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, priced, told
+from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, priced, require_right, told
 from api.documents.gate import HEAVY
 from api.documents.judging import overlong
 from api.documents.limits import DocumentLimits
@@ -212,9 +212,13 @@ async def begin(schema: Remembering, asked: Question, operation: Prepared) -> No
     """Have it counted, and raise where it may not be executed."""
     context, limits = asked.context, schema.limits
     context.measure_anew(limits.answer_bytes)
-    asked.price = priced(context, operation.cost(asked.variables), operation.introspections, limits)
+    asked.price = _price(schema, asked, operation)
     await admit(context, asked.price, operation.introspections, limits, asked.judging)
     context.begin_until = time.monotonic() + limits.mutation_seconds
+
+
+def _price(schema: Remembering, asked: Question, operation: Prepared) -> Price:
+    return priced(asked.context, operation.cost(asked.variables), operation.introspections, schema.limits)
 
 
 async def _queried(schema: Remembering, asked: Question, operation: Prepared) -> ExecutionResult:
@@ -222,8 +226,10 @@ async def _queried(schema: Remembering, asked: Question, operation: Prepared) ->
     if asked.price is None or asked.price["estimated"] < HEAVY:
         return await _in_time(schema, asked, operation)
     async with schema.gate.turn(name_of(asked.context)) as waited:
-        if waited:
-            await asked.context.renew()  # INVARIANT: rights are those of when it begins, not of when it was sent
+        if waited:  # INVARIANT: rights are those of when it begins, not of when it was sent
+            await asked.context.renew()
+            asked.price = _price(schema, asked, operation)
+            require_right(asked.context, asked.price, operation.introspections, schema.limits)
         return await _in_time(schema, asked, operation)
 
 

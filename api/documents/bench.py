@@ -12,6 +12,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
 from api.documents.judging import flaws, read, suggests
 from api.documents.limits import DocumentLimits
+from permissions.authn.addresses import subscriber
 from permissions.engine.facts import Id
 from permissions.errors import BusyError
 from permissions.turns import Turns
@@ -59,7 +60,7 @@ def _judged(schema: GraphQLSchema, text: str, limits: DocumentLimits, suggest: b
 
 
 def name_of(asker: object) -> Id:
-    """Who waits for himself: an account, or all at an address who are none."""
+    """Who waits for himself: an account, or all at one subscriber's address who are none."""
     if not isinstance(asker, Context):
         return ""
-    return asker.principal.user_id if asker.principal is not None else f"nobody at {asker.client.ip}"
+    return asker.principal.user_id if asker.principal is not None else f"nobody at {subscriber(asker.client.ip)}"

@@ -58,8 +58,14 @@ async def admit(context: Context, price: Price, introspecting: int, limits: Docu
     counted = max(cost if cost <= budget else 0, judging)
     if not context.spent(counted):
         await context.spend(counted)
+    require_right(context, price, introspecting, limits)
+
+
+def require_right(context: Context, price: Price, introspecting: int, limits: DocumentLimits) -> None:
+    """Raise where an operation of that price, which reads the schema so often, may not be executed."""
     if introspecting:
         require_introspection(context, limits.introspection)
+    cost, budget = price["estimated"], price["budget"]
     if cost > budget:
         raise exceeded("cost", budget, f"the operation costs {cost:,} by estimate (ask for less at once) of")
 
