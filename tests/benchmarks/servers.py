@@ -8,13 +8,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from api.cli.listening import listen
+from api.settings import Settings
+from models.embedded import EmbeddedStores
 from tests.benchmarks.load import HOST
+from tests.served import Served, settings_on
 
 READY_SECONDS: Final = 30.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
+UNLIMITED: Final = {
+    "rate_budgets": 1_000_000,
+    "rate_budgets_address": 1_000_000,
+    "login_failures": 100_000,
+    "login_failures_account": 100_000,
+    "login_failures_address": 1_000_000,
+    "password_waiting": 1_000,
+    "password_wait_seconds": 60,
+}
+"""Nobody uses anything up, and whoever signs in waits for argon2id."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,11 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     """The same of several processes together."""
     stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
     return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
+
+
+def unlimited(served: Served, stores: EmbeddedStores, **others: Any) -> Settings:
+    """Of a server beside `served`, on its stores, that refuses nobody for coming often."""
+    return settings_on(stores, served.services.database.db.name, **UNLIMITED | others)
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from models.user import User, email_key
 from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
 from tests.benchmarks.report import Table, publish
-from tests.benchmarks.servers import serving
-from tests.served import Served, settings_on
+from tests.benchmarks.servers import serving, unlimited
+from tests.served import Served
 
 pytestmark = pytest.mark.benchmark
 
@@ -162,10 +162,8 @@ async def _post(client: httpx.AsyncClient, url: str, token: str, body: dict[str,
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
-    return settings_on(
+    return unlimited(
+        served,
         stores,
-        served.services.database.db.name,
-        rate_budgets=1_000_000,
-        rate_budgets_address=1_000_000,
         decision_log="off",
     )

@@ -32,9 +32,9 @@ from permissions.authn.principal import Client, Principal, new_id
 from permissions.authn.refresh import digest
 from tests.benchmarks.crowd import HOST, Job
 from tests.benchmarks.report import Table, publish
-from tests.benchmarks.servers import Server, serving
+from tests.benchmarks.servers import Server, serving, unlimited
 from tests.resolvers.chat.documents import APPEND, start
-from tests.served import Caller, Served, settings_on
+from tests.served import Caller, Served
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -266,11 +266,9 @@ def _fan(number: int, at: datetime) -> User:
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
-    return settings_on(
+    return unlimited(
+        served,
         stores,
-        served.services.database.db.name,
-        rate_budgets=1_000_000,
-        rate_budgets_address=1_000_000,
         search_seconds=0,
         usage_seconds=0,
         interrupt_seconds=0,

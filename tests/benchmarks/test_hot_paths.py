@@ -25,10 +25,10 @@ from models.user import User
 from tests.benchmarks.load import request
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.rounds import Contender, Sample, measure
-from tests.benchmarks.servers import cpu_seconds, serving
+from tests.benchmarks.servers import cpu_seconds, serving, unlimited
 from tests.benchmarks.works import APPEND, ME_QUERY, TEXT, planted
 from tests.resolvers.chat.documents import start
-from tests.served import SECRET, Caller, Served, settings_on
+from tests.served import SECRET, Caller, Served
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -76,7 +76,8 @@ async def test_what_requests_cost(served: Served, stores: EmbeddedStores, tmp_pa
     ]
     await planted(served, alice)
     await _index(served)
-    with serving("api.worker", environment(_settings(served, stores)), tmp_path / "worker.log") as server:
+    settings = unlimited(served, stores, log_level="info", search_seconds=0, usage_seconds=0)
+    with serving("api.worker", environment(settings), tmp_path / "worker.log") as server:
         pids = list(stores.pids().values())
         contenders = [Contender(each.name, server, each.requests) for each in paths]
         asked = [(each, way.connections) for each, way in zip(contenders, paths, strict=True)]
@@ -187,23 +188,6 @@ async def _login(served: Served) -> Way:
 async def _index(served: Served) -> None:
     while await served.indexer.take():
         pass
-
-
-def _settings(served: Served, stores: EmbeddedStores) -> Any:
-    return settings_on(
-        stores,
-        served.services.database.db.name,
-        log_level="info",
-        rate_budgets=1_000_000,
-        rate_budgets_address=1_000_000,
-        login_failures=100_000,
-        login_failures_account=100_000,
-        login_failures_address=1_000_000,
-        password_waiting=1_000,
-        password_wait_seconds=60,
-        search_seconds=0,
-        usage_seconds=0,
-    )
 
 
 def _row(path: Way, column: Sequence[Sample]) -> list[str]:

@@ -27,9 +27,9 @@ from tests.benchmarks import works
 from tests.benchmarks.node import NodeServers, NoNodeError
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.rounds import CPU, P50, P99, RATE, Contender, Rounds, alternate, in_short, medians, ratios, warm
-from tests.benchmarks.servers import Server, serving
+from tests.benchmarks.servers import Server, serving, unlimited
 from tests.benchmarks.works import BY_HAND, Work
-from tests.served import QUIET, Caller, Served, settings_on
+from tests.served import QUIET, Caller, Served
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -202,12 +202,10 @@ def _serving(settings: Settings, folder: Path, config: pytest.Config) -> Iterato
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
-    return settings_on(
+    return unlimited(
+        served,
         stores,
-        served.services.database.db.name,
         **QUIET,
         log_level="info",
         access_token_seconds=TOKEN_SECONDS,
-        rate_budgets=1_000_000,
-        rate_budgets_address=1_000_000,
     )

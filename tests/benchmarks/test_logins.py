@@ -24,8 +24,8 @@ from models.embedded import EmbeddedStores
 from models.user import User
 from tests.benchmarks.load import HOST, Job, Outcome, request, run
 from tests.benchmarks.report import Table, publish
-from tests.benchmarks.servers import Server, serving
-from tests.served import Served, settings_on
+from tests.benchmarks.servers import Server, serving, unlimited
+from tests.served import Served
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -114,19 +114,7 @@ async def _accounts() -> list[str]:
 
 @contextmanager
 def _server(served: Served, stores: EmbeddedStores, folder: Path, **more: Any) -> Iterator[Server]:
-    settings = settings_on(
-        stores,
-        served.services.database.db.name,
-        log_level="info",
-        rate_budgets=1_000_000,
-        rate_budgets_address=1_000_000,
-        login_failures=100_000,
-        login_failures_account=100_000,
-        login_failures_address=1_000_000,
-        password_waiting=1_000,
-        password_wait_seconds=60,
-        **more,
-    )
+    settings = unlimited(served, stores, log_level="info", **more)
     with serving("api.worker", environment(settings), folder / "server.log") as server:
         yield server
 

@@ -23,9 +23,9 @@ from api.supervisor import WorkerProcess
 from models.embedded import EmbeddedStores
 from tests.benchmarks.load import HOST, Job, run
 from tests.benchmarks.report import Table, publish
-from tests.benchmarks.servers import READY_SECONDS, cpu_seconds
+from tests.benchmarks.servers import READY_SECONDS, cpu_seconds, unlimited
 from tests.benchmarks.works import Work, append, me, page, planted
-from tests.served import Served, settings_on
+from tests.served import Served
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -123,12 +123,10 @@ def _spread(values: Sequence[float], unit: str) -> str:
 
 
 def _settings(served: Served, stores: EmbeddedStores) -> Settings:
-    return settings_on(
+    return unlimited(
+        served,
         stores,
-        served.services.database.db.name,
         log_level="warning",  # what they log goes to the terminal
-        rate_budgets=1_000_000,
-        rate_budgets_address=1_000_000,
         search_seconds=0,
         usage_seconds=0,
     )
