@@ -123,6 +123,22 @@ async def test_one_more_than_may_wait_is_told_so_at_once() -> None:
     assert people.let_in == ["one", "two"]
 
 
+@pytest.mark.parametrize("gone", [1, 3])
+async def test_who_gives_up_in_the_very_moment_in_which_another_leaves_keeps_nobody_out(gone: int) -> None:
+    """As when many wait as long as they may: their time is up at once."""
+    people = People(Gate(1, 1, 10))
+    for name in ("one", "two", "two", "three", "four"):
+        await people.come(name)
+    people.inside[0][1].set()
+    for _, task in people.tasks[1 : 1 + gone]:
+        task.cancel()
+    await settled()
+    assert people.let_in == ["one", "three" if gone == 1 else "four"]
+    await people.end()
+    assert people.tasks[0][1].exception() is None
+    assert people.let_in == (["one", "three", "four", "two"] if gone == 1 else ["one", "four"])
+
+
 BIG: Final = "{ conversations(first: 100) { edges { node { id messages(first: 100) { edges { node { id } } } } } } }"
 
 
@@ -153,28 +169,3 @@ async def test_so_is_whose_document_had_to_wait_to_be_judged(served: Served) -> 
         assert (await alice.ask("mutation { logout { ended } }")).codes == []
         assert not asked.done()
     assert (await asked).codes == ["TOKEN_REVOKED"]
-
-
-async def test_who_may_not_read_the_schema_any_more_when_his_turn_comes_does_not(served: Served) -> None:
-    schema = build_schema(DocumentLimits(introspection="signed_in"))
-    alice = await by(served, "alice")
-
-    async def signed_out(*_: object) -> Access:
-        return await served.services.permissions.access(None)
-
-    alice.judge = signed_out
-    async with schema.gate.turn(name_of(alice)), schema.gate.turn(name_of(alice)):
-        question = Question("{ __schema { types { name } } }", None, None, alice, {OperationType.QUERY})
-        asked = asyncio.create_task(answer(schema, question))
-        await eventually(lambda: schema.gate._waiting)
-    told = await asked
-    assert told.data is None
-    assert [(each.extensions or {})["code"] for each in told.errors or ()] == ["UNAUTHENTICATED"]
-
-
-async def test_nobody_is_one_caller_whichever_address_of_his_network_he_takes(served: Served) -> None:
-    nobody = replace(await by(served, "alice"), principal=None)
-    ips = "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "192.0.2.7", None
-    names = [name_of(replace(nobody, client=Client(each))) for each in ips]
-    assert names[0] == names[1]
-    assert len(set(names)) == len(ips) - 1
