@@ -9,7 +9,10 @@ from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
+from models import conditions
 from models.documents import DOCUMENTS
+
+conditions.install()
 
 Record = dict[str, Any]
 """A stored document, as PyMongo reads it."""

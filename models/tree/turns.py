@@ -10,8 +10,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 AT_ONCE: Final = 64
-"""Readings under way in a worker. The driver pools 100 connections; thousands that wait in it, and are then cancelled
-together, leave it stuck for good (PyMongo 4.20)."""
+"""Readings under way in a worker. The driver pools 100 connections: thousands that wait in it have all else wait."""
 
 
 class Turns(asyncio.Semaphore):
