@@ -12,7 +12,7 @@ import pytest
 from tests.benchmarks.report import Table, publish
 from tests.database_calls import database_calls
 from tests.resolvers.chat.documents import start
-from tests.resolvers.chat.test_streaming import begin, following, stream, went_on
+from tests.resolvers.chat.writing import begin, following, stream, went_on
 from tests.served import Served
 
 pytestmark = pytest.mark.benchmark

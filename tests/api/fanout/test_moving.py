@@ -8,7 +8,7 @@ from tests.api.fanout.test_leaving import until
 from tests.api.fanout.test_rights_changing import ASSIGN, END
 from tests.api.fanout.test_rooms import SHARE
 from tests.resolvers.chat.documents import start
-from tests.resolvers.chat.test_streaming import begin, finish, stream
+from tests.resolvers.chat.writing import begin, finish, stream
 from tests.served import Served
 
 TEXTS: Final = """subscription ($id: ID!) { conversationEvents(conversationId: $id) { __typename cursor

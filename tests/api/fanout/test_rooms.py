@@ -11,7 +11,7 @@ import pytest
 from resolvers.ids import encode
 from tests.api.fanout.crowds import PATIENCE_SECONDS, Crowd, Reader, crowd_of, cursors, since
 from tests.resolvers.chat.documents import EDIT, append, start
-from tests.resolvers.chat.test_streaming import begin, finish, stream, went_on
+from tests.resolvers.chat.writing import begin, finish, stream, went_on
 from tests.served import Caller, Served
 
 PLAIN: Final = """subscription ($id: ID!, $after: String) { conversationEvents(conversationId: $id, after: $after) {

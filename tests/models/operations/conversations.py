@@ -34,8 +34,8 @@ from tests.models.operations.world import SAYS, World
 from tests.resolvers.chat.documents import EDIT, LIST, START, append, chat, start
 from tests.resolvers.chat.test_search import SEARCH
 from tests.resolvers.chat.test_sharing import SHARE
-from tests.resolvers.chat.test_streaming import begin, finish, stream
 from tests.resolvers.chat.test_usage import USAGE
+from tests.resolvers.chat.writing import begin, finish, stream
 
 ALL_FIELDS: Final = """query ($id: ID!) { conversation(id: $id) { owner { id } chosenBranch { id }
   branches(first: 5) { edges { node { id messageCount createdAt forkedFrom { id } } } }

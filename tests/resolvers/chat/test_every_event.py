@@ -22,7 +22,7 @@ from resolvers.chat.list_news import ALL
 from resolvers.ids import encode, object_id
 from resolvers.live import Delta, Event, RedisBroker, Resync
 from tests.resolvers.chat.documents import append, chat, start
-from tests.resolvers.chat.test_streaming import begin, finish, following, stream
+from tests.resolvers.chat.writing import begin, finish, following, stream
 from tests.served import Caller, Served
 
 

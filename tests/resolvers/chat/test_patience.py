@@ -27,7 +27,7 @@ from resolvers.live.backoff import delays
 from tests.processes import kill_9
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, start
-from tests.resolvers.chat.test_streaming import following
+from tests.resolvers.chat.writing import following
 from tests.served import Served
 
 
