@@ -19,8 +19,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from api.connections import TooManyConnectionsError
 from api.contexts import REFUSED, ServedContext
 from api.errors import AWAY, Code, code_of
+from api.execution import premature
 from api.fanout import Member, Questions, Rooms
 from api.frames import flaw
+from api.schema import Schema
 from api.socket_closing import FORBIDDEN, INTERNAL_ERROR, TOO_MANY_INITIALISATIONS, TRY_AGAIN_LATER, closing_of
 from api.socket_ending import EndingHandler
 from api.socket_outlet import SocketOutlet
@@ -32,7 +34,6 @@ _log: Final = structlog.get_logger(__name__)
 
 
 Text = Callable[[str | None, object, Mapping[str, Any] | None, Context], Awaitable[str | None]]
-Judge = Callable[[str, object], Awaitable[Any]]
 """Finds the document that an operation names. Raises `GraphQLError`."""
 
 
@@ -48,13 +49,16 @@ class SocketHandler(EndingHandler):
         self._named: Final[dict[str, Mapping[str, Any]]] = {}
         """What operations were asked by that name a document, and have not begun."""
         self._text: Final[Text] = parts["view"].text
-        self._judge: Final[Judge] = parts["view"].schema.judge
+        self._schema: Final[Schema] = parts["view"].schema
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         """Who follows a conversation shares answers with others; everything else is his own."""
         if not await self._found(operation):
             return
-        await self._judge(operation.query or "", self.context)  # what is wrong is told when it is executed
+        if premature(self.context, operation.query, operation.variables, self._schema.limits) is not None:
+            await super().run_operation(operation)  # which says so: he takes nobody's turn
+            return
+        await self._schema.judge(operation.query or "", self.context)  # what is wrong is told when it is executed
         error = self._questions.unidentified(operation.query, operation.operation_name)
         if error is not None:  # as the reference server does: it is no answer of an execution
             await operation.send_initial_errors([error])
