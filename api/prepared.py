@@ -11,14 +11,13 @@ from strawberry.types.graphql import OperationType
 
 from api.compiler import compile_operation
 from api.documents.bench import Bench
-from api.documents.cost import Estimate
+from api.documents.cost import Estimate, length_said
 from api.documents.cost_model import Model
 from api.documents.executing import introspections
 from api.documents.gate import Gate
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.memory import Documents
 from api.documents.shares import Shares
-from resolvers.pagination import MAX_PAGE
 
 COSTS: Final = 64
 """Costs of one operation that are remembered, by the lengths that its variables give to lists."""
@@ -106,7 +105,7 @@ class Prepared:
         key: tuple[object, ...] = ()
         if self._variables:
             given = variables or {}
-            key = tuple([_length(given.get(name, ABSENT)) for name in self._variables])
+            key = tuple([length_said(given[name]) if name in given else ABSENT for name in self._variables])
         known = self._costs.get(key)
         if known is None:
             known = self._estimate.of(self.document, self.name, variables)
@@ -114,15 +113,6 @@ class Prepared:
                 self._costs.clear()
             self._costs[key] = known
         return known
-
-
-def _length(value: object) -> object:
-    """All that an estimate makes of a value: numbers past a page are as good as the page."""
-    if isinstance(value, list):
-        return ("list", min(len(value), MAX_PAGE))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return max(0, min(value, MAX_PAGE))
-    return ABSENT if value is ABSENT else None
 
 
 def prepared(schema: Remembering, text: str, name: str | None) -> Prepared | None:

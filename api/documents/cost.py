@@ -166,15 +166,22 @@ def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
 
 
 def _length(node: FieldNode, cost: FieldCost, values: Mapping[str, Any]) -> int:
-    """That of the field's list, as its arguments say; none is longer than a page."""
+    """That of the field's list, as its arguments say."""
     given = {each.name.value: _value(each.value, values) for each in node.arguments or ()}
-    for name in cost.slicing:
-        value = given.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return max(0, min(value, MAX_PAGE))
-        if isinstance(value, list):
-            return min(len(value), MAX_PAGE)
-    return cost.size or 0
+    said = (length_said(given.get(name)) for name in cost.slicing)
+    return next((each for each in said if each is not None), cost.size or 0)
+
+
+def length_said(value: object) -> int | None:
+    """How long a list is that `value` is, or asks for; None where it says nothing of that. None is longer than a page.
+
+    A variable may be `100.0`, which is an `Int` as well (GraphQL, 3.5.1).
+    """
+    if isinstance(value, list):
+        return min(len(value), MAX_PAGE)
+    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and value.is_integer())):
+        return None
+    return max(0, min(int(value), MAX_PAGE))
 
 
 def _value(node: ValueNode | None, values: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from graphql import OperationDefinitionNode, parse
 from api.documents.cost import Actual, Estimate
 from api.documents.cost_model import SLICED, WEIGHTS, declare
 from api.documents.limits import DEFAULT_LIMITS, CostBudgets, budgets_of_roles
+from api.prepared import Prepared, named
 from api.schema import build_schema
 from tests.api.documents.test_limits import serving
 from tests.attacks.documents import fragments
@@ -34,6 +35,9 @@ LIST: Final = "query ($n: Int = 7) { conversations(first: $n) { edges { node { i
         (LIST, {}, 1 + 7 + 7),
         (LIST, {"n": 2}, 1 + 2 + 2),
         (LIST, {"n": "2"}, 1 + 20 + 20),
+        (LIST, {"n": 50.0}, 1 + 50 + 50),  # an `Int`, as JSON may have it
+        (LIST, {"n": 1e300}, 1 + 100 + 100),
+        (LIST, {"n": float("inf")}, 1 + 20 + 20),
         ('{ nodes(ids: ["a", "b"]) { id ... on Conversation { owner { id } } } }', {}, 2 + 2),
         ("query ($v: [ID!]!) { nodes(ids: $v) { id } }", {"v": ["a"] * 9}, 9),
         ("{ users(first: 2) { edges { node { roleAssignments { role { name } } } } } }", {}, 1 + 2 + 2 + 2 * 5 * 2),
@@ -45,6 +49,14 @@ LIST: Final = "query ($n: Int = 7) { conversations(first: $n) { edges { node { i
 )
 def test_an_operation_costs_its_objects(document: str, variables: dict[str, Any], cost: int) -> None:
     assert ESTIMATE.of(parse(document), None, variables) == cost
+
+
+@pytest.mark.parametrize("length", [0, 7, 20, 50, 100])
+def test_a_whole_number_costs_the_same_however_it_is_written(length: int) -> None:
+    prepared = Prepared(SCHEMA, LIST, document := parse(LIST), named(document, None))
+    costs = {prepared.cost({"n": each}) for _ in range(2) for each in (20, length, float(length))}
+    assert costs == {prepared.cost({"n": 20}), prepared.cost({"n": length})}
+    assert prepared.cost({"n": float(length)}) == 1 + 2 * length
 
 
 def test_fragments_cost_what_they_would_if_they_were_written_out() -> None:
