@@ -18,6 +18,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from api.connections import TooManyConnectionsError
 from api.contexts import REFUSED, ServedContext
+from api.documents.bench import name_of
 from api.errors import AWAY, Code, code_of
 from api.execution import premature
 from api.fanout import Member, Questions, Rooms
@@ -94,7 +95,7 @@ class SocketHandler(EndingHandler):
             return False
         outlet = SocketOutlet(self._frames, operation)
         try:
-            async with self._rooms.admission.turn() as turn:
+            async with self._rooms.admission.turn(name_of(self.context)) as turn:
                 context = await self.context.for_operation()
                 member = await self._rooms.enter(asked, context, outlet, turn)
         except Exception as error:

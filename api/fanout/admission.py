@@ -4,11 +4,12 @@ As when a worker has died, and all whom it told come back to the others.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from permissions.engine.facts import Id
 from resolvers.live import BrokerUnavailableError
 
 JOINING: Final = 32
@@ -33,30 +34,34 @@ class Turn:
 
 
 class Admission:
-    """One a worker. First come, first served; who leaves while he waits is passed over."""
+    """One a worker. Callers take turns: a thousand of one's subscriptions don't stand before another's one.
+
+    Of one caller, first come, first served; who leaves while he waits is passed over.
+    """
 
     def __init__(self, places: int = JOINING) -> None:
         self._free = places
-        self._waiting: Final[deque[asyncio.Future[None]]] = deque()
+        self._waiting: Final = OrderedDict[Id, deque[asyncio.Future[None]]]()
+        """By caller, in the order of their turns."""
         self._ended = 0
         """Turns that are over."""
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Turn]:
-        """The block is entered when it is one's turn. Raises `BrokerUnavailableError` where that never comes."""
-        await self._take()
+    async def turn(self, asker: Id) -> AsyncIterator[Turn]:
+        """The block is entered when it is his turn. Raises `BrokerUnavailableError` where that never comes."""
+        await self._take(asker)
         turn = Turn(self._give)
         try:
             yield turn
         finally:
             turn.end()
 
-    async def _take(self) -> None:
+    async def _take(self, asker: Id) -> None:
         if self._free:
             self._free -= 1
             return
         place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        self._waiting.setdefault(asker, deque()).append(place)
         try:
             await self._called(place)
         except BaseException:
@@ -75,8 +80,12 @@ class Admission:
     def _give(self) -> None:
         self._ended += 1
         while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
+            asker, places = self._waiting.popitem(last=False)
+            while places and places[0].done():
+                places.popleft()
+            if places:
+                places.popleft().set_result(None)
+                if places:
+                    self._waiting[asker] = places
                 return
         self._free += 1

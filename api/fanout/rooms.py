@@ -4,6 +4,7 @@ from typing import Final
 
 from beanie import PydanticObjectId
 
+from api.documents.bench import name_of
 from api.fanout.admission import Admission, Turn
 from api.fanout.farewells import finish
 from api.fanout.log import CAPACITY
@@ -29,7 +30,7 @@ class Rooms:
         `turn` is his, which is over when others may come in; without one he waits for it.
         """
         if turn is None:
-            async with self.admission.turn() as own:
+            async with self.admission.turn(name_of(context)) as own:
                 return await self.enter(asked, context, outlet, own)
         context.access.require_signed_in()
         await context.spend(asked.cost)

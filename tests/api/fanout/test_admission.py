@@ -23,9 +23,10 @@ class Comers:
         self.came: list[int] = []
         self._going: dict[int, asyncio.Event] = {}
 
-    async def come(self, number: int) -> None:
+    async def come(self, number: int, name: str | None = None) -> None:
+        """Each is somebody else, unless he has a name."""
         going = self._going[number] = asyncio.Event()
-        async with self.admission.turn():
+        async with self.admission.turn(name or str(number)):
             self.came.append(number)
             await going.wait()
 
@@ -62,6 +63,23 @@ async def test_so_many_at_a_time_in_their_order() -> None:
     await asyncio.gather(*late, return_exceptions=True)
 
 
+async def test_one_who_comes_a_hundred_times_does_not_stand_before_others() -> None:
+    comers = Comers(1)
+    tasks = [asyncio.create_task(comers.come(number, "many")) for number in range(100)]
+    tasks += [asyncio.create_task(comers.come(number, "other")) for number in (100, 101)]
+    tasks += [asyncio.create_task(comers.come(102, "third"))]
+    await settled()
+    for task in tasks[1:50]:
+        task.cancel()
+    for _ in range(len(tasks) - 49):
+        comers.go(comers.came[-1])
+        await settled()
+    assert comers.came[:7] == [0, 50, 100, 102, 51, 101, 52]
+    assert sorted(comers.came) == [0, *range(50, 103)]
+    assert not comers.admission._waiting
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_who_leaves_in_the_moment_of_his_turn_passes_it_on() -> None:
     comers = Comers(1)
     tasks = [asyncio.create_task(comers.come(number)) for number in range(3)]
@@ -77,7 +95,7 @@ async def test_who_leaves_in_the_moment_of_his_turn_passes_it_on() -> None:
 
 async def test_a_turn_ends_once() -> None:
     comers = Comers(1)
-    async with comers.admission.turn() as turn:
+    async with comers.admission.turn("first") as turn:
         turn.end()
         turn.end()
         tasks = [asyncio.create_task(comers.come(number)) for number in range(2)]
