@@ -228,6 +228,7 @@ async def _queried(schema: Remembering, asked: Question, operation: Prepared) ->
     async with schema.gate.turn(name_of(asked.context)) as waited:
         if waited:  # INVARIANT: rights are those of when it begins, not of when it was sent
             await asked.context.renew()
+            asked.context.access.require_not_refused()  # else he would be told what nobody may spend
             asked.price = _price(schema, asked, operation)
             require_right(asked.context, asked.price, operation.introspections, schema.limits)
         return await _in_time(schema, asked, operation)
