@@ -86,11 +86,16 @@ class Rounds:
         tally.raced += verdict.raced
         tally.answers[_kind(verdict)] += 1
         if verdict.faults:
-            small = await shrunk(self.executors, case, self.compare) if self.shrinks else case
-            tally.found.append(report(small, await self.compare(self.executors, small)))
+            tally.found.append(await self._told(case, verdict))
             return False
         self.learn(verdict.core.told())
         return True
+
+    async def _told(self, case: Case, verdict: Verdict) -> str:
+        """What is wrong, in as little as shows it still; in what showed it first where that doesn't any more."""
+        small = await shrunk(self.executors, case, self.compare) if self.shrinks else case
+        found = await self.compare(self.executors, small)
+        return report(small, found) if found.faults else report(case, verdict, again=False)
 
 
 def of_world(executors: Executors, stock: Stock) -> Rounds:

@@ -11,8 +11,9 @@ from api.compiler import compile_operation
 from tests.differential import broken
 from tests.differential.broken import Broken
 from tests.differential.cases import Case
-from tests.differential.comparing import compare, unexplained
+from tests.differential.comparing import AGAIN, compare, unexplained
 from tests.differential.executing import Executors
+from tests.differential.reporting import first_difference
 from tests.differential.rounds import of_broken
 from tests.differential.shrinking import shrunk
 
@@ -86,6 +87,41 @@ async def test_what_is_told_of_is_small() -> None:
     assert small.variables == {}
     assert len(small.text.split()) <= len(["query", "One", "{", "number", "thing", "{", "id", "}", "}"])
     assert (await compare(executors, small)).faults
+
+
+async def test_what_was_wrong_once_is_told_as_it_was_then() -> None:
+    """Where nothing is wrong any more as it is looked at again, nobody would know what was."""
+    left = 1 + AGAIN
+
+    def at_first(result: ExecutionResult, context: Broken) -> ExecutionResult:
+        nonlocal left
+        if not left or len(result.data or ()) < 2:
+            return result
+        left -= 1
+        return reordered(result, context)
+
+    executors = Executors(broken.schema, broken.Contexts(), lambda *given: Wrong(at_first, *given))
+    rounds = of_broken(executors)
+    [found] = (await rounds.run(Random(1), EXECUTIONS)).found[:1] or [""]
+    assert "!! data\n" in found
+    assert "!! seen once, and not again" in found
+    assert "!! data: " in found
+
+
+@pytest.mark.parametrize(
+    ("core", "compiled", "told"),
+    [
+        ({"a": [{"b": 1}, {"b": 2}]}, {"a": [{"b": 1}, {"b": 3}]}, "data.a[1].b: 2, and compiled 3"),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, 'data: {"a": 1, "b": 2}, and compiled {"b": 2, "a": 1}'),
+        ({"a": [1]}, {"a": [1, 2]}, "data.a: [1], and compiled [1, 2]"),
+        ({"a": 1}, {"a": True}, "data.a: 1, and compiled true"),
+        ({"a": {}}, {"a": None}, "data.a: {}, and compiled null"),
+        ({"a": [{"b": None}], "c": {}}, {"a": [{"b": None}], "c": {}}, None),
+        (None, None, None),
+    ],
+)
+def test_where_two_answers_differ_first_is_told(core: Any, compiled: Any, told: str | None) -> None:
+    assert first_difference(core, compiled) == told
 
 
 def test_what_no_race_explains_is_told() -> None:
