@@ -20,7 +20,6 @@ from api.connections import TooManyConnectionsError
 from api.contexts import REFUSED, ServedContext
 from api.documents.bench import name_of
 from api.errors import AWAY, Code, code_of
-from api.execution import premature
 from api.fanout import Member, Questions, Rooms
 from api.frames import flaw
 from api.schema import Schema
@@ -55,9 +54,6 @@ class SocketHandler(EndingHandler):
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         """Who follows a conversation shares answers with others; everything else is his own."""
         if not await self._found(operation):
-            return
-        if premature(self.context, operation.query, operation.variables, self._schema.limits) is not None:
-            await super().run_operation(operation)  # which says so: he takes nobody's turn
             return
         await self._schema.judge(operation.query or "", self.context)  # what is wrong is told when it is executed
         error = self._questions.unidentified(operation.query, operation.operation_name)

@@ -26,6 +26,7 @@ from api.documents import Documents
 from api.documents.bench import SHORT
 from api.documents.judging import sound
 from api.documents.limits import DocumentLimits
+from api.documents.variables import problem
 from api.errors import Code
 from api.fanout.selection import needs
 from api.prepared import Prepared, Remembering, prepared
@@ -70,7 +71,7 @@ class Questions:
         document = self._sound(query)
         operation = _operation(document, operation_name) if document is not None else None
         field = _field(operation) if operation is not None else None
-        if document is None or operation is None or field is None:
+        if document is None or operation is None or field is None or problem(variables, self._limits) is not None:
             return None
         given, schema = dict(variables or {}), self._remembering
         ready = prepared(schema, query, operation_name) or Prepared(schema, query, document, operation)

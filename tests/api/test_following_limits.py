@@ -1,4 +1,4 @@
-"""Who may do nothing yet, or asks for too much, is told so on a socket before he takes anybody's turn or time."""
+"""Who may do nothing yet, or sends too much, is told so where he comes to follow: he takes nobody's turn or time."""
 
 import asyncio
 import json
@@ -37,13 +37,16 @@ async def test_who_may_do_nothing_yet_does_not_wait_among_those_who_come_to_foll
             assert "RATE_LIMITED" in await told(client, {"id": conversation})
 
 
-@pytest.mark.parametrize(
+MUCH: Final = pytest.mark.parametrize(
     ("more", "said"),
     [
         ({"more": [0] * DEFAULT_LIMITS.variable_values}, "variables may hold so many values"),
         (dict.fromkeys(map(str, range(DEFAULT_LIMITS.variables)), 0), "an operation may be sent so many variables"),
     ],
 )
+
+
+@MUCH
 async def test_variables_are_limited_to_follow_a_conversation_too(
     served: Served, more: dict[str, Any], said: str
 ) -> None:
@@ -51,3 +54,12 @@ async def test_variables_are_limited_to_follow_a_conversation_too(
     conversation = await start(alice)
     async with listening(served) as address, opened(address, str(alice.token)) as client:
         assert said in await told(client, {"id": conversation, **more})
+
+
+@MUCH
+async def test_so_they_are_of_an_event_stream(served: Served, more: dict[str, Any], said: str) -> None:
+    alice = await served.as_("alice")
+    body = {"query": FOLLOW, "variables": {"id": await start(alice), **more}}
+    headers = {"Authorization": f"Bearer {alice.token}", "Accept": "text/event-stream"}
+    answer = await asyncio.wait_for(served.http.post("/graphql", json=body, headers=headers), 10)
+    assert said in answer.text
