@@ -1,8 +1,8 @@
 """`/healthz`: the process answers. `/readyz`: so do its stores."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import structlog
 from pymongo.errors import PyMongoError
@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from api.background import break_off
 from api.services import Services
 
 _log: Final = structlog.get_logger(__name__)
 PATIENCE_SECONDS: Final = 2.0
+AWAY: Final = (PyMongoError, RedisError, OSError, TimeoutError)
 
 
 async def healthz(_: Request) -> Response:
@@ -38,13 +40,19 @@ async def _ping(services: Services) -> None:
     await services.redis.ping()
 
 
-async def _answers(store: str, ping: Awaitable[None]) -> bool:
+async def _answers(store: str, ping: Coroutine[Any, Any, None]) -> bool:
+    asked = asyncio.create_task(ping)
     try:
-        await asyncio.wait_for(ping, PATIENCE_SECONDS)
-    except (PyMongoError, RedisError, OSError, TimeoutError) as error:
-        _log.warning("store away", store=store, kind=type(error).__name__)
-        return False
-    return True
+        await asyncio.wait({asked}, timeout=PATIENCE_SECONDS)  # `wait_for` would wait for its end, come when it may
+    finally:
+        break_off(asked)
+    error = asked.exception() if asked.done() else TimeoutError()
+    if error is None:
+        return True
+    if not isinstance(error, AWAY):
+        raise error
+    _log.warning("store away", store=store, kind=type(error).__name__)
+    return False
 
 
 def _word(up: bool) -> str:

@@ -1,5 +1,6 @@
 """One server process: `python -m api.worker LISTENER LIFELINE`, both descriptors inherited; see `worker_process`."""
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -11,6 +12,7 @@ import time
 import uvicorn
 from starlette.applications import Starlette
 
+from api import liveness
 from api.app import create_app
 from api.connections import Connections
 from api.heads import with_limits
@@ -31,13 +33,15 @@ READY = b"r"
 class Worker(uvicorn.Server):
     """Tells the supervisor when it is ready, and stops when the lifeline breaks, however that came about."""
 
-    def __init__(self, config: uvicorn.Config, lifeline: socket.socket, connections: Connections) -> None:
+    def __init__(self, app: Starlette, config: uvicorn.Config, lifeline: socket.socket) -> None:
         super().__init__(config)
+        self.app = app
         self.lifeline = lifeline
-        self.connections = connections
+        self.connections: Connections = app.state.connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self.watching = asyncio.create_task(liveness.watch(self.app.state.services.database.ping, self.give_up))
         settle()
         with contextlib.suppress(BrokenPipeError):  # the supervisor let go meanwhile; `follow` knows
             self.lifeline.send(READY)
@@ -48,6 +52,10 @@ class Worker(uvicorn.Server):
             server.close()
         await self.connections.drain(CLOSING_SECONDS)
         await super().shutdown(sockets)
+
+    def give_up(self) -> None:
+        """Stop, so that another one is started: as if the supervisor had let go, but it hasn't."""
+        self.lifeline.shutdown(socket.SHUT_RD)
 
     def follow(self) -> None:
         """Wait, in a thread of its own, for the supervisor to let go or to die."""
@@ -96,7 +104,7 @@ def serve(listener: socket.socket, lifeline: socket.socket) -> None:
     """Serve by the settings of the environment until the lifeline breaks."""
     settings = Settings()
     app = create_app(settings)
-    worker = Worker(configure(app, settings), lifeline, app.state.connections)
+    worker = Worker(app, configure(app, settings), lifeline)
     threading.Thread(target=worker.follow, name="lifeline", daemon=True).start()
     worker.run(sockets=[listener])
 
