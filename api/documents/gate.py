@@ -55,7 +55,14 @@ class Gate:
             self._leave(asker)
 
     def _admits(self, asker: Id) -> bool:
-        return self._under_way[asker] < self._of_one and self._under_way.total() < self._at_once
+        return self._has_room and self._may_have_more(asker)
+
+    @property
+    def _has_room(self) -> bool:
+        return self._under_way.total() < self._at_once
+
+    def _may_have_more(self, asker: Id) -> bool:
+        return self._under_way[asker] < self._of_one
 
     async def _wait(self, asker: Id) -> None:
         queue = self._waiting.setdefault(asker, deque())
@@ -86,7 +93,10 @@ class Gate:
         self._under_way[asker] -= 1
         if not self._under_way[asker]:
             del self._under_way[asker]
-        while (following := next((each for each in self._waiting if self._admits(each)), None)) is not None:
+        while self._has_room:
+            following = next(filter(self._may_have_more, self._waiting), None)
+            if following is None:
+                return
             queue = self._waiting[following]
             queue.popleft().set_result(None)
             self._under_way[following] += 1
