@@ -22,10 +22,10 @@ from api.worker import Worker
 def serve(routes: Callable[[Services], list[Route]]) -> None:
     """`python -m MODULE LISTENER LIFELINE`, as `api.worker`, on the same connections to the stores."""
     listener, lifeline = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    config = uvicorn.Config(
-        _app(Settings(), routes), loop="uvloop", http="httptools", lifespan="on", log_config=None, access_log=False
-    )
-    worker = Worker(config, lifeline, Connections(ConnectionLimits()))
+    app = _app(Settings(), routes)
+    app.state.connections = Connections(ConnectionLimits())
+    config = uvicorn.Config(app, loop="uvloop", http="httptools", lifespan="on", log_config=None, access_log=False)
+    worker = Worker(app, config, lifeline)
     threading.Thread(target=worker.follow, name="lifeline", daemon=True).start()
     worker.run(sockets=[listener])
 
