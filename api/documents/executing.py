@@ -1,10 +1,8 @@
 """What is judged when a document is executed: it depends on who asks, with which variables, and on what is there."""
 
-import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Final, Self
 
 import pymongo
@@ -109,14 +107,3 @@ class Timer(AbstractContextManager["Timer"]):
         self._calls.__exit__(kind, *given)
         if kind is not None and issubclass(kind, TimeoutError):
             self.require()
-
-
-@asynccontextmanager
-async def in_time(seconds: float) -> AsyncIterator[Timer]:
-    """Within the block calls to the database end when the time is up; so does the block, a little later.
-
-    Raises `GraphQLError` then.
-    """
-    with Timer(seconds) as timer:
-        async with asyncio.timeout(seconds + GRACE_SECONDS):
-            yield timer

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import strawberry
@@ -20,7 +20,7 @@ from api.documents import Documents
 from api.documents.answering import refusal
 from api.documents.cost import Actual, Estimate, operation_of
 from api.documents.cost_model import Model
-from api.documents.executing import Price, admit, in_time, introspections, priced, told
+from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, introspections, priced, told
 from api.documents.judging import flaws, suggests, unread
 from api.documents.limits import DocumentLimits
 from api.errors import publish
@@ -30,6 +30,17 @@ from api.schema import Schema
 from resolvers.context import Context
 from resolvers.errors import BadInputError
 from resolvers.live.backoff import delays
+
+
+@asynccontextmanager
+async def in_time(seconds: float) -> AsyncIterator[Timer]:
+    """Within the block calls to the database end when the time is up; so does the block, a little later.
+
+    Raises `GraphQLError` then.
+    """
+    with Timer(seconds) as timer:
+        async with asyncio.timeout(seconds + GRACE_SECONDS):
+            yield timer
 
 
 class OwnContext(SchemaExtension):
