@@ -2,11 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol, Self
+from itertools import islice
+from typing import Final, Protocol, Self
 
 import strawberry
 
@@ -36,6 +37,9 @@ from resolvers.live import Broker, Standings, Texts
 from resolvers.loaders import Loaders
 from resolvers.sealing import CursorSeal
 from resolvers.sights import Sights
+
+PAYERS: Final = 20
+"""Others who are asked to pay for what all are denied, where the first can't."""
 
 
 class Browser(Protocol):
@@ -171,11 +175,11 @@ class Context:
         """The same, if nobody has to be asked for that, as mostly; False where it has to be waited for: by `spend`."""
         return self.allowance is None or self.allowance.spent(self.access, cost)
 
-    async def pay(self, *, forgo: bool) -> None:
-        """Have the denials counted that are to be written down.
+    async def pay(self, *, forgo: bool, fellows: Iterable["Context"] = ()) -> None:
+        """Have the denials counted that are to be written down: for him, or for one of the `fellows`, told the same.
 
-        Where that is too much, and `forgo`, nobody will be told of them: then only their number is written down. Raises
-        as `spend` then.
+        Where that is too much for each, and `forgo`, nobody will be told of them: then only their number is written
+        down. Raises as `spend` then.
         """
         number = len(self._decided.denied) + self.access.denials
         if not number or self.allowance is None:
@@ -185,10 +189,21 @@ class Context:
         except Exception:
             if not forgo:
                 return  # it is done, and has to be told
+            for each in islice(fellows, PAYERS):
+                if await each._pays(number):
+                    return
             self._decided.take(self.access.takings())
             self._decided.denied.clear()
             self.audit.forgo(self.origin, number)
             raise
+
+    async def _pays(self, denials: int) -> bool:
+        try:
+            if self.allowance is not None:
+                await self.allowance.deny(self.access, denials)
+        except Exception:
+            return False
+        return True
 
     async def settle(self) -> None:
         """Have what was decided written down, before anybody is told. Raise `PyMongoError` if it can't be.

@@ -14,7 +14,7 @@ from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired
 from resolvers.chat.patience import MISSED, made_good, patiently
 from resolvers.chat.subscriptions import told as event_told
-from resolvers.context import Info
+from resolvers.context import Context, Info
 from resolvers.live.broker import Event, Position, Resync
 
 AT_ONCE: Final = 200
@@ -168,11 +168,19 @@ class Group:
 
     async def _bodies(self, lead: Member, event: ConversationEvent, deltas: Deltas) -> AsyncIterator[bytes]:
         """The answer, and where it was not whole, what says so."""
-        yield await self._renderer.render(lead.context, lead.question, event)
+        yield await self._renderer.render(lead.context, lead.question, event, self._others(lead))
         if await made_good(lead.context):
             deltas.lost()
             missed = ResyncRequired(cursor=event.cursor, reason=MISSED)
             yield await self._renderer.render(lead.context, lead.question, missed)
+
+    def _others(self, lead: Member) -> Iterator[Context]:
+        """One subscription of each account but his."""
+        seen = {lead.standing.user_id}
+        for each in list(self.members):
+            if each.standing.user_id not in seen:
+                seen.add(each.standing.user_id)
+                yield each.context
 
     def _leads(self) -> Iterator[Member]:
         """Whoever is not behind, and not in doubt, comes first."""

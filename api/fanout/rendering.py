@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -31,15 +31,21 @@ class Renderer:
         self._schema: Final = schema
         self._farewell: tuple[Hashable, bytes] | None = None
 
-    async def render(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
+    async def render(
+        self, context: Context, question: Question, event: ConversationEvent, fellows: Iterable[Context] = ()
+    ) -> bytes:
         """The answer's payload. It waits until what was decided can be written down.
 
-        For denials pays whose `context` it is. The answer may be others', too: it is given whether he can pay or not.
+        For denials pays whose `context` it is, or one of the `fellows`, for whom the answer is as well. Where nobody
+        can, all are told that instead.
 
         Where a store was away, `context.missed` says so afterwards.
         """
         body = await self._executed(context, question, event)
-        await context.pay(forgo=False)
+        try:
+            await context.pay(forgo=True, fellows=fellows)
+        except Exception as error:
+            body = self.failed(error)
         await settled([context])
         return body
 

@@ -1,7 +1,7 @@
 """Followers of a conversation: some share what they are told, and beside each is one who is told it alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -69,9 +69,11 @@ class Counted(Renderer):
 
     rendered = 0
 
-    async def render(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
+    async def render(
+        self, context: Context, question: Question, event: ConversationEvent, fellows: Iterable[Context] = ()
+    ) -> bytes:
         self.rendered += 1
-        return await super().render(context, question, event)
+        return await super().render(context, question, event, fellows)
 
 
 class Crowd:

@@ -23,12 +23,13 @@ from resolvers.chat.events import ResyncRequired
 from resolvers.errors import TooFastError
 from resolvers.ids import encode
 from tests.api.authzen.conftest import question, service
-from tests.api.rates.test_served import LIMITS, OVER, limit
+from tests.api.rates.test_served import LIMITS, OVER, limit, used_up
 from tests.resolvers.admin.test_audit import stored
 from tests.resolvers.chat.documents import chat
 from tests.served import Caller, Served
 
 NODES: Final = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+FOLLOW: Final = 'subscription { conversationEvents(conversationId: "any") { cursor } }'
 CHANGE: Final = """mutation ($mine: ID!, $other: ID!) {
   updateConversation(input: {conversationId: $mine, title: "renamed"}) { conversation { title } }
   deleteConversation(input: {conversationId: $other}) { conversationId } }"""
@@ -150,16 +151,27 @@ async def test_denials_of_an_event_count_and_who_can_not_pay_is_not_told_of_them
     assert (await bob.ask("{ me { id } }")).codes == OVER
 
 
-async def test_a_denial_in_a_shared_answer_counts_and_the_others_are_told_all_the_same(served: Served) -> None:
-    limit(served, replace(LIMITS, denial=100_000))
-    bob, schema = await served.as_("bob"), build_schema()
-    context = await proven_by(f"Bearer {bob.token}", served.app.state.services, Client(), SimpleNamespace())
-    follow = 'subscription { conversationEvents(conversationId: "any") { cursor } }'
-    document = schema.sound(follow)
-    operation = Prepared(schema, follow, document, named(document, None))
-    context.access.decide("report:delete", Resource("report", "1"))
+@pytest.mark.parametrize("poor", [0, 1, 2])
+async def test_a_denial_in_a_shared_answer_is_paid_for_by_who_can_or_told_to_nobody(served: Served, poor: int) -> None:
+    limit(served, replace(LIMITS, denial=300))
+    bob, alice, schema = await served.as_("bob"), await served.as_("alice"), build_schema()
+    contexts = [
+        await proven_by(f"Bearer {each.token}", served.app.state.services, Client(), SimpleNamespace())
+        for each in (bob, alice)
+    ]
+    for each in (bob, alice)[:poor]:
+        await used_up(each)
+    document = schema.sound(FOLLOW)
+    operation = Prepared(schema, FOLLOW, document, named(document, None))
+    contexts[0].access.decide("report:delete", Resource("report", "1"))
     event = ResyncRequired(cursor="1", reason="late")
-    body = await Renderer(schema).render(context, Question(operation, {}, None), event)
-    assert orjson.loads(body) == {"data": {"conversationEvents": {"cursor": "1"}}}
-    assert len(await denials(served)) == 1
-    assert (await bob.ask("{ me { id } }")).codes == OVER
+    told = orjson.loads(await Renderer(schema).render(contexts[0], Question(operation, {}, None), event, contexts[1:]))
+    if poor < 2:
+        assert told == {"data": {"conversationEvents": {"cursor": "1"}}}
+        assert len(await denials(served)) == 1
+        assert left(await alice.ask("{ me { id } }")) == 950 - 300 * poor
+    else:
+        assert told["data"] is None
+        assert told["errors"][0]["extensions"]["code"] == OVER[0]
+        assert await denials(served) == []
+        assert await forgone(served, bob) == 1
