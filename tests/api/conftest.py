@@ -12,9 +12,9 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The cursors of events that were rendered, once for each time."""
     seen, render = list[str](), Renderer.render
 
-    async def counted(self: Renderer, context: Any, question: Any, event: Any) -> bytes:
+    async def counted(self: Renderer, context: Any, question: Any, event: Any, *fellows: Any) -> bytes:
         seen.append(event.cursor)
-        return await render(self, context, question, event)
+        return await render(self, context, question, event, *fellows)
 
     monkeypatch.setattr(Renderer, "render", counted)
     return seen

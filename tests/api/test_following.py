@@ -43,11 +43,11 @@ async def test_who_fails_in_the_middle_of_what_he_missed_is_told_so_and_nothing_
     first, *missed = [await served.services.broker.publish(name, b"{}") for _ in range(4)]
     rendered, render = list[str](), Renderer.render
 
-    async def once(self: Renderer, context: Context, question: Any, event: Any) -> bytes:
+    async def once(self: Renderer, context: Context, question: Any, event: Any, *fellows: Any) -> bytes:
         rendered.append(event.cursor)
         if len(rendered) == 3:
             raise RuntimeError("broken")
-        return await render(self, context, question, event)
+        return await render(self, context, question, event, *fellows)
 
     monkeypatch.setattr(Renderer, "render", once)
     async with listening(served) as address, opened(address, str(alice.token)) as client:
