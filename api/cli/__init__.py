@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line. What goes wrong is said in one line; the status is then 1, or 2 for wrong usage."""
-    with _head_start(sys.argv[1:]) as begun:
-        from typer import echo  # a tenth of a second, and a fifth to read the options
+    try:
+        with _head_start(sys.argv[1:]) as begun:
+            from api.cli.application import app  # Typer, a tenth of a second, and a fifth to read the options
 
-        from api.cli.application import app
-
-        try:
             app(obj=begun)
-        except KeyboardInterrupt:
-            sys.exit(130)
-        except Exception as error:
-            from api.cli.problems import explain  # knows the errors of all parts: they are imported where one is met
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from typer import echo
 
-            echo(f"parley: {explain(error)}", err=True)
-            sys.exit(1)
+        from api.cli.problems import explain  # knows the errors of all parts: they are imported where one is met
+
+        echo(f"parley: {explain(error)}", err=True)
+        sys.exit(1)
 
 
 @contextmanager

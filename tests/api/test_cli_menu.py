@@ -65,3 +65,27 @@ def test_a_start_imports_nothing_before_its_worker_and_no_driver_before_its_stor
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines() == ["False", "[]", "False"]
+
+
+@pytest.mark.parametrize("words", [["version"], ["serve"]])
+def test_who_is_stopped_before_he_has_read_his_options_ends_quietly(words: list[str]) -> None:
+    """A start is interrupted most often while it imports."""
+    script = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+
+class Interrupted(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "api.cli.application":
+            raise KeyboardInterrupt
+
+
+from api.cli import main
+
+sys.meta_path.insert(0, Interrupted())
+sys.argv = ["parley", *{words!r}]
+main()
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "")
