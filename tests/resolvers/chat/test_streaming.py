@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from redis.asyncio import Redis
 
 from api.interrupting import Interrupter
 from models.bucket import MessageStatus
@@ -314,14 +315,16 @@ async def test_few_messages_are_written_at_a_time(served: Served, monkeypatch: p
     assert (await alice.ask(BEGIN, input={"conversationId": await start(alice)})).codes == ["CONFLICT"]
 
 
-async def test_what_redis_loses_the_writer_sends_again(served: Served) -> None:
+async def test_what_redis_loses_the_writer_sends_again(served: Served, redis: Redis) -> None:
     alice = await served.as_("alice")
     answer = await begin(alice, await start(alice))
     _, address = message_address(answer["id"])
     assert went_on(await stream(alice, answer, 0, "saved ")) == 6, "the first piece is saved"
     assert went_on(await stream(alice, answer, 6, "lost")) == 10
-    for key in await served.services.redis.keys("parley:*:*main.0"):
-        await served.services.redis.delete(key)
+    lost = await redis.keys("parley:*:*main.0")
+    assert lost
+    for key in lost:
+        await redis.delete(key)
     assert (await read(alice, answer))["content"] == "saved "
     assert str(address) == "main.0"
     assert refused(await finish(alice, answer, 10)) == ("CONFLICT", 6)
