@@ -41,6 +41,18 @@ class Connections:
         return self.made[-1]
 
 
+def cuts_of(monkeypatch: pytest.MonkeyPatch) -> list[Cut]:
+    """What is cut off from now on, each as soon as it is."""
+    cuts, end = list[Cut](), Cutoff.end
+
+    def noted(cutoff: Cutoff, cut: Cut) -> None:
+        end(cutoff, cut)
+        cuts.append(cut)
+
+    monkeypatch.setattr(Cutoff, "end", noted)
+    return cuts
+
+
 @contextmanager
 def watched(monkeypatch: pytest.MonkeyPatch, protocol: type[Any]) -> Iterator[Connections]:
     """Within the block connections are noted."""
@@ -149,14 +161,7 @@ async def test_what_waits_in_a_stream_for_a_token_that_is_taken_back_is_not_sent
 ) -> None:
     """What was made before, and not read: its end is told, and nothing else."""
     alice, accounts = await served.as_("alice"), served.services.authentication.accounts
-    conversation, cuts = await start(alice), list[Cut]()
-    end = Cutoff.end
-
-    def noted(cutoff: Cutoff, cut: Cut) -> None:
-        end(cutoff, cut)
-        cuts.append(cut)
-
-    monkeypatch.setattr(Cutoff, "end", noted)
+    conversation, cuts = await start(alice), cuts_of(monkeypatch)
     with watched(monkeypatch, HttpProtocol) as connections:
         async with listening(served) as address:
             session = await session_of(served)

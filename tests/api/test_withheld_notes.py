@@ -15,7 +15,6 @@ from models.audit_list import Found
 from models.clock import now
 from models.role import RoleAssignment
 from permissions.authn import showing
-from permissions.authn.cutoff import Cut, Cutoff
 from permissions.changes import SYSTEM
 from resolvers.admin.audit import AuditEvent
 from resolvers.chat.list_events import _Teller
@@ -24,7 +23,7 @@ from tests.api.test_event_streams import streaming
 from tests.api.test_many_on_a_socket import hear
 from tests.api.test_shared_streams import SHARE
 from tests.api.test_socket_expiry import listening, opened, session_of
-from tests.api.test_withheld import ALONE, ON_THEIR_WAY, SECRET, shared_with_guest, shown, so, watched
+from tests.api.test_withheld import ALONE, ON_THEIR_WAY, SECRET, cuts_of, shared_with_guest, shown, so, watched
 from tests.resolvers.chat.documents import append, start
 from tests.resolvers.chat.test_list_events import UPDATE, WATCH
 from tests.served import Served
@@ -182,14 +181,7 @@ async def test_what_waits_at_a_socket_whose_token_is_taken_back_is_not_sent(
 ) -> None:
     """It waits for the connection before the frame that closes it does."""
     alice, accounts = await served.as_("alice"), served.services.authentication.accounts
-    conversation, cuts = await start(alice), list[Cut]()
-    end = Cutoff.end
-
-    def noted(cutoff: Cutoff, cut: Cut) -> None:
-        end(cutoff, cut)
-        cuts.append(cut)
-
-    monkeypatch.setattr(Cutoff, "end", noted)
+    conversation, cuts = await start(alice), cuts_of(monkeypatch)
     query = ALONE.replace("($id: ID!)", "").replace("$id", json.dumps(conversation))
     with watched(monkeypatch, SocketProtocol) as sockets:
         async with listening(served) as address:
@@ -222,21 +214,16 @@ async def test_why_a_stream_is_over_is_told_though_a_note_before_it_may_not_be(
 ) -> None:
     monkeypatch.setattr(showing, "GOOD_SECONDS", 0)
     bob, accounts = await served.as_("bob"), served.services.authentication.accounts
-    conversation, made, cuts = await start(bob), list[Any](), list[Cut]()
+    conversation, made, cuts = await start(bob), list[Any](), cuts_of(monkeypatch)
     share = {"conversationId": conversation, "userId": encode("User", served.people["alice"].id)}
     assert (await bob.ask(SHARE, input=share)).data
-    told, end = _Teller._told, Cutoff.end
+    told = _Teller._told
 
     async def noted(teller: _Teller, item: Any) -> Any:
         made.append(await told(teller, item))
         return made[-1]
 
-    def heard_of(cutoff: Cutoff, cut: Cut) -> None:
-        end(cutoff, cut)
-        cuts.append(cut)
-
     monkeypatch.setattr(_Teller, "_told", noted)
-    monkeypatch.setattr(Cutoff, "end", heard_of)
 
     async def rename(title: str) -> None:
         assert (await bob.ask(UPDATE, input={"conversationId": conversation, "title": title})).data
