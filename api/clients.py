@@ -32,10 +32,10 @@ class ClientAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in SCHEMES:
-            scope = self.told(scope)
+            scope = self.addressed(scope)
         await self._app(scope, receive, send)
 
-    def told(self, scope: Scope) -> Scope:
+    def addressed(self, scope: Scope) -> Scope:
         """The scope of a request, as who sent it sees it."""
         host, port = scope.get("client") or (None, 0)
         peer = host or None  # a unix socket's is empty

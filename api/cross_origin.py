@@ -41,14 +41,14 @@ class CrossOrigin:
             await Response(status_code=204, headers=_preflight(allowed))(scope, receive, send)
             return
 
-        async def told(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 answer.add_vary_header("Origin")
                 answer.update({**(allowed or {}), **({"Access-Control-Expose-Headers": SHOWN} if allowed else {})})
             await send(message)
 
-        await self._app(scope, receive, told)
+        await self._app(scope, receive, with_headers)
 
     def _allowed(self, origin: str) -> dict[str, str] | None:
         if not self._origins.reads(origin):

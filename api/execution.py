@@ -19,7 +19,7 @@ from strawberry.types.graphql import OperationType
 from api.decisions import settle
 from api.documents.bench import SHORT, name_of
 from api.documents.cost import Actual
-from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, priced, require_right, told
+from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, cost_extension, priced, require_right
 from api.documents.gate import HEAVY
 from api.documents.judging import overlong
 from api.documents.limits import DocumentLimits
@@ -281,4 +281,4 @@ def tell_cost(schema: Remembering, asked: Question, result: Answer) -> None:
     if price is None or operation is None or (asked.extensions or {}).get("cost") is not True:
         return
     actual = Actual(schema._schema, schema.costs, operation.document)
-    result.extensions = told(price, actual, operation.operation, result.data)
+    result.extensions = cost_extension(price, actual, operation.operation, result.data)

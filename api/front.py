@@ -4,7 +4,8 @@ It takes the steps of the layers that stand around all others, by their function
 plain goes through those layers: what repeats a header, comes in pieces, or wants anything that is seldom wanted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 import structlog
@@ -22,10 +23,10 @@ from api.graphql_request import JSON, RESPONSE, SHORT, asked_again, asked_by, pl
 from api.graphql_response import CHALLENGE
 from api.graphql_view import refused
 from api.http_protocol import DIRECT, Direct
-from api.rates.headers import lines, told
+from api.rates.headers import rate_headers, rate_lines
 from api.rates.rates import Verdict
 from api.refusals import AGAIN, RefusedRequestError, refusal
-from api.requests import CLOSE, RAW_HEADER, BodyLimit, Exchange, RequestLog
+from api.requests import CLOSE, RAW_HEADER, BodyLimit, Exchange, RequestLog, Standing
 from permissions.authn.principal import Client
 
 _log: Final = structlog.get_logger(__name__)
@@ -40,16 +41,13 @@ CHALLENGED: Final = [(name.lower().encode(), value.encode()) for name, value in 
 AGAIN_LATER: Final = [(name.lower().encode(), value.encode()) for name, value in AGAIN.items()]
 
 
-Pairs = Sequence[tuple[bytes, bytes]]
-
-
 class Reply(NamedTuple):
     """An answer, without what each has."""
 
     status: int
     headers: RawHeaders
     body: bytes
-    common: tuple[tuple[bytes, bytes], ...] | None = None
+    common: Standing | None = None
     """Headers that many have, where it has nothing else than these and its length."""
 
 
@@ -69,7 +67,7 @@ class Front:
         self._common: Final = {
             each: ((b"content-type", f"{each}; charset=utf-8".encode()), self._vary) for each in (JSON, RESPONSE)
         }
-        self._written: Final[dict[tuple[object, int], bytes]] = {}
+        self._head: Final = cache(_lines)  # of a media type and a scheme: four at most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope.get("root_path"):
@@ -80,7 +78,7 @@ class Front:
         if media_type is None:
             await self._layers(scope, receive, send)
             return
-        scope = self._clients.told(scope)
+        scope = self._clients.addressed(scope)
         with Exchange(scope, self._log.standing(scope), asked.get(RAW_HEADER)) as exchange:
             try:
                 reply = await self._reply(scope, receive, asked, media_type, exchange)
@@ -92,32 +90,24 @@ class Front:
                 if reply.common is None or not self._written_at_once(scope, reply, reply.common, exchange):
                     await self._send(send, reply, exchange)
 
-    def _written_at_once(self, scope: Scope, reply: Reply, common: Pairs, exchange: Exchange) -> bool:
+    def _written_at_once(self, scope: Scope, reply: Reply, common: Standing, exchange: Exchange) -> bool:
         """Whether the answer could be, past ASGI."""
         direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
         rate: Verdict | None = exchange.rate
         if direct is None or (rate is not None and rate.retry_after is not None):
             return False
         own = b"content-length: %d\r\nx-request-id: %b\r\n" % (len(reply.body), exchange.id.encode())
-        left = b"" if rate is None else lines(rate)
-        return direct.write(reply.status, self._lines(common, exchange.standing) + own + left, reply.body)
+        left = b"" if rate is None else rate_lines(rate)
+        return direct.write(reply.status, self._head(common, exchange.standing) + own + left, reply.body)
 
     async def _send(self, send: Send, reply: Reply, exchange: Exchange) -> None:
-        own = [*(reply.common or ()), *reply.headers, *([] if exchange.rate is None else told(exchange.rate))]
+        own = [*(reply.common or ()), *reply.headers, *([] if exchange.rate is None else rate_headers(exchange.rate))]
         if reply.status == 503 and all(name != b"retry-after" for name, _ in own):
             own = [*own, *AGAIN_LATER]
         if self._crossed and all(name != b"vary" for name, _ in own):
             own = [*own, (b"vary", b"Origin")]
         await send({"type": "http.response.start", "status": reply.status, "headers": exchange.headers(own)})
         await send({"type": "http.response.body", "body": reply.body})
-
-    def _lines(self, common: Pairs, standing: Pairs) -> bytes:
-        """As they go over the wire: there are few of them, and they are always the same."""
-        name = (common, id(standing))
-        known = self._written.get(name)
-        if known is None:
-            known = self._written[name] = b"".join([b"%b: %b\r\n" % header for header in (*common, *standing)])
-        return known
 
     def _plain(self, headers: Mapping[bytes, bytes]) -> str | None:
         """The media type of the answer to a request that is plain; None for any other."""
@@ -165,6 +155,11 @@ class Front:
         if cookies or status in (401, 503):
             return Reply(status, [*common, length, *(CHALLENGED if status == 401 else ()), *cookies], answer)
         return Reply(status, [length], answer, common)
+
+
+def _lines(common: Standing, standing: Standing) -> bytes:
+    """As they go over the wire."""
+    return b"".join([b"%b: %b\r\n" % header for header in (*common, *standing)])
 
 
 def _reply(response: Response) -> Reply:

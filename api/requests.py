@@ -31,8 +31,12 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 """Names in small letters, and values, as ASGI has them."""
 
 
-def _raw(headers: Mapping[str, str]) -> RawHeaders:
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+Standing = tuple[tuple[bytes, bytes], ...]
+"""Those that each answer has: never another for a scheme, so that what is made of them can be kept."""
+
+
+def _raw(headers: Mapping[str, str]) -> Standing:
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
 
 
 class RequestLog:
@@ -56,7 +60,7 @@ class RequestLog:
         given = next((value for name, value in scope["headers"] if name == RAW_HEADER), None)
         return Exchange(scope, self.standing(scope), given)
 
-    def standing(self, scope: Scope) -> RawHeaders:
+    def standing(self, scope: Scope) -> Standing:
         """What each answer has, unless it has its own."""
         return self._tls if self._secure or scope.get("scheme") in ("https", "wss") else self._plain
 
@@ -66,7 +70,7 @@ class Exchange:
 
     __slots__ = ("_scope", "_started", "_token", "id", "rate", "standing", "status")
 
-    def __init__(self, scope: Scope, standing: RawHeaders, given: bytes | None) -> None:
+    def __init__(self, scope: Scope, standing: Standing, given: bytes | None) -> None:
         """`given` is the request's id, as its client would have it."""
         self.id: Final = f"{getrandbits(64):016x}" if given is None else _request_id(given)
         self.standing: Final = standing

@@ -27,7 +27,7 @@ class Desk:
 
     async def evaluate(self, asked: Evaluation) -> Answer:
         """One decision."""
-        return self._told(self._decided(await self._gatherer.facts(asked)))
+        return self._answer(self._decided(await self._gatherer.facts(asked)))
 
     async def evaluate_all(self, batch: Batch) -> Answer:
         """Decisions in the order of the questions, up to the one that ends the batch."""
@@ -37,7 +37,7 @@ class Desk:
     def _answers(self, gathered: Sequence[Facts | BadRequestError], semantic: Semantic) -> list[Answer]:
         answers: list[Answer] = []
         for each in gathered:
-            answers.append(_refused(each) if isinstance(each, BadRequestError) else self._told(self._decided(each)))
+            answers.append(_refused(each) if isinstance(each, BadRequestError) else self._answer(self._decided(each)))
             if semantic.ends(answers[-1]["decision"]):
                 answers[-1]["context"]["reason"] = semantic.value
                 break
@@ -64,7 +64,7 @@ class Desk:
         self.takings.add(Taken(decision, Subject(""), nobody.env, strategy, known=False))
         return decision
 
-    def _told(self, decision: Decision) -> Answer:
+    def _answer(self, decision: Decision) -> Answer:
         """Which rules decided is for those only who may ask what others may do, and why."""
         context: Answer = {"id": decision.id, "reason_user": {"en": "allowed" if decision else "not allowed"}}
         if self._explains:

@@ -91,7 +91,7 @@ async def _follow(settings: Settings, directory: Path, every: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
-    def told(outcome: Report | PyMongoError) -> None:
+    def show(outcome: Report | PyMongoError) -> None:
         if isinstance(outcome, PyMongoError):
             typer.echo(f"parley: {explain(outcome)}; going on", err=True)
         elif outcome.changes or outcome.copied is not None:
@@ -99,7 +99,7 @@ async def _follow(settings: Settings, directory: Path, every: float) -> None:
 
     async with connected(settings) as database:
         typer.echo("following; Ctrl-C ends it")
-        await follow(database.db, directory, every, stop, told)
+        await follow(database.db, directory, every, stop, show)
 
 
 def summary(report: Report) -> str:

@@ -51,7 +51,7 @@ def check(
     changes = None if offline else _compared(file, parsed)
     if changes is None:
         _require_right(file, parsed, State())
-    typer.echo(f"{file}: {_told(parsed)}")
+    typer.echo(f"{file}: {_contents(parsed)}")
     typer.echo("\n".join(changes or ["nothing would change"]) if changes is not None else "not compared with a store")
 
 
@@ -98,7 +98,7 @@ def _require_right(file: Path, parsed: PolicyFile, base: State) -> None:
         raise typer.Exit(1)
 
 
-def _told(parsed: PolicyFile) -> str:
+def _contents(parsed: PolicyFile) -> str:
     counted = (
         _counted(len(parsed.types), "resource type", "resource types"),
         _counted(len(parsed.roles), "role", "roles"),
@@ -139,7 +139,7 @@ async def _apply(settings: Settings, file: Path, parsed: PolicyFile, by: str, ye
         _require_right(file, parsed, ground.state)
         changes = list(differences(parsed, ground.state))
         if not changes:
-            return f"{file}: {_told(parsed)}; nothing to change"
+            return f"{file}: {_contents(parsed)}; nothing to change"
         typer.echo("\n".join(changes))
         if not yes:
             typer.confirm("Apply?", abort=True)
@@ -152,7 +152,7 @@ async def _apply(settings: Settings, file: Path, parsed: PolicyFile, by: str, ye
                 revision = await door.put(parsed.documents, changer, reason, tests=parsed.tests)
             except PermissionsError as error:
                 raise CommandError(f"nothing was changed: {error}") from error
-        return f"{file}: {_told(parsed)}; applied, revision {revision}"
+        return f"{file}: {_contents(parsed)}; applied, revision {revision}"
 
 
 async def _changer(by: str) -> Changer:

@@ -27,7 +27,9 @@ Price = dict[str, int]
 """`estimated`, and the `budget` of who asks."""
 
 
-def told(price: Price, actual: Actual | None, operation: OperationDefinitionNode | None, data: Any) -> dict[str, Any]:
+def cost_extension(
+    price: Price, actual: Actual | None, operation: OperationDefinitionNode | None, data: Any
+) -> dict[str, Any]:
     """The extension of an answer that says what it cost."""
     if actual is None or operation is None or not isinstance(data, dict):
         return {"cost": price}

@@ -34,7 +34,7 @@ def validate(
         found = _found(schema, document, limits, suggest=True)
     if aborted and len(found) <= limits.errors:
         return [exceeded("overlaps", limits.overlaps, "fields of the same name may be compared in so many steps:")]
-    return [_told(each) for each in found]
+    return [_shortened(each) for each in found]
 
 
 def _found(
@@ -44,7 +44,7 @@ def _found(
     return validate_all(schema, document, rules, max_errors=limits.errors, hide_suggestions=not suggest)
 
 
-def _told(error: GraphQLError) -> GraphQLError:
+def _shortened(error: GraphQLError) -> GraphQLError:
     """It is about the document, also where a number was too long to be read; it does not repeat all of that."""
     return GraphQLError(error.message[:MESSAGE_CHARACTERS], error.nodes, extensions=error.extensions)
 

@@ -13,7 +13,7 @@ from api.fanout.trust import Trust
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired
 from resolvers.chat.patience import MISSED, made_good, patiently
-from resolvers.chat.subscriptions import told as event_told
+from resolvers.chat.subscriptions import visible_event
 from resolvers.context import Context, Info
 from resolvers.live.broker import Event, Position, Resync
 
@@ -118,7 +118,7 @@ class Group:
         """Have each of those whom it concerns told by himself; the group isn't told anything."""
         self._before, self.position = (self.deltas, self.log.last), Position.of(item.cursor)
         for member in [each for each in self.members if concerned(each)]:
-            event = await told(member, item, self.deltas.by(member.context))
+            event = await event_for(member, item, self.deltas.by(member.context))
             if event is None or isinstance(event, AccessRevoked):
                 continue
             body = await self._renderer.render(member.context, member.question, event)
@@ -152,7 +152,7 @@ class Group:
         """
         for lead in self._leads():
             deltas = self.deltas.by(lead.context)
-            event = await told(lead, item, deltas)
+            event = await event_for(lead, item, deltas)
             access, conversation = lead.context.access, lead.standing.conversation
             if isinstance(event, AccessRevoked) or conversation is None or lead.standing.over:
                 continue  # he hears of it by himself
@@ -226,7 +226,7 @@ def passed(member: Member, position: Position) -> bool:
     return True
 
 
-async def told(member: Member, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
+async def event_for(member: Member, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
     """What he is told of it, as if he were alone."""
     asking = cast(Info, SimpleNamespace(context=member.context))
-    return await event_told(asking, member.standing, item, deltas)
+    return await visible_event(asking, member.standing, item, deltas)

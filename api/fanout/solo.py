@@ -6,7 +6,7 @@ from typing import Final
 from beanie import PydanticObjectId
 
 from api.fanout.farewells import Farewells, finish, give
-from api.fanout.groups import passed, told
+from api.fanout.groups import event_for, passed
 from api.fanout.members import Member
 from api.fanout.places import Places
 from api.fanout.rendering import Renderer
@@ -94,7 +94,7 @@ class Soloists:
             if member.standing.over:
                 news.close()
             async for item in news:
-                event = await told(member, item, deltas)
+                event = await event_for(member, item, deltas)
                 if isinstance(event, AccessRevoked):
                     break
                 if event is not None:

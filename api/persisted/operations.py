@@ -79,7 +79,7 @@ class PersistedOperations:
                 context.allowance.require(context.access)
             return await self._found(query, reference(document_id, extensions), context, schema)
         except TooFastError as error:
-            raise _told(error) from error
+            raise _too_fast(error) from error
         except GraphQLError:
             await _count(context)
             raise
@@ -152,13 +152,13 @@ async def _count(context: Context) -> None:
         await context.pay(forgo=True)
         await context.settle()
     except TooFastError as error:
-        raise _told(error) from error
+        raise _too_fast(error) from error
 
 
-def _told(error: TooFastError) -> GraphQLError:
-    told = GraphQLError(str(error), original_error=error)
-    publish(told)
-    return told
+def _too_fast(error: TooFastError) -> GraphQLError:
+    refusal = GraphQLError(str(error), original_error=error)
+    publish(refusal)
+    return refusal
 
 
 async def _access(context: Context) -> Access:

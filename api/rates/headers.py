@@ -39,11 +39,11 @@ class RateHeaders:
 
 
 def _tell(headers: MutableHeaders, verdict: Verdict) -> None:
-    for name, value in told(verdict):
+    for name, value in rate_headers(verdict):
         headers[name.decode()] = value.decode()
 
 
-def told(verdict: Verdict) -> list[tuple[bytes, bytes]]:
+def rate_headers(verdict: Verdict) -> list[tuple[bytes, bytes]]:
     """The headers that tell of it."""
     headers = [
         (b"ratelimit-limit", b"%d" % verdict.limit),
@@ -56,7 +56,7 @@ def told(verdict: Verdict) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def lines(verdict: Verdict) -> bytes:
+def rate_lines(verdict: Verdict) -> bytes:
     """The same as they go over the wire, of what was let pass."""
     limit, remaining, reset, _ = verdict
     return _LINES % (limit, remaining, reset, limit)

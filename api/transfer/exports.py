@@ -95,7 +95,7 @@ class Exports:
             except Exception as error:
                 if not answer.begun:
                     raise
-                await answer.write(export.writing.broken_off(_told(error)))  # too late for another status
+                await answer.write(export.writing.broken_off(_last_words(error)))  # too late for another status
             await answer.end()
 
 
@@ -109,7 +109,7 @@ def _headers(writing: Writing) -> dict[str, str]:
     }
 
 
-def _told(error: Exception) -> str:
+def _last_words(error: Exception) -> str:
     if isinstance(error, UNAVAILABLE):
         _log.warning("export broken off", kind=type(error).__name__)
         return AWAY

@@ -42,7 +42,7 @@ async def watched(db: AsyncDatabase[Record], token: Record | None) -> AsyncItera
     try:
         stream = await exact.watch(resume_after=token, show_expanded_events=True, max_await_time_ms=AWAIT_MS)
     except OperationFailure as error:
-        raise _told(error) from error
+        raise _explained(error) from error
     async with stream:
         yield stream
 
@@ -80,7 +80,7 @@ class Follower:
         try:
             return await self.stream.try_next()
         except OperationFailure as error:
-            raise _told(error) from error
+            raise _explained(error) from error
 
     async def _take(self, event: Record) -> None:
         if event["operationType"] in BREAKS:
@@ -114,7 +114,7 @@ def position(text: str) -> Record:
     return bson.decode(bytes.fromhex(text))
 
 
-def _told(error: OperationFailure) -> Exception:
+def _explained(error: OperationFailure) -> Exception:
     if error.code in _LOST:
         return HistoryLostError("the database doesn't know any more what changed since the last backup")
     if error.code in _NO_STREAMS:

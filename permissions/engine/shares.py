@@ -42,7 +42,7 @@ class Shared:
 
     def explain(self, facts: Facts) -> str:
         own = set(grantees(facts.subject, facts.roles))
-        found = [_told(share) for share in facts.resource.shares if share.grantee in own]
+        found = [_in_words(share) for share in facts.resource.shares if share.grantee in own]
         return f'shared("{self.access}") ({"; ".join(found) or "no share seen"})'
 
     def _filter(self, grantee: Any, known: Facts) -> Filter:
@@ -63,6 +63,6 @@ def looks_at_shares(part: object, accesses: Container[str]) -> bool:
     return anywhere(part, lambda each: isinstance(each, Shared) and each.access in accesses)
 
 
-def _told(share: Share) -> str:
+def _in_words(share: Share) -> str:
     branch = f" branch {share.branch} of it" if share.branch is not None else ""
     return f"{share.grantee} may {'write' if share.writes else 'read'}{branch} until {share.until:%Y-%m-%dT%H:%M:%SZ}"

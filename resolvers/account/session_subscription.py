@@ -48,7 +48,7 @@ class Subscription:
             with cutoff.told():
                 async with aclosing(_merged(news, cutoff)) as items:
                     async for item in items:
-                        for event in await _told(context, principal, item):
+                        for event in await _events_of(context, principal, item):
                             yield event
 
 
@@ -72,7 +72,7 @@ async def _merged(news: AsyncIterator[Event | Resync], cutoff: Cutoff) -> AsyncG
         await asyncio.gather(over, coming, return_exceptions=True)
 
 
-async def _told(context: Context, principal: Principal, item: Event | Resync | Cut) -> list[SessionEvent]:
+async def _events_of(context: Context, principal: Principal, item: Event | Resync | Cut) -> list[SessionEvent]:
     """What the caller is told of `item`, as his rights are now; of the end of his own session always."""
     if isinstance(item, Cut):
         over = item.reason and SessionEnded.own(principal.user_id, principal.session_id, item.reason)

@@ -63,14 +63,14 @@ class Subscription:
         context, log = info.context, _Log(info.context, None if after is None else _place(after))
         right = _Right(context)
         await patiently(context, log.begin)
-        async with aclosing(_told(context, log, right)) as events:
+        async with aclosing(_events(context, log, right)) as events:
             with context.showing() as show:
                 async for event in events:
                     show(right.check(event))
                     yield event
 
 
-async def _told(context: Context, log: "_Log", right: "_Right") -> AsyncGenerator[PermissionEvent, None]:
+async def _events(context: Context, log: "_Log", right: "_Right") -> AsyncGenerator[PermissionEvent, None]:
     while True:
         if log.lost:
             yield ResyncRequired(cursor=log.cursor, reason=log.lost)

@@ -56,28 +56,28 @@ class Remedy:
     @classmethod
     def of(cls, remedy: Found, subject: Subject) -> Self:
         """A remedy for `subject`, as the schema shows it."""
-        steps = [_told(step, subject) for step in remedy.steps]
+        steps = [_step_of(step, subject) for step in remedy.steps]
         kind = steps[0].kind if len(steps) == 1 else RemedyKind.COMBINED
         return cls(description=" and ".join(step.description for step in steps), kind=kind, steps=steps)
 
 
 @singledispatch
-def _told(step: Step, subject: Subject) -> RemedyStep:
+def _step_of(step: Step, subject: Subject) -> RemedyStep:
     raise NotImplementedError(type(step).__name__)
 
 
-@_told.register
+@_step_of.register
 def _(step: Assign, subject: Subject) -> RemedyStep:
     role = step.assignment.role
     return RemedyStep(kind=RemedyKind.ASSIGN_ROLE, description=f"assign role `{role}`", role=role)
 
 
-@_told.register
+@_step_of.register
 def _(step: Unassign, subject: Subject) -> RemedyStep:
     return RemedyStep(kind=RemedyKind.END_ROLE, description=f"end the assignment of role `{step.role}`", role=step.role)
 
 
-@_told.register
+@_step_of.register
 def _(step: SetAttribute, subject: Subject) -> RemedyStep:
     now = subject.attributes.get(step.attribute)
     return RemedyStep(
@@ -88,7 +88,7 @@ def _(step: SetAttribute, subject: Subject) -> RemedyStep:
     )
 
 
-@_told.register
+@_step_of.register
 def _(step: SetCircumstance, subject: Subject) -> RemedyStep:
     if step.network is not None:
         return RemedyStep(kind=RemedyKind.COME_FROM, description=f"come from {step.network}", network=step.network)
@@ -100,13 +100,13 @@ def _(step: SetCircumstance, subject: Subject) -> RemedyStep:
     )
 
 
-@_told.register
+@_step_of.register
 def _(step: WaitUntil, subject: Subject) -> RemedyStep:
     until = step.time.isoformat().replace("+00:00", "Z")
     return RemedyStep(kind=RemedyKind.WAIT, description=f"wait until {until}", time=step.time)
 
 
-@_told.register
+@_step_of.register
 def _(step: SwitchOff, subject: Subject) -> RemedyStep:
     description = f"switch policy `{step.policy}` off"
     return RemedyStep(kind=RemedyKind.SWITCH_POLICY_OFF, description=description, policy=step.policy)

@@ -169,7 +169,7 @@ class Mutation:
         conversation = await named(context, input.conversation_id, Action.CONVERSATION_DELETE)
         await context.tree.close(conversation, caller(context), mark=(mark := new_mark()))
         current = await again(context, conversation.id)
-        await _told(context, "conversation.deleted", current, current.number_of(mark))
+        await _announced(context, "conversation.deleted", current, current.number_of(mark))
         await announce_listed(context.broker, conversation, None)
         return DeleteConversationPayload(conversation_id=input.conversation_id)
 
@@ -181,7 +181,7 @@ class Mutation:
         conversation_id = object_id(input.conversation_id, "Conversation", "conversationId")
         conversation = await restorable(context, conversation_id)
         await context.tree.reopen(conversation)
-        await _told(context, "conversation.restored", conversation)
+        await _announced(context, "conversation.restored", conversation)
         current = await again(context, conversation.id)
         await announce_listed(context.broker, None, current)
         return ConversationPayload(conversation=await shown(context, current))
@@ -205,7 +205,7 @@ async def _recorded(context: Context, kind: str, conversation: StoredConversatio
     await context.audit.write(kind, context.origin, Target(MESSAGE, conversation.id), after={"address": str(address)})
 
 
-async def _told(context: Context, kind: str, conversation: StoredConversation, number: int | None = None) -> None:
+async def _announced(context: Context, kind: str, conversation: StoredConversation, number: int | None = None) -> None:
     """Written down, and told to whoever is subscribed."""
     await context.audit.write(kind, context.origin, Target(CONVERSATION, conversation.id))
     await announce_change(context.broker, conversation.id, number)

@@ -137,7 +137,7 @@ class _Teller:
             await patiently(self._context, self._context.renew)
             if isinstance(item, Resync):
                 yield ResyncRequired(cursor=feeds.cursor, reason=item.reason)
-            elif item and (event := await patiently(self._context, partial(self._told, item))):
+            elif item and (event := await patiently(self._context, partial(self._event_of, item))):
                 yield event
                 await self._pace.keep()
             for until, id_ in list(self._over()):
@@ -158,7 +158,7 @@ class _Teller:
         self._standing.changed.set()
         return False
 
-    async def _told(self, item: Event) -> ConversationListEvent | None:
+    async def _event_of(self, item: Event) -> ConversationListEvent | None:
         """What becomes of a note, as the conversation is now: notes of what many do at once have no order."""
         note = Note.of(item.payload)
         if note is None:

@@ -93,7 +93,7 @@ class Mutation:
         async with attaching(context, conversation, parent, draft, input.attachment_ids) as files:
             appended = await (pen.append(parent, files.draft) if parent else pen.append_at_end(files.draft))
             await files.stored(appended.address)
-        return await told(info, conversation, appended)
+        return await announced(info, conversation, appended)
 
     @strawberry.mutation(
         permission_classes=[may(Action.MESSAGE_EDIT)],
@@ -118,7 +118,7 @@ class Mutation:
         async with attaching(context, conversation, row.parent, draft, input.attachment_ids) as files:
             appended = await pen.shown(address, await context.tree.append(conversation, row.parent, files.draft))
             await files.stored(appended.address)
-        return await told(info, conversation, appended)
+        return await announced(info, conversation, appended)
 
     @strawberry.mutation(
         permission_classes=[may(Action.CONVERSATION_READ)],
@@ -150,7 +150,7 @@ def caller(context: Context) -> PydanticObjectId:
     return context.principal.user_id
 
 
-async def told(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
+async def announced(info: Info, conversation: StoredConversation, appended: Appended) -> MessagePayload:
     """The message as it is now; its subscribers hear of it, unless an earlier try told them."""
     context = info.context
     number, address = appended.number, appended.address

@@ -17,7 +17,7 @@ from permissions.actions import Action
 from permissions.guards import may
 from resolvers.chat import inputs
 from resolvers.chat.manuscripts import Manuscript, piece
-from resolvers.chat.mutations import MessagePayload, caller, parent_of, told
+from resolvers.chat.mutations import MessagePayload, announced, caller, parent_of
 from resolvers.chat.reach import named, reached
 from resolvers.chat.tree import written_message
 from resolvers.chat.writing import Pen
@@ -105,7 +105,7 @@ class Mutation:
                 text = appended.message.get("content", "")
                 await context.texts.hold(conversation.id, appended.address, draft.author_id)
                 await context.texts.open(conversation.id, appended.address, draft.author_id, text)
-        return await told(info, conversation, appended)
+        return await announced(info, conversation, appended)
 
     @strawberry.mutation(
         permission_classes=[may(Action.MESSAGE_APPEND)],

@@ -58,7 +58,7 @@ class Subscription:
             with standing.held(ended):
                 await standing.judged()
                 async for item in news:
-                    event = await told(info, standing, item, deltas)
+                    event = await visible_event(info, standing, item, deltas)
                     if event is None:
                         continue
                     yield event
@@ -71,7 +71,9 @@ class Subscription:
                     yield revoked(await standing.judged(), news.cursor)
 
 
-async def told(info: Info, standing: Standing, item: Event | Resync, deltas: Deltas) -> ConversationEvent | None:
+async def visible_event(
+    info: Info, standing: Standing, item: Event | Resync, deltas: Deltas
+) -> ConversationEvent | None:
     """What the caller is told of `item`, as his rights are now; None for what he doesn't see.
 
     INVARIANT: he still had the right when all was loaded that it shows, and the same sight of the conversation.

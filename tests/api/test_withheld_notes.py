@@ -85,13 +85,13 @@ async def test_a_note_of_a_list_that_waits_is_not_sent_once_its_reader_may_not_s
     served: Served, monkeypatch: pytest.MonkeyPatch, following: Following, protocol: Any, notes: int
 ) -> None:
     monkeypatch.setattr(showing, "GOOD_SECONDS", 0)
-    made, told = list[Any](), _Teller._told
+    made, told = list[Any](), _Teller._event_of
 
     async def noted(teller: _Teller, item: Any) -> Any:
         made.append(await told(teller, item))
         return made[-1]
 
-    monkeypatch.setattr(_Teller, "_told", noted)
+    monkeypatch.setattr(_Teller, "_event_of", noted)
     alice, guest = await served.as_("alice"), await served.as_("guest")
     conversation, nothing = await shared_with_guest(served, alice)
 
@@ -217,13 +217,13 @@ async def test_why_a_stream_is_over_is_told_though_a_note_before_it_may_not_be(
     conversation, made, cuts = await start(bob), list[Any](), cuts_of(monkeypatch)
     share = {"conversationId": conversation, "userId": encode("User", served.people["alice"].id)}
     assert (await bob.ask(SHARE, input=share)).data
-    told = _Teller._told
+    told = _Teller._event_of
 
     async def noted(teller: _Teller, item: Any) -> Any:
         made.append(await told(teller, item))
         return made[-1]
 
-    monkeypatch.setattr(_Teller, "_told", noted)
+    monkeypatch.setattr(_Teller, "_event_of", noted)
 
     async def rename(title: str) -> None:
         assert (await bob.ask(UPDATE, input={"conversationId": conversation, "title": title})).data

@@ -20,16 +20,16 @@ from api.documents import Documents
 from api.documents.answering import refusal
 from api.documents.cost import Actual, Estimate, operation_of
 from api.documents.cost_model import Model
-from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, introspections, priced, told
+from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, cost_extension, introspections, priced
 from api.documents.judging import flaws, suggests, unread
 from api.documents.limits import DocumentLimits
 from api.errors import publish
 from api.execution import count_refused, premature, undetermined
 from api.operations import whole
 from api.schema import Schema
+from models.redis.backoff import delays
 from resolvers.context import Context
 from resolvers.errors import BadInputError
-from resolvers.live.backoff import delays
 
 
 @asynccontextmanager
@@ -148,7 +148,7 @@ class LimitExecution(SchemaExtension):
         document = asked.graphql_document
         operation = operation_of(document, asked.operation_name) if document is not None else None
         actual = Actual(asked.schema._schema, self._model, document) if document is not None else None
-        return told(self._cost, actual, operation, getattr(asked.result, "data", None))
+        return cost_extension(self._cost, actual, operation, getattr(asked.result, "data", None))
 
     async def _judge(self, context: Context) -> None:
         asked = self.execution_context

@@ -92,15 +92,15 @@ async def test_rights_that_change_while_an_event_is_told_lose_it_for_nobody(
     conversation = await start(alice, attributes={"region": "EMEA", "clearance_required": 1})
     bob = encode("User", served.people["bob"].id)
     (await alice.ask(SHARE, input={"conversationId": conversation, "userId": bob})).data  # noqa: B018
-    told, given = groups.told, list[Any]()
+    event_for, given = groups.event_for, list[Any]()
 
     async def meanwhile(member: Member, item: Any, deltas: Deltas) -> Any:
         if not given and b"message" in item.payload:
             given.append(await root.ask(ASSIGN, input={"userId": bob, "role": "report_viewer"}))
             member.context.standings.rules_told()
-        return await told(member, item, deltas)
+        return await event_for(member, item, deltas)
 
-    monkeypatch.setattr(groups, "told", meanwhile)
+    monkeypatch.setattr(groups, "event_for", meanwhile)
     async with crowd_of(served) as crowd:
         bobs = [(await crowd.enter("bob", METADATA, id=conversation))[1] for _ in range(3)]
         saras = [(await crowd.enter("sara", METADATA, id=conversation))[1] for _ in range(led)]
