@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from api.background import running
 from api.settings import Settings
+from models.pubsub import Listener
 from permissions.authn.accounts import Accounts
 from permissions.authn.attempts import AttemptLimits, Attempts
 from permissions.authn.credentials import Credentials
@@ -70,7 +71,7 @@ class Authentication:
 
 @asynccontextmanager
 async def open_authentication(
-    settings: Settings, redis: Redis, witness: Witness = UNSEEN
+    settings: Settings, redis: Redis, listener: Listener, witness: Witness = UNSEEN
 ) -> AsyncIterator[Authentication]:
     """Join the parts; `Database.connect` comes first. Makes the first signing key where there is none."""
     if settings.secret_key is None:
@@ -102,8 +103,9 @@ async def open_authentication(
     )
     await mirror.load()
     try:
-        async with running(mirror.follow()), running(mirror.hear()):
-            yield Authentication(accounts, Authenticator(tokens, gate), keys, revocations)
+        with mirror.listening(listener):
+            async with running(mirror.follow()):
+                yield Authentication(accounts, Authenticator(tokens, gate), keys, revocations)
     finally:
         passwords.close()
         await mirror.leave()

@@ -21,9 +21,9 @@ from api.documents.answering import refusal
 from api.errors import SHOWN, Code
 from api.execution import Question, begin, concluded, find, located, refused, tell, tell_cost
 from api.prepared import Prepared, Remembering
+from models.redis.backoff import delays
 from resolvers.context import Context
 from resolvers.errors import BadInputError
-from resolvers.live.backoff import delays
 
 NOT_ALLOWED: Final = {
     OperationType.QUERY: "queries",

@@ -25,6 +25,7 @@ from api.trees import message_tree
 from api.usage import rolling_up
 from models.attachments.store import AttachmentLimits, Attachments
 from models.database import Database
+from models.pubsub import open_listener
 from models.redis import open_redis
 from models.search.search import MessageSearch
 from models.tree import MessageTree
@@ -81,11 +82,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with (
         await Database.connect(settings.mongodb_uri.get_secret_value(), settings.database) as database,
         open_redis(redis_url) as redis,
-        RedisBroker(redis_url) as broker,
+        open_listener(redis_url) as listener,
+        RedisBroker(redis_url, listener=listener) as broker,
         Texts(redis_url, channel) as texts,
         following(broker, standings),
         open_audit(settings, database, redis) as audit,
-        open_authentication(settings, redis, AuditWitness(audit)) as authentication,
+        open_authentication(settings, redis, listener, AuditWitness(audit)) as authentication,
     ):
         changes = PermissionChanges(permissions, announcer(broker), audit.changed)
         tree = message_tree(settings, database, texts)

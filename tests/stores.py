@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from models.database import Database, Record
 from models.embedded import EmbeddedStores
 from models.migrations import migrate
+from models.pubsub import Listener, listening_by
 from tests.redis_topologies import ChosenStores, whole
 
 FEW: Final = 300
@@ -106,3 +107,10 @@ async def redis(stores: EmbeddedStores) -> AsyncIterator[Redis]:
     async with whole(stores.redis_url) as client:
         await client.flushall()
         yield client
+
+
+@pytest.fixture
+async def listener(redis: Redis) -> AsyncIterator[Listener]:
+    """What a worker listens by."""
+    async with listening_by(redis) as running:
+        yield running

@@ -7,12 +7,12 @@ from typing import Any, Final, Protocol
 from api.fanout.log import AnswerLog
 from api.fanout.questions import Asked, Question
 from api.fanout.rights import rights
+from models.redis.backoff import delays
 from permissions.access import Access
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.standing import Standing
 from resolvers.context import Context
 from resolvers.live import News
-from resolvers.live.backoff import delays
 from resolvers.live.broker import Position
 from resolvers.live.standings import UNJUDGED
 

@@ -15,9 +15,9 @@ from api.errors import Code
 from api.fanout.questions import Question
 from api.response_streams import executed
 from api.schema import Schema
+from models.redis.backoff import delays
 from resolvers.chat.events import AccessRevoked, ConversationEvent
 from resolvers.context import Context, settle_all
-from resolvers.live.backoff import delays
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 BLANK: Final = secrets.token_hex(16).encode()

@@ -3,7 +3,7 @@
 from models.redis.address import Node, RedisAddress, Topology
 from models.redis.cluster import ClusterClient
 from models.redis.errors import RedisAddressError
-from models.redis.opening import at_channel, listening, open_redis, servers, topology_of
+from models.redis.opening import listening, open_redis, servers, topology_of
 from models.redis.slots import SlotMap
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "RedisAddressError",
     "SlotMap",
     "Topology",
-    "at_channel",
     "listening",
     "open_redis",
     "servers",

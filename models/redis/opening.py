@@ -49,11 +49,6 @@ async def servers(redis: Redis) -> Sequence[Redis]:
     return await redis.masters() if isinstance(redis, ClusterClient) else [redis]
 
 
-async def at_channel(redis: Redis, name: bytes | str) -> Redis:
-    """A client of the server on which the channel is to be listened to. Raises `RedisError`."""
-    return await redis.at(name) if isinstance(redis, ClusterClient) else redis
-
-
 @asynccontextmanager
 async def listening(redis: Redis) -> AsyncIterator[AbstractConnection]:
     """A connection to one server for the block alone, closed afterwards."""

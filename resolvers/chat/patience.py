@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 import structlog
 from redis.exceptions import RedisError
 
+from models.redis.backoff import delays
 from resolvers.context import Context
-from resolvers.live.backoff import delays
 from resolvers.live.standings import UNJUDGED
 
 _log: Final = structlog.get_logger(__name__)

@@ -9,10 +9,10 @@ from typing import Final, Protocol
 from beanie import PydanticObjectId
 
 from models.conversation import Conversation
+from models.redis.backoff import delays
 from permissions.access import Access
 from resolvers.chat.following import Right, lasting, right_to
 from resolvers.context import Context
-from resolvers.live.backoff import delays
 from resolvers.live.broker import Position
 from resolvers.live.known import Followed
 from resolvers.live.standings import UNJUDGED

@@ -4,39 +4,37 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Self, TypeVar
 
 from redis.exceptions import RedisError
 
-from models.redis import ClusterClient, open_redis
-from resolvers.live.backoff import delays
+from models.pubsub import Listener, open_listener
+from models.pubsub.ending import end
+from models.redis.backoff import delays
 from resolvers.live.broker import BrokerUnavailableError, Item, Note, Position
-from resolvers.live.ending import end
 from resolvers.live.feed import Feed
-from resolvers.live.listener import Listener, Topic
 from resolvers.live.numbers import HOLE_MS
 from resolvers.live.pacing import Pacer
-from resolvers.live.shards import ShardedListener
 from resolvers.live.streams import EVENT, GAP, TIMEOUT_SECONDS, Streams, stream_name
+from resolvers.live.topics import Topic, Topics
 
 Answer = TypeVar("Answer")
-LISTENING: Final = 2
-"""Connections to a server: one that listens, and in a cluster one that asks who has which slot."""
 
 
 class RedisBroker:
     """`async with RedisBroker(url)`. Keeps about `history` events a channel, `keep_seconds` from the newest on.
 
     `queue`: live events that may wait for one slow subscriber before it has to `Resync`. Starts without Redis too,
-    and is well again by itself when Redis is.
+    and is well again by itself when Redis is. `listener`: one that others listen by as well; else it opens its own.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        listener: Listener | None = None,
         queue: int = 256,
         history: int = 1000,
         keep_seconds: int = 86_400,
@@ -45,7 +43,9 @@ class RedisBroker:
         self.pacer = Pacer(self.publish_all)
         self._queue = queue
         self._streams = Streams(url, history, keep_seconds, hole_ms)
-        self._listener = listener_at(url)
+        self._url = url
+        self._topics = None if listener is None else Topics(listener)
+        self._stack = AsyncExitStack()
         self._listened: Counter[str] = Counter()
         self._owed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,8 +80,8 @@ class RedisBroker:
 
     @asynccontextmanager
     async def subscribe(self, channel: str, after: str | None = None) -> AsyncIterator[Feed]:
-        self._check_open()
-        topic = self._listener.join(stream_name(channel))
+        topics = self._check_open()
+        topic = topics.join(stream_name(channel))
         self._listened[channel] += 1
         try:
             feed = await self._feed(topic, after)
@@ -91,7 +91,7 @@ class RedisBroker:
             finally:
                 topic.feeds.discard(feed)
         finally:
-            self._listener.leave(topic)
+            topics.leave(topic)
             self._listened[channel] -= 1
             if not self._listened[channel]:
                 del self._listened[channel]
@@ -101,12 +101,15 @@ class RedisBroker:
         await self.pacer.flush()
         self._open = False
         await end(self._tasks)
-        await self._listener.close()
+        await self._stack.aclose()
+        if self._topics is not None:
+            self._topics.close()
         await self._streams.close()
 
     async def __aenter__(self) -> Self:
+        if self._topics is None:
+            self._topics = Topics(await self._stack.enter_async_context(open_listener(self._url)))
         self._open = True
-        self._spawn(self._listener.run())
         return self
 
     async def __aexit__(
@@ -124,9 +127,10 @@ class RedisBroker:
             raise BrokerUnavailableError("redis does not answer") from error
         return Feed(history, position, self._queue)
 
-    def _check_open(self) -> None:
-        if not self._open:
+    def _check_open(self) -> Topics:
+        if not self._open or self._topics is None:
             raise BrokerUnavailableError("the broker is closed")
+        return self._topics
 
     def _owe(self, channel: str) -> None:
         """Tell a channel's subscribers, once that is possible, that an event may be missing."""
@@ -148,12 +152,6 @@ class RedisBroker:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def listener_at(url: str) -> Listener:
-    """What listens there. RESP2: redis-py hands RESP3's pushes to a logger first."""
-    redis = open_redis(url, connections=LISTENING, retries=0, seconds=TIMEOUT_SECONDS, protocol=2)
-    return ShardedListener(redis) if isinstance(redis, ClusterClient) else Listener(redis)
 
 
 class Stream:

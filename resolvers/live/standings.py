@@ -18,10 +18,10 @@ import structlog
 from beanie import PydanticObjectId
 from pymongo.errors import PyMongoError
 
+from models.redis.backoff import delays
 from permissions.authn.errors import AuthnUnavailableError
 from permissions.errors import NotFreshError
 from permissions.store import News, PermissionStore
-from resolvers.live.backoff import delays
 from resolvers.live.broker import Position
 from resolvers.live.collector import FEW_PASSES
 from resolvers.live.known import KnownConversations

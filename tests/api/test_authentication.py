@@ -13,6 +13,7 @@ from api.authentication import Authentication, open_authentication
 from api.jwks import jwks_route
 from api.settings import Settings
 from models.database import Database
+from models.pubsub import Listener
 from permissions.authn.accounts import Signed
 from permissions.authn.errors import KeyRingError, TokenRevokedError, UnauthenticatedError
 from permissions.authn.principal import Client, Principal
@@ -27,9 +28,9 @@ def settings(secret: str | None) -> Settings:
 
 
 @pytest.fixture
-async def authentication(database: Database, redis: Redis) -> AsyncIterator[Authentication]:
+async def authentication(database: Database, redis: Redis, listener: Listener) -> AsyncIterator[Authentication]:
     """A worker's, as the application opens it."""
-    async with open_authentication(settings("s" * 32), redis) as opened:
+    async with open_authentication(settings("s" * 32), redis, listener) as opened:
         yield opened
 
 
@@ -87,7 +88,7 @@ async def test_the_public_keys_are_published_and_may_be_cached(authentication: A
     assert claims["sub"] == str(signed.user.id)
 
 
-async def test_without_a_secret_nothing_starts(database: Database, redis: Redis) -> None:
+async def test_without_a_secret_nothing_starts(database: Database, redis: Redis, listener: Listener) -> None:
     with pytest.raises(KeyRingError, match="PARLEY_SECRET_KEY"):
-        async with open_authentication(settings(None), redis):
+        async with open_authentication(settings(None), redis, listener):
             pass

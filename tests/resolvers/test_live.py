@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -22,7 +23,7 @@ async def worker(request: pytest.FixtureRequest, stores: EmbeddedStores, redis: 
     async with AsyncExitStack() as stack:
         memory: list[MemoryBroker] = []
 
-        async def start(**options: int) -> Broker:
+        async def start(**options: Any) -> Broker:
             if request.param != "memory":
                 return await stack.enter_async_context(RedisBroker(url, **options))
             if not memory:

@@ -1,8 +1,7 @@
 """The rules in Redis: in order of arrival, so that a worker asks for what is new only. And who has taken which."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -10,7 +9,6 @@ from typing import Any, Final, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from models.redis import at_channel
 from permissions.authn.errors import AuthnUnavailableError
 from permissions.authn.principal import new_id
 from permissions.authn.revocation import scripts
@@ -20,6 +18,7 @@ from permissions.authn.revocation.wire import packed, unpacked
 ANSWER_SECONDS: Final = 1.0
 """A Redis that takes longer counts as one that is away."""
 CHANNEL: Final = "parley:{revocations}:news"
+"""On which it is said that there is something new: what it is, is asked for."""
 SILENT_MS: Final = 60_000
 """A worker that has not asked for so long is forgotten."""
 SETTLED_MS: Final = 1_500
@@ -104,15 +103,6 @@ class Ledger:
         """`worker` ends: nobody need wait for him."""
         await self._run(scripts.LEAVE, [worker])
 
-    @asynccontextmanager
-    async def told(self) -> AsyncIterator[AsyncIterator[None]]:
-        """Within the block, an item whenever there is something new; raises `RedisError` where the line breaks."""
-        server = await at_channel(self.redis, CHANNEL)
-        async with server.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await (pubsub.subscribe(CHANNEL) if server is self.redis else pubsub.ssubscribe(CHANNEL))
-            async with aclosing(_items(pubsub)) as items:
-                yield items
-
     async def _run(self, script: str, args: Sequence[Any]) -> Any:
         registered = self._scripts.get(script)
         if registered is None:
@@ -122,11 +112,6 @@ class Ledger:
                 return await registered(keys=_KEYS, args=args)
         except (RedisError, OSError, TimeoutError) as error:
             raise AuthnUnavailableError("Redis") from error
-
-
-async def _items(pubsub: Any) -> AsyncGenerator[None, None]:
-    async for _ in pubsub.listen():
-        yield None
 
 
 def _text(value: Any) -> str:

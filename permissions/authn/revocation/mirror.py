@@ -7,19 +7,20 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
 import structlog
-from redis.exceptions import RedisError
 
 from models.clock import now
+from models.pubsub import Listener
 from permissions.authn.errors import AuthnUnavailableError
 from permissions.authn.revocation import store
 from permissions.authn.revocation.index import RuleIndex
 from permissions.authn.revocation.judged import Judged
-from permissions.authn.revocation.ledger import Ledger, Mark
+from permissions.authn.revocation.ledger import CHANNEL, Ledger, Mark
 from permissions.authn.revocation.listeners import Listeners
 from permissions.authn.revocation.rules import Rule
 
@@ -38,7 +39,7 @@ MOST_LOSSES: Final = 5
 
 
 class Mirror:
-    """One a worker. `load` it, then run `follow` and `hear` beside the requests; at the end `leave`."""
+    """One a worker. `load` it, then run `follow` beside the requests, in a block of `listening`; at the end `leave`."""
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
         self.ledger: Final = ledger
@@ -127,17 +128,26 @@ class Mirror:
                 async with asyncio.timeout(ASK_SECONDS):
                     await self._asked.wait()
 
-    async def hear(self) -> None:
-        """Be told that there is something new, for ever. Missing it costs no more than `ASK_SECONDS`."""
-        while True:
-            try:
-                async with self.ledger.told() as items:
-                    self._asked.set()
-                    async for _ in items:
-                        self._asked.set()
-            except (RedisError, OSError):
-                pass
-            await asyncio.sleep(AGAIN_SECONDS)
+    @contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """Within the block, ask as soon as there is something new. Missing it costs no more than `ASK_SECONDS`."""
+        name = CHANNEL.encode()
+        listener.listen(name, self)
+        try:
+            yield
+        finally:
+            listener.leave(name)
+
+    def hear(self, _: bytes) -> None:
+        """See `Ear`. That there is something is said, not what."""
+        self._asked.set()
+
+    def connected(self) -> None:
+        """See `Ear`."""
+        self._asked.set()
+
+    def cut_off(self) -> None:
+        """See `Ear`. What it asks by goes another way, and says when it doesn't go any more."""
 
     async def leave(self) -> None:
         """Nobody need wait for this worker's confirmations any more."""

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from api.background import running
 from models.database import Database
+from models.pubsub import listening_by
 from models.user import User
 from permissions.authn.accounts import Accounts
 from permissions.authn.attempts import AttemptLimits, Attempts
@@ -62,8 +63,9 @@ async def serving(accounts: Accounts) -> AsyncIterator[Accounts]:
     """Within the block, the worker knows of what is revoked."""
     mirror = accounts.gate.mirror
     await mirror.load()
-    async with running(mirror.follow()), running(mirror.hear()):
-        yield accounts
+    async with listening_by(mirror.ledger.redis) as listener, running(mirror.follow()):
+        with mirror.listening(listener):
+            yield accounts
     await mirror.leave()
 
 

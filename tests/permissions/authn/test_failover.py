@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from models.database import Database
+from models.pubsub import listening_by
 from models.redis import ClusterClient, open_redis
 from models.user import User
 from permissions.authn.accounts import Accounts, Signed
@@ -19,7 +20,8 @@ from permissions.authn.principal import Client
 from permissions.authn.records import index_of
 from permissions.authn.registration import NewUser
 from permissions.authn.revocation.criteria import Criteria
-from permissions.authn.revocation.ledger import Ledger
+from permissions.authn.revocation.ledger import CHANNEL
+from tests.models.pubsub.ears import Ear
 from tests.permissions.authn.conftest import CHEAP, PASSWORD, SECRET, new_worker, serving
 from tests.permissions.authn.revocation.workers import eventually
 from tests.redis_topologies import OwnCluster, OwnSentinels
@@ -65,9 +67,11 @@ async def test_sessions_and_revocations_outlive_the_server_that_had_them(
         one, other = [
             await stack.enter_async_context(serving(new_worker(client, keys, passwords))) for client in clients
         ]
-        async with Ledger(clients[1]).told() as news:
+        async with listening_by(clients[1]) as listener:
+            listener.listen(CHANNEL.encode(), news := Ear())
+            await asyncio.wait_for(news.listening.wait(), 10)
             await one.revoker.revoke(Criteria(session_id="none"), "told")
-            await asyncio.wait_for(anext(news), 10)
+            await asyncio.wait_for(news.come.wait(), 10)
         user = await someone(one, own)
         kept = await one.login(user.email, PASSWORD, HOME)
         out = await one.login(user.email, PASSWORD, HOME)

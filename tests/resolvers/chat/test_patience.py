@@ -16,6 +16,7 @@ from api.schema import build_schema
 from models.bucket import MessageRole
 from models.conversation import Conversation
 from models.embedded import EmbeddedStores
+from models.redis.backoff import delays
 from models.tree import Draft
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
@@ -23,7 +24,6 @@ from resolvers import loaders
 from resolvers.chat import patience, standing
 from resolvers.chat.events import channel
 from resolvers.ids import object_id
-from resolvers.live.backoff import delays
 from tests.processes import kill_9
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, start

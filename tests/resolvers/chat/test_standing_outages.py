@@ -75,7 +75,8 @@ async def test_what_changed_while_redis_was_dead_or_frozen_counts(served: Served
                     async with asyncio.timeout(AT_ONCE_SECONDS):
                         assert await revoked(by_frozen)
                 redis.kill()
-                for topic in broker._listener._topics.values():  # as if it had come back, and died at once
+                assert broker._topics
+                for topic in broker._topics._topics.values():  # as if it had come back, and died at once
                     for feed in topic.feeds:
                         feed.rewind()
                 await silently.end_assignment(ruled.held.id, SYSTEM)

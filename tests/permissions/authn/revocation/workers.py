@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from api.background import running
+from models.pubsub import listening_by
 from permissions.authn.gate import SessionGate, WhenStale
 from permissions.authn.revocation.ledger import Ledger
 from permissions.authn.revocation.mirror import Mirror
@@ -48,9 +49,11 @@ def new_worker(
 async def serving(worker: Worker, *, pushed: bool = True) -> AsyncIterator[Worker]:
     """Within the block it serves; without `pushed` it only asks."""
     await worker.mirror.load()
-    async with running(worker.mirror.follow()), running(worker.mirror.hear() if pushed else asyncio.sleep(0)):
-        yield worker
-    await worker.mirror.leave()
+    mirror = worker.mirror
+    async with listening_by(mirror.ledger.redis) as listener, running(mirror.follow()):
+        with mirror.listening(listener) if pushed else nullcontext():
+            yield worker
+    await mirror.leave()
 
 
 async def eventually(condition: Callable[[], object]) -> None:

@@ -7,11 +7,11 @@ from typing import Final
 import structlog
 from redis.exceptions import MovedError, RedisError
 
+from models.pubsub.ending import end
+from models.pubsub.line import SHARDED, Dialect, Line
+from models.pubsub.listener import Listener
 from models.redis import ClusterClient, Node, SlotMap, listening
-from resolvers.live.backoff import delays
-from resolvers.live.ending import end
-from resolvers.live.line import SHARDED, Dialect, Line
-from resolvers.live.listener import Listener
+from models.redis.backoff import delays
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,6 @@ class ShardedListener(Listener):
     async def close(self) -> None:
         """See `Listener`."""
         await end(self._tasks.values())
-        await super().close()
 
     async def _look(self) -> None:
         ask, self._ask = self._ask, None
@@ -62,7 +61,7 @@ class ShardedListener(Listener):
             return
         if known != self._known:
             self._known = known
-            self._astray.update(name for name in self._topics if known.of(name) != self._homes.get(name))
+            self._astray.update(name for name in self._ears if known.of(name) != self._homes.get(name))
         for name in list(self._astray):
             self._begin(name)
         for node, line in self._lines.items():
@@ -87,14 +86,13 @@ class ShardedListener(Listener):
         node = self._homes.pop(name, None)
         if node is not None and (line := self._lines.get(node)):
             line.drop(name)
-        if topic := self._topics.get(name):
-            topic.heard.clear()
+        self._cut_off(name)
 
     def _stray(self, name: bytes) -> None:
         # The server that had its slot knows who has it now.
         self._ask = self._homes.pop(name, None)
-        if topic := self._topics.get(name):
-            topic.heard.clear()
+        if name in self._ears:
+            self._cut_off(name)
             self._astray.add(name)
         self._wake.set()
 
@@ -125,7 +123,7 @@ class ShardedListener(Listener):
         self._deafen(line)
         for name in line.names:
             self._homes.pop(name, None)
-            if name in self._topics:
+            if name in self._ears:
                 self._astray.add(name)
         del self._lines[node], self._tasks[node]
         self._wake.set()

@@ -1,6 +1,7 @@
 """One pub/sub connection, and what is listened to on it."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 QUIET_SECONDS: Final = 10.0
 """After so long without a word the server is asked whether it is there; after twice that it counts as gone."""
 
+SLICE_SECONDS: Final = 0.005
+"""However much has come, after so long others get their turn."""
 
 BATCH: Final = 200
 """Commands that are sent together: in a cluster each names one channel."""
@@ -47,7 +50,8 @@ class Line:
     """Only `serve` touches the connection. `add` and `drop` leave it their commands, in order."""
 
     def __init__(self, dialect: Dialect, ears: Ears) -> None:
-        self.names: Final = set[bytes]()
+        self.names: Final = dict[bytes, None]()
+        """In the order in which they came, which is that in which the next connection asks for them."""
         self._dialect: Final = dialect
         self._ears: Final = ears
         self._commands: asyncio.Queue[tuple[bytes, ...]] | None = None  # None: not connected
@@ -55,12 +59,12 @@ class Line:
 
     def add(self, name: bytes) -> None:
         """Listen to a channel."""
-        self.names.add(name)
+        self.names[name] = None
         self._subscribe(name)
 
     def drop(self, name: bytes) -> None:
         """Don't any more."""
-        self.names.discard(name)
+        self.names.pop(name, None)
         self._tell(self._dialect.unsubscribe, name)
 
     async def serve(self, connection: AbstractConnection) -> None:
@@ -99,8 +103,11 @@ class Line:
             await connection.send_packed_command(connection.pack_commands(batch), check_health=False)
 
     async def _read(self, connection: AbstractConnection) -> None:
-        asked = False
+        asked, until = False, time.monotonic() + SLICE_SECONDS
         while connection.is_connected:
+            if time.monotonic() >= until:  # what has come already is read without waiting for anything
+                await asyncio.sleep(0)
+                until = time.monotonic() + SLICE_SECONDS
             answer = await connection.read_response(timeout=QUIET_SECONDS, push_request=True)
             if answer is None:
                 if asked:
@@ -132,5 +139,5 @@ class Line:
     def _end(self, name: bytes) -> None:
         """The slot has moved; unless this answers an older request of ours, and a newer one is under way."""
         if name not in self._unconfirmed:
-            self.names.discard(name)
+            self.names.pop(name, None)
             self._ears.ended(name)
