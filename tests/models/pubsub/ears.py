@@ -1,6 +1,11 @@
 """Ears that note what they hear."""
 
 import asyncio
+import time
+
+from redis.asyncio import Redis
+
+PUBLISH = "for _ = 1, tonumber(ARGV[1]) do redis.call('PUBLISH', KEYS[1], ARGV[2]) end"
 
 
 class Ear:
@@ -22,3 +27,15 @@ class Ear:
 
     def cut_off(self) -> None:
         self.listening.clear()
+
+
+class Slow(Ear):
+    """Takes its time, in which nobody has his turn."""
+
+    def hear(self, message: bytes) -> None:
+        time.sleep(0.01)
+        super().hear(message)
+
+
+async def say(redis: Redis, channel: bytes, message: bytes, times: int = 1) -> None:
+    await redis.register_script(PUBLISH)(keys=[channel], args=[times, message])
