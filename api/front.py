@@ -41,6 +41,24 @@ CHALLENGED: Final = [(name.lower().encode(), value.encode()) for name, value in 
 AGAIN_LATER: Final = [(name.lower().encode(), value.encode()) for name, value in AGAIN.items()]
 
 
+class Plain(NamedTuple):
+    """What the head of a plain request says. Nothing else goes into it: it says the same when it comes again."""
+
+    media_type: str
+    """Of the answer."""
+    client: tuple[str, int] | None
+    scheme: str
+    standing: Standing
+    """Headers that each answer has."""
+    lines: bytes
+    """Those, and what answers of its media type have, as they go over the wire."""
+    id: bytes | None
+    """The request's, as its client would have it."""
+    ip: str | None
+    user_agent: str | None
+    authorization: str | None
+
+
 class Reply(NamedTuple):
     """An answer, without what each has."""
 
@@ -70,35 +88,37 @@ class Front:
         self._head: Final = cache(_lines)  # of a media type and a scheme: four at most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or scope.get("root_path"):
+        if scope["type"] != "http":
             await self._layers(scope, receive, send)
             return
-        asked: dict[bytes, bytes] = dict(scope["headers"])
-        media_type = self._plain(asked) if len(asked) == len(scope["headers"]) else None
-        if media_type is None:
+        direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
+        head = None if direct is None else direct.head
+        asked: Plain | None = self._plain(scope) if head is None or head.found is None else head.found
+        if asked is None:
             await self._layers(scope, receive, send)
             return
-        scope = self._clients.addressed(scope)
-        with Exchange(scope, self._log.standing(scope), asked.get(RAW_HEADER)) as exchange:
+        if head is not None:
+            head.found = asked
+        scope["client"], scope["scheme"] = asked.client, asked.scheme
+        with Exchange(scope, asked.standing, asked.id) as exchange:
             try:
-                reply = await self._reply(scope, receive, asked, media_type, exchange)
+                reply = await self._reply(scope, receive, asked, direct, exchange)
             except Exception as error:
                 _log.error("unexpected error", path=PATH, exc_info=error)
                 reply = _reply(refusal(500, MASKED, Code.INTERNAL_SERVER_ERROR, CLOSE))
             if reply is not None:
                 exchange.status = reply.status
-                if reply.common is None or not self._written_at_once(scope, reply, reply.common, exchange):
+                if reply.common is None or not self._written_at_once(direct, reply, asked.lines, exchange):
                     await self._send(send, reply, exchange)
 
-    def _written_at_once(self, scope: Scope, reply: Reply, common: Standing, exchange: Exchange) -> bool:
+    def _written_at_once(self, direct: Direct | None, reply: Reply, lines: bytes, exchange: Exchange) -> bool:
         """Whether the answer could be, past ASGI."""
-        direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
         rate: Verdict | None = exchange.rate
         if direct is None or (rate is not None and rate.retry_after is not None):
             return False
         own = b"content-length: %d\r\nx-request-id: %b\r\n" % (len(reply.body), exchange.id.encode())
         left = b"" if rate is None else rate_lines(rate)
-        return direct.write(reply.status, self._head(common, exchange.standing) + own + left, reply.body)
+        return direct.write(reply.status, lines + own + left, reply.body)
 
     async def _send(self, send: Send, reply: Reply, exchange: Exchange) -> None:
         own = [*(reply.common or ()), *reply.headers, *([] if exchange.rate is None else rate_headers(exchange.rate))]
@@ -109,8 +129,30 @@ class Front:
         await send({"type": "http.response.start", "status": reply.status, "headers": exchange.headers(own)})
         await send({"type": "http.response.body", "body": reply.body})
 
-    def _plain(self, headers: Mapping[bytes, bytes]) -> str | None:
-        """The media type of the answer to a request that is plain; None for any other."""
+    def _plain(self, scope: Scope) -> Plain | None:
+        """What the head of a request says that is plain; None of any other."""
+        if scope["path"] != PATH or scope["method"] != "POST" or scope.get("root_path"):
+            return None
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        media_type = self._media_type(headers) if len(headers) == len(scope["headers"]) else None
+        if media_type is None:
+            return None
+        told = self._clients.addressed(scope)
+        client, standing = told["client"], self._log.standing(told)
+        return Plain(
+            media_type,
+            client,
+            told.get("scheme", "http"),
+            standing,
+            self._head(self._common[media_type], standing),
+            headers.get(RAW_HEADER),
+            None if client is None else client[0],
+            _text(headers.get(b"user-agent")),
+            _text(headers.get(b"authorization")),
+        )
+
+    def _media_type(self, headers: Mapping[bytes, bytes]) -> str | None:
+        """That of the answer to a request that is plain; None for any other."""
         length, accept = headers.get(b"content-length", b""), headers.get(b"accept", b"")
         if not length.isdigit() or len(length) > LONGEST or int(length) > self._body.limit or len(accept) > SHORT:
             return None
@@ -120,9 +162,8 @@ class Front:
         return plain_type(content_type, accept) if len(content_type) <= SHORT else None
 
     async def _reply(
-        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], media_type: str, exchange: Exchange
+        self, scope: Scope, receive: Receive, asked: Plain, direct: Direct | None, exchange: Exchange
     ) -> Reply | None:
-        direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
         body = None if direct is None else direct.body()  # no longer than it was said to be
         if body is None:
             found = await self._body.whole(receive)
@@ -130,24 +171,17 @@ class Front:
                 return None if found is None else _reply(found)
             body = found
         try:
-            return await self._answered(scope, headers, body, media_type, exchange)
+            return await self._answered(scope, asked, body, exchange)
         except (*REFUSED, RefusedRequestError, HTTPException) as error:  # nothing was executed
-            reply = _reply(refused(error, media_type))
+            reply = _reply(refused(error, asked.media_type))
             return reply._replace(headers=[*reply.headers, self._vary])
 
-    async def _answered(
-        self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes, media_type: str, exchange: Exchange
-    ) -> Reply:
-        endpoint, cookies = self._endpoint, RawHeaders()
+    async def _answered(self, scope: Scope, asked: Plain, body: bytes, exchange: Exchange) -> Reply:
+        endpoint, cookies, media_type = self._endpoint, RawHeaders(), asked.media_type
         values = endpoint.schema.limits.variable_values
         question = asked_again(body, values) or await asked_by(body, "http", values)
-        client = Client(
-            ip=scope["client"][0] if scope["client"] else None,
-            user_agent=_text(headers.get(b"user-agent")),
-            request_id=exchange.id,
-        )
-        services = scope["app"].state.services
-        context = await proven_by(_text(headers.get(b"authorization")), services, client, exchange)
+        client = Client(asked.ip, asked.user_agent, exchange.id)
+        context = await proven_by(asked.authorization, scope["app"].state.services, client, exchange)
         context.browser = RefreshCookie(scope, cookies, endpoint.origins)
         status, answer = await answered(endpoint.schema, question, context, media_type, safe=False)
         common = self._common[media_type]

@@ -1,0 +1,205 @@
+"""A connection on which heads come again is answered as by the parser, whatever is sent, and each request by itself."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final
+
+import pytest
+import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from api.heads import HeadLimits, HeadProtocol
+from api.repeated_heads import LONGEST, MOST, RepeatingProtocol
+from tests.api.test_raw_http import SECONDS
+from tests.api.test_socket_expiry import listening
+from tests.examples import examples
+from tests.served import Caller, Served
+
+TURNS: Final = 12
+"""Of the event loop, until everything is answered that can be."""
+
+
+def post(body: bytes, *headers: bytes, length: int | None = None, line: bytes = b"POST /a HTTP/1.1") -> bytes:
+    """A request; its length may be a lie."""
+    said = b"Content-Length: %d" % (len(body) if length is None else length)
+    return b"\r\n".join([line, b"Host: x", *headers, said, b"", body])
+
+
+SENT: Final = (
+    *[post(b"one"), post(b"two"), post(b"three"), post(b"a\r\n\r\nb")] * 3,
+    post(b"one", b"A: b"),
+    post(b"one", b"a: b"),
+    post(b"one", b"A: " + b"b" * LONGEST),
+    post(b""),
+    post(b"one", length=2),
+    post(b"one", length=5),
+    post(b"one", line=b"POST /a HTTP/1.0"),
+    post(b"one", line=b"PUT /b%20c?d HTTP/1.1"),
+    post(b"one", b"Connection: close"),
+    post(b"one", b"Connection: keep-alive, upgrade", b"Upgrade: h2c"),
+    post(b"one", b"Expect: 100-continue"),
+    post(b"one", b"Content-Length: 3"),
+    post(b"one", b"Host: y"),
+    post(b"3\r\none\r\n0\r\n\r\n", b"Transfer-Encoding: chunked"),
+    b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\nA: b\r\n\r\n",
+    post(b"one").replace(b"\r\n", b"\n"),
+    b"\r\n" + post(b"one"),
+    post(b"one") + b"\r\n",
+    post(b"one") + post(b"one"),
+    post(b"one") + post(b"two") + b"GET / HTTP/1.1\r\n",
+    b"Host: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"x",
+    b"\r\n",
+)
+SPLIT: Final = st.tuples(st.sampled_from(SENT), st.integers(1, 90), st.booleans()).map(
+    lambda drawn: [(drawn[0][: drawn[1]], False), (drawn[0][drawn[1] :], drawn[2])]
+)
+WHOLE: Final = st.tuples(st.sampled_from(SENT), st.booleans()).map(lambda drawn: [drawn])
+CHUNKS: Final = st.lists(WHOLE | WHOLE | SPLIT, min_size=1, max_size=12).map(lambda drawn: list(chain(*drawn)))
+
+
+class Wire(asyncio.Transport):
+    """The other end's view of a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return {"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 80)}.get(name, default)
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def write_eof(self) -> None:
+        """Nothing more is written."""
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        """It is fed as it comes: what was read already comes all the same."""
+
+    resume_reading = pause_reading
+
+
+class Remembering(RepeatingProtocol):
+    """Counts the heads that it did not have parsed."""
+
+    spared = 0
+
+    def _again(self, *given: Any) -> None:
+        type(self).spared += 1
+        super()._again(*given)
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says all that it was told."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        body, more = body + message["body"], message["more_body"]
+    names = ("method", "path", "raw_path", "query_string", "http_version", "client", "scheme", "headers", "state")
+    told = repr([*(scope[name] for name in names), body]).encode()
+    scope["headers"].append((b"mine", b"alone"))
+    scope["state"]["mine"] = "alone"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(told))]})
+    await send({"type": "http.response.body", "body": told})
+
+
+async def _told(kind: type[HeadProtocol], chunks: Sequence[tuple[bytes, bool]]) -> tuple[bytes, bool]:
+    """All that was written, and whether the connection was closed; some chunks are answered before more is sent."""
+    config = uvicorn.Config(echo, http=kind, lifespan="off", log_config=None, access_log=False)
+    config.load()
+    wire, state = Wire(), ServerState()
+    protocol = kind(config=config, server_state=state, app_state={})
+    protocol.connection_made(wire)
+    for chunk, answered in [*chunks, (b"", True)]:
+        if chunk and not wire.closed:
+            protocol.data_received(chunk)
+        for _ in range(TURNS if answered else 0):
+            await asyncio.sleep(0)
+    assert len(getattr(protocol, "_heads", ())) <= MOST
+    told = wire.written, wire.closed
+    protocol.connection_lost(None)
+    await asyncio.gather(*state.tasks)
+    return told
+
+
+async def _both(chunks: Sequence[tuple[bytes, bool]]) -> list[tuple[bytes, bool]]:
+    return [await _told(kind, chunks) for kind in (HeadProtocol, Remembering)]
+
+
+@settings(max_examples=examples(90), deadline=None)
+@given(CHUNKS)
+def test_a_head_that_comes_again_is_answered_as_the_parser_has_it(chunks: Sequence[tuple[bytes, bool]]) -> None:
+    parsed, remembered = asyncio.run(_both(chunks))
+    assert remembered == parsed
+
+
+def test_it_is_not_parsed_again_where_it_is_the_whole_of_a_request_and_answered_before() -> None:
+    Remembering.spared = 0
+    one, two = (post(b"one"), True), (post(b"two"), True)
+    written, closed = asyncio.run(_told(Remembering, [one, two, one]))
+    assert (Remembering.spared, written.count(b"200 OK"), closed) == (2, 3, False)
+    asyncio.run(_told(Remembering, [one, (two[0][:20], True), (two[0][20:], True), (one[0] * 2, True)]))
+    assert Remembering.spared == 2
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few bytes are let pass."""
+    monkeypatch.setattr(HeadProtocol, "limits", HeadLimits(bytes=500))
+
+
+@pytest.mark.usefixtures("limited")
+def test_limits_hold_for_what_follows() -> None:
+    one, large = (post(b"one"), True), (post(b"one", b"A: " + b"b" * 500), True)
+    parsed, remembered = asyncio.run(_both([one, one, large]))
+    assert b" 431 " in remembered[0]
+    assert remembered == parsed
+
+
+async def test_each_request_is_judged_by_itself_though_its_head_be_known(served: Served) -> None:
+    alice = await served.as_("alice")
+    async with listening(served) as address, asyncio.timeout(SECONDS):
+        host, port = address.removeprefix("ws://").partition("/")[0].split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        asked = [b'{"query": "{ me { id } }"}', b'{"query": "{ me { i1 } }"}', b'{"query": "{ me { id } }"}']
+        told = [await _asked(reader, writer, alice, each) for each in asked]
+        assert [b'"errors"' in body for _, body in told] == [False, True, False]
+        assert int(told[2][0]["ratelimit-remaining"]) < int(told[0][0]["ratelimit-remaining"])
+        assert len({head["x-request-id"] for head, _ in told}) == len(told)
+        authentication = served.services.authentication
+        proved = await authentication.authenticator.authenticate(f"Bearer {alice.token}")
+        assert proved is not None
+        await authentication.accounts.logout(proved.principal)
+        _, body = await _asked(reader, writer, alice, asked[0])
+        assert b"TOKEN_REVOKED" in body
+        writer.close()
+
+
+async def _asked(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, caller: Caller, body: bytes
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body of what is answered on a connection that stays open."""
+    proof = b"Authorization: Bearer %b" % (caller.token or "").encode()
+    line = b"POST /graphql HTTP/1.1"
+    writer.write(post(body, b"Content-Type: application/json", proof, line=line))
+    _, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    headers = {name.lower(): value for name, value in (each.split(": ", 1) for each in lines)}
+    return headers, await reader.readexactly(int(headers["content-length"]))
