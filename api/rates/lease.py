@@ -36,9 +36,16 @@ class Lease:
         self._spent += amount
         return True
 
-    def has(self, amount: int, now: float) -> bool:
-        """Whether so much can be spent."""
-        return now < self._until and self.left >= amount
+    @staticmethod
+    def spend_all(wanted: Sequence[tuple["Lease", int]], now: float) -> bool:
+        """The same of several; of none where one has not so much."""
+        for lease, amount in wanted:
+            if now >= lease._until or lease.left < amount:
+                return False
+        for lease, amount in wanted:
+            lease.left -= amount
+            lease._spent += amount
+        return True
 
     @contextmanager
     def held(self) -> Iterator[int]:

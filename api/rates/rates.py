@@ -75,17 +75,12 @@ class Rates:
 
     def spent(self, claims: Sequence[Claim], cost: int) -> Verdict | None:
         """Count it, where this worker has so much of all of them: the common case. None where it has to be claimed."""
-        now, least = self._storage.clock(), self.limits.least
-        cost = max(cost, least)
-        wanted = list[tuple[Lease, int]]()
-        for claim in claims:
-            lease, amount = self._lease(claim), min(claim.amount, cost)
-            if not lease.has(amount, now):
-                return None
-            wanted.append((lease, amount))
-        for lease, amount in wanted:
-            lease.spend(amount, now)
-        (lease, _), limit = wanted[0], claims[0].amount
+        storage, cost = self._storage, max(cost, self.limits.least)
+        now = storage.clock()
+        wanted = [(storage.lease(claim.key, claim.seconds), min(claim.amount, cost)) for claim in claims]
+        if not Lease.spend_all(wanted, now):
+            return None
+        lease, limit = wanted[0][0], claims[0].amount
         return Verdict(limit, lease.left + lease.window.free(limit, now), math.ceil(lease.window.reset(now)))
 
     async def claim(self, claims: Sequence[Claim], cost: int) -> Verdict:
