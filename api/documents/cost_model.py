@@ -54,7 +54,7 @@ class FieldCost:
 
 
 WEIGHTS: Final[Mapping[str, int]] = {
-    "Query.searchMessages": 50,
+    "Query.searchMessages": 1_000,
     "Query.usage": 100,
     "Query.effectivePermissions": 50,
     "Query.explainDecision": 50,

@@ -26,6 +26,7 @@ from models.search.reach import MessageFilter, Reach
 from models.search.reader import Reader
 from models.search.snippets import Snippet, snippet
 from models.tree import Address, MessageTree, Row, Sight
+from models.tree.meter import Meter
 
 AT_ONCE: Final = 4
 """Searches that a worker does at a time: others wait, and the rest of the server does not wait for them."""
@@ -111,6 +112,7 @@ class MessageSearch:
         most = CANDIDATES_BY_RULE if by_rule else CANDIDATES
         rounds, complete = most_rounds(size, most), ranking.complete and not by_rule
         while more and looked < most and budget > 0:
+            await self._tree.precedence.give_way()
             candidates, more = await ranking.next(weights, place, size)
             rows = await self._rows(candidates, reach, request)
             rounds -= bool(candidates)
@@ -152,7 +154,7 @@ class MessageSearch:
         )
         return {
             places[address]: (conversations[id_], row)
-            for (id_, places), rows in zip(wanted.items(), await self._tree.rows(seen), strict=True)
+            for (id_, places), rows in zip(wanted.items(), await self._tree.rows(seen, _polite()), strict=True)
             for address, row in rows.items()
         }
 
@@ -170,9 +172,17 @@ class MessageSearch:
         """Those of the conversations that are in reach; the database decides."""
         if not ids:
             return {}
+        await self._tree.precedence.give_way()
         stages = [{"$match": {"_id": {"$in": list(ids)}}}, {"$match": reach.match(request.wanted)}]
         cursor = await self._db.conversations.aggregate(stages, batchSize=CANDIDATES)
         return {record["_id"]: Conversation.model_validate(record) for record in await cursor.to_list()}
+
+
+def _polite() -> Meter:
+    """What counts nothing, and has readings let those of others go first: eight of a search's are under way then."""
+    meter = Meter(None)
+    meter.gives_way = True
+    return meter
 
 
 def most_rounds(size: int, most: int) -> int:

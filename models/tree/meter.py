@@ -18,10 +18,12 @@ AT_ONCE: Final = 8
 class Meter:
     """One request's, or one event's."""
 
-    __slots__ = ("_readings", "_used", "most")
+    __slots__ = ("_readings", "_used", "gives_way", "most")
 
     def __init__(self, most: int | None = ANSWER_BYTES) -> None:
         self.most: Final = most
+        self.gives_way = False
+        """Whether its readings let those of others go first."""
         self._used = 0
         self._readings: asyncio.Semaphore | None = None
 
@@ -54,18 +56,20 @@ class Meter:
 class Turn:
     """A reading's turn, of the request and then of the worker; there is none for who has read too much."""
 
-    __slots__ = ("_held", "_meter", "_turns")
+    __slots__ = ("_held", "_meter", "_readings", "_turns")
 
-    def __init__(self, meter: Meter, *turns: asyncio.Semaphore) -> None:
+    def __init__(self, meter: Meter, readings: asyncio.Semaphore, turns: Turns) -> None:
         self._meter = meter
+        self._readings = readings
         self._turns = turns
         self._held: list[asyncio.Semaphore] = []
 
     async def __aenter__(self) -> Self:
         try:
-            for each in self._turns:
-                await each.acquire()
-                self._held.append(each)
+            await self._hold(self._readings)
+            if self._meter.gives_way:  # before it holds one of the worker's
+                await self._turns.precedence.give_way()
+            await self._hold(self._turns)
             self._meter.require()
         except BaseException:
             self._release()
@@ -74,6 +78,10 @@ class Turn:
 
     async def __aexit__(self, *_: object) -> None:
         self._release()
+
+    async def _hold(self, turns: asyncio.Semaphore) -> None:
+        await turns.acquire()
+        self._held.append(turns)
 
     def _release(self) -> None:
         while self._held:

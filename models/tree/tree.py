@@ -58,6 +58,7 @@ class MessageTree:
         self._texts = texts
         self._locks = PlaceLocks()
         self._turns = Turns()
+        self.precedence: Final = self._turns.precedence
         self._ends = Ends()
         self.conversations: Final = conversation_reads()
         """Those that are only looked at, for all requests together."""
@@ -211,10 +212,14 @@ class MessageTree:
         return History(self._db, conversation, self.limits, self._turns, sight, self._texts, meter, self._ends)
 
     async def rows(
-        self, wanted: Sequence[tuple[Conversation, Sight | None, Collection[Address]]]
+        self, wanted: Sequence[tuple[Conversation, Sight | None, Collection[Address]]], meter: Meter | None = None
     ) -> list[dict[Address, Row]]:
-        """Messages by address, of each conversation. One call for all short ones, where no message begins a branch."""
-        return await rows(self._db, self._turns, [Wanted(of, self.history(of, sight), at) for of, sight, at in wanted])
+        """Messages by address, of each conversation. One call for all short ones, where no message begins a branch.
+
+        `meter` as in `history`, of all together.
+        """
+        reading = [Wanted(of, self.history(of, sight, meter), at) for of, sight, at in wanted]
+        return await rows(self._db, self._turns, reading)
 
     @in_turn
     async def sight(self, conversation: Conversation, branches: Collection[str]) -> Sight:

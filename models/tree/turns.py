@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
+from models.tree.precedence import Precedence
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -14,10 +16,11 @@ AT_ONCE: Final = 64
 
 
 class Turns(asyncio.Semaphore):
-    """Whoever reads holds one."""
+    """Whoever reads holds one. What asks for much gives `precedence` before."""
 
     def __init__(self) -> None:
         super().__init__(AT_ONCE)
+        self.precedence: Final = Precedence()
 
 
 class TakesTurns(Protocol):

@@ -1,0 +1,42 @@
+"""Who asks for little goes first: what asks for much waits where it is about to read, for a moment at a time.
+
+An operation that reads sixty pages has eight of them under way: whoever asks for one beside it would wait behind eight
+steps of theirs at each of his own.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Final
+
+PATIENCE_SECONDS: Final = 0.05
+"""How long each reading waits at most, so that much is done, too, where little is always asked for."""
+
+
+class Precedence:
+    """One a worker. Within a block of it something is under way that asks for little."""
+
+    __slots__ = ("_little", "_over")
+
+    def __init__(self) -> None:
+        self._little = 0
+        self._over: asyncio.Future[None] | None = None
+        """Done when nothing of that is under way any more; None where nobody waits."""
+
+    def __enter__(self) -> None:
+        self._little += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._little -= 1
+        if not self._little and self._over is not None:
+            self._over.set_result(None)
+            self._over = None
+
+    async def give_way(self) -> None:
+        """Return when nothing is under way that asks for little, or after a moment."""
+        if not self._little:
+            return
+        if self._over is None:
+            self._over = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._over], timeout=PATIENCE_SECONDS)
