@@ -78,7 +78,7 @@ conformance: $(VENV)/development ## run audits, compilers, linters and clients o
 fuzz: $(VENV)/development ## send random requests, frames and documents to two workers (CASES=100000 SEED=7; an hour, or more)
 	@CASES=$(or $(CASES),100000) SEED=$(or $(SEED),7) $(BIN)/python -m tests.fuzz
 
-differential: $(VENV)/development ## execute random documents compiled and by graphql-core, and compare (EXECUTIONS=1000000 SEED=1; two hours on two idle cores)
+differential: $(VENV)/development ## execute random documents compiled and by graphql-core, and compare (EXECUTIONS=1000000 SEED=1; RESUME=1 goes on after a stop)
 	@EXECUTIONS=$(or $(EXECUTIONS),1000000) SEED=$(or $(SEED),1) $(BIN)/python -m tests.differential
 
 soak: $(VENV)/development ## press on every limit beside somebody who behaves, and show how long that one waits (MINUTES=10 PRESSURE=1)

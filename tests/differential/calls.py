@@ -11,6 +11,10 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from tests.database_calls import LOOK
 from tests.models.commands import DATA
 
+WRITES: Final = frozenset({"insert", "update", "delete", "findAndModify"})
+_WRITTEN: Final[set[str]] = set()
+_PENDING: Final[dict[int, str]] = {}
+_UNWATCHED: Final[ContextVar[bool]] = ContextVar("unwatched", default=False)
 _SENT: Final[ContextVar[list[str] | None]] = ContextVar("sent", default=None)
 
 
@@ -18,6 +22,7 @@ class _Listener(CommandListener):
     """Keeps nothing where nobody asks: a million executions send many millions."""
 
     def started(self, event: CommandStartedEvent) -> None:
+        _note(event)
         sent = _SENT.get()
         if sent is None or event.command_name not in DATA:
             return
@@ -26,10 +31,23 @@ class _Listener(CommandListener):
             sent.append(f"{event.command_name} {collection}")
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Nothing to do."""
+        """Whoever read between the two has not seen it."""
+        _note_end(event)
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Nothing to do."""
+        """It may have been done all the same."""
+        _note_end(event)
+
+
+def _note(event: CommandStartedEvent) -> None:
+    if event.command_name in WRITES and not _UNWATCHED.get():
+        _PENDING[event.request_id] = event.command[event.command_name]
+        _WRITTEN.add(event.command[event.command_name])
+
+
+def _note_end(event: CommandSucceededEvent | CommandFailedEvent) -> None:
+    if (collection := _PENDING.pop(event.request_id, None)) is not None:
+        _WRITTEN.add(collection)
 
 
 monitoring.register(_Listener())  # for every client that is made from now on
@@ -44,3 +62,20 @@ def calls() -> Iterator[list[str]]:
         yield sent
     finally:
         _SENT.reset(token)
+
+
+def written_since() -> list[str]:
+    """To which collections something was written since it was asked for last, by anything in this process."""
+    found = sorted(_WRITTEN)
+    _WRITTEN.clear()
+    return found
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """What is written in the block is not told."""
+    token = _UNWATCHED.set(True)
+    try:
+        yield
+    finally:
+        _UNWATCHED.reset(token)

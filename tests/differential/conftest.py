@@ -21,6 +21,7 @@ async def executors(world: World, monkeypatch: pytest.MonkeyPatch) -> Executors:
     """For everybody there is in it."""
     people = await People.of(world)
     still(monkeypatch, time.time_ns())
+    monkeypatch.setattr(world.served.services.broker.pacer, "_seconds", 0)  # news of lists are told at once
     return Executors(unlimited(), people)
 
 

@@ -24,6 +24,7 @@ from api.documents.answering import CountingExecution
 from tests.differential.calls import calls
 from tests.differential.cases import Case
 from tests.differential.outcomes import Outcome, outcome
+from tests.differential.tasks import begun, rest
 
 KEPT: Final = 200
 """Documents that are compiled."""
@@ -104,14 +105,13 @@ class Executors:
         root = None
         if self.happened is not None and "subscription" in case.text:
             root = await self.happened(case, context)
-        before = asyncio.all_tasks()
-        with calls() as sent:
+        with calls() as sent, begun() as tasks:
             async with asyncio.timeout(MOST_SECONDS):
                 result = run(context, root)
                 if not isinstance(result, ExecutionResult):
                     result = await result
         found = outcome(result, context, sent)
-        await _rest(before)
+        await rest(tasks)
         return found
 
     def _parsed(self, text: str) -> tuple[DocumentNode, dict[str | None, Any]]:
@@ -120,12 +120,6 @@ class Executors:
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return self._known[text]
-
-
-async def _rest(before: set[asyncio.Task[Any]]) -> None:
-    """What was begun beside a field that failed is not waited for: it ends before anything is compared."""
-    if begun := asyncio.all_tasks() - before:
-        await asyncio.wait(begun, timeout=MOST_SECONDS / 60)
 
 
 def operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -69,7 +69,8 @@ class Pipelines(Executors):
         """By Strawberry's extensions."""
         if not propagates:
             return await super().by_core(case, by, propagates=False)
-        if get_operation_ast(case.document, case.operation) is None:
+        document, _ = self._parsed(case.text)
+        if get_operation_ast(document, case.operation) is None:
             return UNIDENTIFIED
         self.off.execution_context_class = by
         try:

@@ -10,13 +10,14 @@ from typing import Any, Final, Self
 from bson import json_util
 from pymongo.asynchronous.database import AsyncDatabase
 
+from tests.differential.calls import unwatched, written_since
 from tests.differential.cases import Case
 from tests.differential.comparing import Verdict
 from tests.differential.executing import Executors
 from tests.differential.outcomes import Outcome
 
-NAME: Final = re.compile(r"[A-Za-z0-9_-]{16,}")
-"""What is drawn, or made of what is: ids, tokens, digests."""
+NAME: Final = re.compile(r'[A-Za-z0-9_-]{16,}|~[A-Za-z0-9_-]{6}|"nonce": \d+')
+"""What is drawn, or made of what is: ids, tokens, digests, marks and nonces."""
 
 ELSEWHERE: Final = frozenset({"audit_blocks", "audit_checkpoints", "migrations", "leases", "trusted_set"})
 """What its writer knows by heart, and would be confused by. How often something is written there is compared."""
@@ -47,6 +48,12 @@ class Restored:
             return Verdict(core, compiled, raced=True)
         faults = [differing(plain[0], each) for each in again]
         return Verdict(plain[0], again[0], faults[0] if all(faults) else [], raced=True)
+
+    async def is_as_before(self) -> bool:
+        """Whether all is taken back, wherever it was written; looks through everything."""
+        assert self.before is not None
+        await self.before.back()
+        return await _read(self.db, await self.db.list_collection_names()) == self.before.stored
 
     async def _done(self, way: Callable[[Case], Awaitable[Outcome]], case: Case) -> Outcome:
         """With names of its own for what is new."""
@@ -80,20 +87,27 @@ class Before:
     @classmethod
     async def of(cls, db: AsyncDatabase[Any]) -> Self:
         """As it is now."""
-        stored = await _read(db)
+        stored = await _read(db, await db.list_collection_names())
+        written_since()
         return cls(db, stored, frozenset(NAME.findall(json.dumps([_text(each) for each in stored.values()]))))
 
     async def back(self) -> Documents:
         """What was written since, which is taken back; what was removed has nothing."""
-        after = await _read(self.db)
+        written = written_since()
+        after = await _read(self.db, written)
         changed = {key: each for key, each in after.items() if self.stored.get(key) != each}
-        removed = {key: dict[str, Any]() for key in self.stored if key not in after}
-        for (collection, _), each in changed.items():
-            await self.db[collection].delete_one({"_id": each["_id"]})
-        for key in (*changed, *removed):
-            if key in self.stored:
-                await self.db[key[0]].insert_one(dict(self.stored[key]))
+        removed = {key: dict[str, Any]() for key in self.stored if key[0] in written and key not in after}
+        with unwatched():
+            for collection in written:
+                await self._put(collection, [key for key in (*changed, *removed) if key[0] == collection], changed)
         return changed | removed
+
+    async def _put(self, collection: str, keys: list[tuple[str, str]], changed: Documents) -> None:
+        """As it was."""
+        if new := [changed[key]["_id"] for key in keys if key in changed]:
+            await self.db[collection].delete_many({"_id": {"$in": new}})
+        if old := [dict(self.stored[key]) for key in keys if key in self.stored]:
+            await self.db[collection].insert_many(old)
 
     def written(self, changed: Documents) -> list[str]:
         """The same as text."""
@@ -110,10 +124,10 @@ class Before:
         return [NAME.sub(number, each) for each in texts]
 
 
-async def _read(db: AsyncDatabase[Any]) -> Documents:
+async def _read(db: AsyncDatabase[Any], collections: Iterable[str]) -> Documents:
     return {
         (collection, _text(each["_id"])): each
-        for collection in sorted(await db.list_collection_names())
+        for collection in sorted(collections)
         if collection not in ELSEWHERE and not collection.startswith("system.")
         for each in await db[collection].find({}).to_list()
     }

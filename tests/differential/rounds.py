@@ -1,11 +1,12 @@
 """Round after round: a document is written, and asked by several people, with the variables that it has."""
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from graphql import GraphQLSchema
 
@@ -22,7 +23,7 @@ from tests.differential.reporting import report
 from tests.differential.restoring import Restored
 from tests.differential.several import several, stray
 from tests.differential.shrinking import shrunk
-from tests.differential.stock import Stock
+from tests.differential.stock import SIZES, Stock
 from tests.differential.streams import Streams
 
 OFTEN: Final = ("root", "admin", "alice")
@@ -32,6 +33,8 @@ FATES: Final = 30
 SOUND: Final = (1.0, 0.99, 0.97, 0.9, 0.7, 0.4)
 """How much of the broken schema is not broken."""
 MOST_FOUND: Final = 3
+STOPPED_SECONDS: Final = 45
+"""No comparison takes so long: somebody has stopped the process, or an answer never came."""
 
 
 @dataclass
@@ -63,6 +66,8 @@ class Rounds:
     wanted: Callable[[Case], bool] = lambda case: True
     write: Callable[[Random, GraphQLSchema, Values, str], Case] = document
     shrinks: bool = True
+    varies: bool = False
+    """Whether each but the first is asked with other variables."""
     tally: Tally = field(default_factory=Tally)
 
     async def run(self, chance: Random, executions: int) -> Tally:
@@ -73,14 +78,16 @@ class Rounds:
             if not self.wanted(case):
                 continue
             self.tally.documents += 1
-            for caller in self.ask(chance):
+            for number, caller in enumerate(self.ask(chance)):
                 one = replace(case, caller=caller, event=chance.randrange(10**6))
+                if self.varies and number:
+                    one = replace(one, variables=varied(chance, case.variables))
                 if not await self._one(one, compiled_first=chance.randrange(2) == 0):
                     break
         return self.tally
 
     async def _one(self, case: Case, *, compiled_first: bool) -> bool:
-        verdict = await self.compare(self.executors, case, compiled_first=compiled_first)
+        verdict = await self._compared(case, compiled_first=compiled_first)
         tally = self.tally
         tally.executions += 1
         tally.raced += verdict.raced
@@ -91,11 +98,40 @@ class Rounds:
         self.learn(verdict.core.told())
         return True
 
+    async def _compared(self, case: Case, *, compiled_first: bool) -> Verdict:
+        """Once more where the process was stopped meanwhile, after which time was up everywhere."""
+        began = time.monotonic()
+        try:
+            verdict = await self.compare(self.executors, case, compiled_first=compiled_first)
+        except Exception:
+            if time.monotonic() - began < STOPPED_SECONDS:
+                raise
+        else:
+            if not verdict.faults or time.monotonic() - began < STOPPED_SECONDS:
+                return verdict
+        return replace(await self._compared(case, compiled_first=compiled_first), raced=True)
+
     async def _told(self, case: Case, verdict: Verdict) -> str:
         """What is wrong, in as little as shows it still; in what showed it first where that doesn't any more."""
         small = await shrunk(self.executors, case, self.compare) if self.shrinks else case
         found = await self.compare(self.executors, small)
         return report(small, found) if found.faults else report(case, verdict, again=False)
+
+
+def everybody(chance: Random) -> Sequence[str]:
+    """Each twice: a document is costly to judge and to compile, and cheap to ask again."""
+    return chance.sample(CALLERS * 2, len(CALLERS) * 2)
+
+
+def varied(chance: Random, variables: dict[str, Any]) -> dict[str, Any]:
+    """The same, some of them other ones: what is selected depends on booleans, and how much on numbers."""
+
+    def other(value: Any) -> Any:
+        if isinstance(value, bool):
+            return chance.random() < 0.5
+        return chance.choice((value, *SIZES)) if isinstance(value, int) else value
+
+    return {name: other(value) for name, value in variables.items()}
 
 
 def of_world(executors: Executors, stock: Stock) -> Rounds:

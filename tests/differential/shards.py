@@ -49,21 +49,26 @@ class Shard:
 
 @dataclass
 class Part:
-    """Of a kind of executions. `seconds`: of CPU, of the process that executes, without the stores'."""
+    """Of a kind of executions. `seconds`: of CPU, of the process that executes; `stores`: of its stores."""
 
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
+    stores: float = 0.0
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
-        return {"tally": {**vars(self.tally), "answers": dict(self.tally.answers)}, "seconds": self.seconds}
+        return {
+            "tally": {**vars(self.tally), "answers": dict(self.tally.answers)},
+            "seconds": self.seconds,
+            "stores": self.stores,
+        }
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Self:
         """From JSON."""
         tally = Tally(**told["tally"])
         tally.answers = Counter(tally.answers)
-        return cls(tally, told["seconds"])
+        return cls(tally, told["seconds"], told["stores"])
 
     def add(self, other: "Part") -> None:
         """What another process did."""
@@ -74,3 +79,4 @@ class Part:
         mine.answers += others.answers
         mine.found += others.found
         self.seconds += other.seconds
+        self.stores += other.stores

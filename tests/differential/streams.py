@@ -38,7 +38,8 @@ class Streams(Pipelines):
         self, case: Case, by: type[CountingExecution] = CountingExecution, *, propagates: bool = True
     ) -> Outcome:
         """By Strawberry's extensions."""
-        if get_operation_ast(case.document, case.operation) is None:
+        document, _ = self._parsed(case.text)
+        if get_operation_ast(document, case.operation) is None:
             return UNIDENTIFIED
         self.off.execution_context_class = by
         try:

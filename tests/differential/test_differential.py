@@ -51,9 +51,12 @@ async def test_the_whole_way_gives_the_answers_of_strawberrys(pipelines: Pipelin
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_compiled_mutations_do_what_they_do_by_graphql_core(executors: Executors, stock: Stock) -> None:
-    tally = await of_restored(executors, stock).run(Random(SEED + 2), CHANGES)
+    rounds = of_restored(executors, stock)
+    tally = await rounds.run(Random(SEED + 2), CHANGES)
     assert not tally.found, "\n\n".join([f"seed {SEED + 2}", *tally.found])
     assert tally.raced < CHANGES / 2
+    kept: Any = rounds.compare
+    assert await kept.__self__.is_as_before()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
