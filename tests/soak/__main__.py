@@ -14,7 +14,7 @@ import httpx
 
 from tests.benchmarks.report import Table, publish
 from tests.demos import Demo, demo, resident
-from tests.soak.busy import busy, processor_seconds
+from tests.soak.busy import busy, lowered, processor_seconds
 from tests.soak.pressure import Pressure
 from tests.soak.reader import WELL, Waited, p50, p99, row, well_behaved
 
@@ -49,24 +49,24 @@ async def soak(served: Demo, seconds: float) -> Soaked:
     pids = served.workers()
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
     async with (
-        well_behaved(served) as well,
+        well_behaved(served) as well,  # before our priority is lowered
         httpx.AsyncClient(base_url=served.server.url, timeout=60, verify=False, limits=limits) as theirs,
     ):
-        os.nice(LOW)
-        pressure = Pressure(served, dict(served.known), theirs, float(os.environ.get("PRESSURE", "1")))
-        soaked = Soaked(pressure, failed=well.failed)
-        await well.run(2)
-        soaked.waited.append(await well.run(seconds * QUIET))
-        stores = [pid for pid in served.server.started() if pid not in pids]
-        before, began = (time.process_time(), processor_seconds(stores)), time.monotonic()
-        async with pressing(soaked, pids, seconds):
-            soaked.waited.append(await well.run(seconds * (1 - 2 * QUIET)))
-            took = time.monotonic() - began
-            shares = (time.process_time() - before[0]) / took, (processor_seconds(stores) - before[1]) / took
-        # Ours has a low priority, the stores have not: a program can raise its own no more.
-        with busy([(shares[0], 0), (shares[1], 0)]):
-            await well.run(1)
+        with lowered(LOW):
+            pressure = Pressure(served, dict(served.known), theirs, float(os.environ.get("PRESSURE", "1")))
+            soaked = Soaked(pressure, failed=well.failed)
+            await well.run(2)
             soaked.waited.append(await well.run(seconds * QUIET))
+            stores = [pid for pid in served.server.started() if pid not in pids]
+            before, began = (time.process_time(), processor_seconds(stores)), time.monotonic()
+            async with pressing(soaked, pids, seconds):
+                soaked.waited.append(await well.run(seconds * (1 - 2 * QUIET)))
+                took = time.monotonic() - began
+                shares = (time.process_time() - before[0]) / took, (processor_seconds(stores) - before[1]) / took
+            # The stores have not our low priority; where sessions share the processors, nor has a session of its own.
+            with busy([(shares[0], False), (shares[1], True)]):
+                await well.run(1)
+                soaked.waited.append(await well.run(seconds * QUIET))
     assert served.workers() == pids, "a worker has died"
     return soaked
 

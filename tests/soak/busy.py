@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +24,11 @@ def _had(pid: int) -> float:
 
 
 @contextmanager
-def busy(shares: Iterable[tuple[float, int]]) -> Iterator[None]:
-    """For the length of a block: of each the share of a core, and by how much its priority is lower than ours."""
+def busy(shares: Iterable[tuple[float, bool]]) -> Iterator[None]:
+    """For the length of a block: of each the share of a core, and whether in a session of its own: not `lowered`."""
     programs = [
-        subprocess.Popen(["nice", "-n", str(lower), sys.executable, "-m", "tests.soak.busy", f"{share}"])
-        for share, lower in shares
+        subprocess.Popen([sys.executable, "-m", "tests.soak.busy", f"{share}"], start_new_session=apart)
+        for share, apart in shares
     ]
     try:
         yield
@@ -36,6 +36,24 @@ def busy(shares: Iterable[tuple[float, int]]) -> Iterator[None]:
         for program in programs:
             program.kill()
             program.wait()
+
+
+@contextmanager
+def lowered(by: int) -> Iterator[None]:
+    """From now on this process has a lower priority, and within the block its session, too.
+
+    Linux may share the processors among sessions before it looks at priorities: then that of a process says nothing to
+    those of other sessions, as workers and stores are. That of the session is put back, for whoever started this in it.
+    """
+    os.nice(by)
+    session = Path("/proc/self/autogroup")
+    with suppress(OSError):
+        session.write_text(str(by))
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            session.write_text("0")
 
 
 def main() -> None:

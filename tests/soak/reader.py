@@ -48,10 +48,10 @@ class WellBehaved:
 
 @asynccontextmanager
 async def well_behaved(served: Demo) -> AsyncIterator[WellBehaved]:
-    """For the length of a block. He has the priority that this process has now."""
+    """For the length of a block. He has the priority that this process has now, and a session of his own."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.soak.well", stdin=pipe, stdout=pipe, limit=2**26
+        sys.executable, "-m", "tests.soak.well", stdin=pipe, stdout=pipe, limit=2**26, start_new_session=True
     )
     try:
         assert process.stdin is not None
