@@ -80,6 +80,7 @@ class Bucket(Document):
     """
 
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    """Of one that is begun after a closed one, it follows from where it begins (`tree.buckets.following`)."""
     conversation_id: PydanticObjectId
     branch: str
     slot: str

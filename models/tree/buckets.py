@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final, Self
+from hashlib import sha256
+from typing import Any, Final, NamedTuple, Self
 
 from beanie import PydanticObjectId
 from bson.codec_options import CodecOptions
@@ -60,6 +61,17 @@ LITTLE: Final = 4 * 1024 * 1024
 """Characters of messages that may be read on a guess, besides the batch that they come in."""
 
 
+class Ending(NamedTuple):
+    """The end of a branch, and messages that were read with it."""
+
+    tail: Tail
+    messages: dict[Address, Record]
+    buckets: tuple[PydanticObjectId, ...] = ()
+    """Those that they are in."""
+    size: int = 0
+    """Characters of the messages."""
+
+
 class Buckets:
     """The buckets of one conversation, whose slots are `width` depths wide. Who makes some tells whose they are."""
 
@@ -109,9 +121,7 @@ class Buckets:
         """The messages in `slots` at depths `start <= depth < stop`."""
         return await self._filtered(slots, _within(start, stop))
 
-    async def messages_with_tail(
-        self, branch: str, slots: Collection[str], start: int, stop: int
-    ) -> tuple[Tail | None, dict[Address, Record]]:
+    async def messages_with_tail(self, branch: str, slots: Collection[str], start: int, stop: int) -> Ending | None:
         """The same, uncounted, with the end of `branch`; None where it isn't in these slots, or they hold too much.
 
         A bucket that a crash left marked as the end is followed by another, which begins where it ends: so the end is
@@ -121,20 +131,22 @@ class Buckets:
         fields = {**TAIL_FIELDS, "tail": 1, "messages": _those(_within(start, stop))}
         found: dict[Address, Record] = {}
         ends: list[Record] = []
+        ids: list[PydanticObjectId] = []
         last, size = 0, 0
         async with self._read.find(query, fields, batch_size=BATCH) as cursor:
             async for bucket in cursor:
                 size += sum([len(each.get("content") or "") for each in bucket["messages"]])
                 if size > LITTLE:
-                    return None, {}
+                    return None
+                ids.append(bucket["_id"])
                 if bucket["branch"] == branch:
                     last = max(last, bucket["first_depth"])
                     ends += [bucket] if bucket.get("tail") == branch else []
                 found |= by_address(bucket)
         tail = _last(map(Tail.of, ends)).get(branch)
         if tail is None or tail.first_depth < last or slot(branch, tail.next_depth, self.width) not in slots:
-            return None, {}
-        return tail, found
+            return None
+        return Ending(tail, found, tuple(ids), size)
 
     async def messages_at(self, addresses: Collection[Address]) -> dict[Address, Record]:
         """The messages at `addresses`; those that don't exist are left out."""
@@ -202,7 +214,10 @@ class Buckets:
 
     async def start(self, branch: str, message: Record, lineage: Lineage) -> None:
         """Begin a bucket with `message`, as the branch's new end. Raises `DuplicateKeyError` where one begins there."""
-        await self._collection.insert_one(self.record(branch, [message], lineage, tail=True))
+        bucket = self.record(branch, [message], lineage, tail=True)
+        if message["depth"] != lineage.own.start:
+            bucket["_id"] = following(self.conversation_id, branch, message["depth"])
+        await self._collection.insert_one(bucket)
 
     async def unmark(self, tail: Tail) -> None:
         """`tail` is the end no more: a later bucket is."""
@@ -282,6 +297,12 @@ class Buckets:
     def _room(self, depth: int) -> bool:
         """Whether the message after `depth` is in the same slot."""
         return (depth + 1) % self.width != 0
+
+
+def following(conversation_id: PydanticObjectId, branch: str, first_depth: int) -> PydanticObjectId:
+    """The id of the bucket that is begun there after a closed one, so that whoever knows that one can look for it."""
+    place = f"{conversation_id}:{branch}.{first_depth}"
+    return PydanticObjectId(sha256(place.encode()).digest()[:12])
 
 
 def _last(tails: Iterable[Tail]) -> dict[str, Tail]:

@@ -11,10 +11,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address, made
-from models.tree.buckets import BATCH, Buckets, Tail
+from models.tree.buckets import BATCH, Buckets, Ending, Tail
 from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
-from models.tree.ends import Ends, Guess
+from models.tree.ends import Ends, Guess, Place, ended, place_of
 from models.tree.errors import BranchNotFoundError
 from models.tree.growing import grows
 from models.tree.growth import STORED, Texts
@@ -24,6 +24,7 @@ from models.tree.meter import Meter
 from models.tree.page import BranchEnd, CursorError, Page, Path, Row, Window
 from models.tree.removals import Removals
 from models.tree.sight import Sight
+from models.tree.slices import Slice, Slices
 from models.tree.turns import Turns, in_turn
 
 TOMBSTONE: Final = ("depth", "role", "created_at", "author_id", "edited_from", "deleted_at", "forks", "gone")
@@ -46,8 +47,10 @@ class History:
         texts: Texts = STORED,
         meter: Meter | None = None,
         ends: Ends | None = None,
+        slices: Slices | None = None,
     ) -> None:
         self._conversation = conversation
+        self._slices = slices
         self._ends = ends
         self._texts = texts
         self._sight = sight
@@ -90,15 +93,31 @@ class History:
         # Else what is out of his sight, or removed, would show in how long a page takes.
         ends = self._ends if self._whole else None
         guess = ends.guess(self._conversation, branch, window) if ends else None
-        found: dict[Address, Record] = {}
-        tail = None
-        if guess:
-            tail, found = await self._buckets.messages_with_tail(branch, guess.slots, guess.start, guess.stop)
-        if tail is None:
-            tail, guess = await self._buckets.tail(branch), None
+        if guess and ends and (ending := await self._guessed(branch, guess, ends)):
+            return ending.tail, guess, ending.messages
+        tail = await self._buckets.tail(branch)
         if ends:
             ends.note(self._conversation.id, branch, tail)
-        return tail, guess, found
+        return tail, None, {}
+
+    async def _guessed(self, branch: str, guess: Guess, ends: Ends) -> Ending | None:
+        """The end of the branch where the guess has it, with what the guess names."""
+        place = guess.place
+        ending = await self._shared(branch, guess, place) if place else None
+        if ending is None:
+            ending = await self._buckets.messages_with_tail(branch, guess.slots, guess.start, guess.stop)
+            place = place_of(self._conversation.id, guess, ending) if ending else None
+        if ending is not None:
+            ends.note(self._conversation.id, branch, ending.tail, place)
+        return ending
+
+    async def _shared(self, branch: str, guess: Guess, place: Place) -> Ending | None:
+        """The same, read with others' pages in one call; None where these buckets don't tell."""
+        if self._slices is None:
+            return None
+        id_ = self._conversation.id
+        wanted = [Slice(id_, each, guess.start, guess.stop) for each in place.wanted]
+        return ended(branch, (await self._slices.get(wanted)).values(), place, id_)
 
     async def _path(self, tail: Tail, start: int, stop: int) -> Path:
         """The path's depths `start <= depth < stop`. Raises `BranchNotFoundError` where it was removed further up."""

@@ -35,6 +35,7 @@ from models.tree.plant import Sprout, plant
 from models.tree.purge import Purge, Purged
 from models.tree.seeing import sight_of
 from models.tree.sight import Sight
+from models.tree.slices import slices
 from models.tree.together import Wanted, rows
 from models.tree.turns import Turns, in_turn
 from models.tree.watch import NOBODY, TreeWatcher
@@ -60,6 +61,7 @@ class MessageTree:
         self._turns = Turns()
         self.precedence: Final = self._turns.precedence
         self._ends = Ends()
+        self._slices = slices(db)
         self.conversations: Final = conversation_reads()
         """Those that are only looked at, for all requests together."""
         self._copying = asyncio.Semaphore(COPIES)
@@ -209,7 +211,9 @@ class MessageTree:
 
         `meter` counts what is read, and may stop it.
         """
-        return History(self._db, conversation, self.limits, self._turns, sight, self._texts, meter, self._ends)
+        return History(
+            self._db, conversation, self.limits, self._turns, sight, self._texts, meter, self._ends, self._slices
+        )
 
     async def rows(
         self, wanted: Sequence[tuple[Conversation, Sight | None, Collection[Address]]], meter: Meter | None = None

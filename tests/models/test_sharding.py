@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,10 +51,19 @@ def named(condition: Any) -> bool:
     return bool(condition) and set(condition) <= {"$eq", "$in"}
 
 
-def untargeted(command: Command) -> Iterator[Record]:
+def conditions(command: Command) -> Iterator[Mapping[str, Any]]:
+    """By what documents are chosen. Of an aggregation all `$match`es that it begins with: MongoDB makes one of them."""
+    if command.name != "aggregate":
+        yield from filters(command)
+        return
+    begin = takewhile(lambda stage: "$match" in stage, command.body["pipeline"])
+    yield {"$and": [stage["$match"] for stage in begin]}
+
+
+def untargeted(command: Command) -> Iterator[Mapping[str, Any]]:
     """Filters and documents of the command that don't say on which shards they are to be done."""
     key = KEYS[command.collection]
-    for query in filters(command):
+    for query in conditions(command):
         if not any(named(part.get(key)) for part in parts(query)):
             yield query
     for document in command.body.get("documents", ()):

@@ -57,7 +57,7 @@ async def test_a_page_of_one_branch_takes_one_call(listened: tuple[MessageTree, 
     conversation = await planted(listened[0], line(length))
     for window in windows(length):
         sent = await read(listened, conversation, MAIN, window)
-        assert names(sent) == ["find buckets"]
+        assert names(sent) in (["find buckets"], ["aggregate buckets"])  # which of them, by what is known already
         # A message takes 92 bytes and its JSON 110; a bucket's frame and the answer's, a little more.
         assert sum(command.reply_bytes for command in sent) < 150 * 102 + 2_000
 

@@ -1,0 +1,75 @@
+"""Parts of buckets that are known by their ids, for several readers in one call, whichever conversations they read.
+
+By what a page is found by otherwise, only one conversation's buckets can be read at a time.
+"""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from beanie import PydanticObjectId
+from pymongo.asynchronous.database import AsyncDatabase
+
+from models.database import Record
+from models.shared_reads import SharedReads
+from models.tree.address import Address
+from models.tree.buckets import NAIVE, TAIL_FIELDS, Tail, by_address
+
+
+class Slice(NamedTuple):
+    """The messages of a bucket at depths `start <= depth < stop`; more of them may come."""
+
+    conversation_id: PydanticObjectId
+    bucket_id: PydanticObjectId
+    start: int
+    stop: int
+
+
+class Cut(NamedTuple):
+    """What was read of a bucket. Others read it, too: nobody changes it."""
+
+    branch: str
+    first_depth: int
+    tail: Tail | None
+    """Where it is marked as the end of its branch."""
+    messages: Mapping[Address, Record]
+
+
+Slices = SharedReads[Slice, Cut]
+
+
+def slices(db: AsyncDatabase[Record]) -> Slices:
+    """Of one worker."""
+    return SharedReads(partial(_read, db.get_collection("buckets", codec_options=NAIVE)))
+
+
+async def _read(buckets: Any, wanted: Collection[Slice]) -> Mapping[Slice, Cut]:
+    spans: dict[PydanticObjectId, tuple[int, int]] = {}
+    for each in wanted:
+        start, stop = spans.get(each.bucket_id, (each.start, each.stop))
+        spans[each.bucket_id] = min(start, each.start), max(stop, each.stop)
+    stages: list[Record] = [
+        {"$match": {"_id": {"$in": list(spans)}}},
+        # MongoDB makes one of both, and asks only the shards that these are on.
+        {"$match": {"conversation_id": {"$in": list({each.conversation_id for each in wanted})}}},
+        {"$project": {"conversation_id": 1, **TAIL_FIELDS, "tail": 1, "messages": _within(spans)}},
+    ]
+    cursor = await buckets.aggregate(stages, batchSize=len(spans) + 1)
+    found = {(each["conversation_id"], each["_id"]): _cut(each) for each in await cursor.to_list()}
+    return {each: found[each[:2]] for each in wanted if each[:2] in found}
+
+
+def _cut(bucket: Record) -> Cut:
+    tail = Tail.of(bucket) if bucket.get("tail") == bucket["branch"] else None
+    return Cut(bucket["branch"], bucket["first_depth"], tail, by_address(bucket))
+
+
+def _within(spans: Mapping[PydanticObjectId, tuple[int, int]]) -> Record:
+    """Of a bucket's messages those that are wanted of it."""
+    starts, stops = zip(*spans.values(), strict=True)
+    bounds = {
+        name: {"$arrayElemAt": [list(values), {"$indexOfArray": [list(spans), "$_id"]}]}
+        for name, values in (("start", starts), ("stop", stops))
+    }
+    inside = {"$and": [{"$gte": ["$$m.depth", "$$start"]}, {"$lt": ["$$m.depth", "$$stop"]}]}
+    return {"$let": {"vars": bounds, "in": {"$filter": {"input": "$messages", "as": "m", "cond": inside}}}}
