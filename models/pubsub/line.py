@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 QUIET_SECONDS: Final = 10.0
 """After so long without a word the server is asked whether it is there; after twice that it counts as gone."""
 
-SLICE_SECONDS: Final = 0.005
+SLICE_SECONDS: Final = 0.01
 """However much has come, after so long others get their turn."""
 
 BATCH: Final = 200

@@ -49,6 +49,8 @@ FEW: Final = 10
 ROUNDS: Final = 5
 A_ROUND: Final = 40
 """Messages appended in a round, each in another conversation."""
+SETTLING: Final = 10
+"""News of each, until the allocator has been given all that telling ever takes at once."""
 AT_ONCE: Final = 500
 """Documents that are stored, and conversations of which something is told, together."""
 JOINING_SECONDS: Final = 240.0
@@ -74,7 +76,8 @@ async def test_as_many_conversations_as_subscribers(
                 world = _World(served, redis, server, Caller(http, alice.user, alice.token), tokens, ids)
                 rows.append([name, *await world.measured(number, others)])
     head = ["", "subscribers", "all in after", "told to come again", "latency p50", "p99", "memory each"]
-    head += [f"more of it after {ROUNDS} rounds, and news of each", "CPU a second, idle", "connections that listen"]
+    head += [f"more of it after {ROUNDS} rounds, and news of each", f"after {SETTLING} more news of each"]
+    head += ["after as much again as at first", "CPU a second, idle", "connections that listen"]
     note = (
         f"One worker; in each of {ROUNDS} rounds a message is appended over HTTP to each of {A_ROUND} conversations, "
         "one after the other; latency from sending the request until its only subscriber has the event."
@@ -103,12 +106,13 @@ class _World:
         async with _crowd(Job(server.port, number, self._tokens, written[:number], FOLLOW)) as crowd:
             await self._joined(crowd, number)
             took, joined, listening = time.perf_counter() - begun, _resident(server), await _listening(self._redis)
-            latencies = [
-                await self._latency(crowd, written[place * number // (ROUNDS * A_ROUND)])
-                for place in range(ROUNDS * A_ROUND)
-            ]
-            await self._news(crowd, number)
+            latencies = await self._rounds(crowd, written[:number])
             after, idle, again = _resident(server), await _idle(server), await crowd.ask("refused")
+            for _ in range(SETTLING):
+                await self._news(crowd, number)
+            settled = _resident(server)
+            await self._rounds(crowd, written[:number])
+            last = _resident(server)
         cuts = quantiles(latencies, n=100)
         return [
             f"{number:,}",
@@ -118,9 +122,18 @@ class _World:
             f"{1000 * cuts[98]:.0f} ms",
             f"{(joined - before) / number / 1024:.0f} KiB",
             f"{(after - joined) / number / 1024:.1f} KiB",
+            f"{(settled - joined) / number / 1024:.1f} KiB",
+            f"{(last - joined) / number / 1024:.1f} KiB",
             f"{1000 * idle:.0f} ms",
             str(listening - others),
         ]
+
+    async def _rounds(self, crowd: Crowd, written: Sequence[str]) -> list[float]:
+        """Messages in some of them, and news of each; how long each message took."""
+        places = range(ROUNDS * A_ROUND)
+        latencies = [await self._latency(crowd, written[place * len(written) // len(places)]) for place in places]
+        await self._news(crowd, len(written))
+        return latencies
 
     async def _joined(self, crowd: Crowd, number: int) -> None:
         """Return when each has been told something."""
