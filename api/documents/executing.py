@@ -57,8 +57,6 @@ async def admit(context: Context, price: Price, introspecting: int, limits: Docu
     cost, budget = price["estimated"], price["budget"]
     counted = max(cost if cost <= budget else 0, judging)
     if not context.spent(counted):
-        if context.allowance is not None:
-            context.allowance.require(context.access)  # that is known without asking anybody
         await context.spend(counted)
     require_right(context, price, introspecting, limits)
 
