@@ -51,7 +51,7 @@ def named(condition: Any) -> bool:
     return bool(condition) and set(condition) <= {"$eq", "$in"}
 
 
-def conditions(command: Command) -> Iterator[Mapping[str, Any]]:
+def conditions(command: Command) -> Iterator[Record]:
     """By what documents are chosen. Of an aggregation all `$match`es that it begins with: MongoDB makes one of them."""
     if command.name != "aggregate":
         yield from filters(command)
@@ -60,7 +60,7 @@ def conditions(command: Command) -> Iterator[Mapping[str, Any]]:
     yield {"$and": [stage["$match"] for stage in begin]}
 
 
-def untargeted(command: Command) -> Iterator[Mapping[str, Any]]:
+def untargeted(command: Command) -> Iterator[Record]:
     """Filters and documents of the command that don't say on which shards they are to be done."""
     key = KEYS[command.collection]
     for query in conditions(command):
