@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 pytest_plugins = [
+    "tests.binding",
     "tests.stores",
     "tests.seeds",
     "tests.audited",
