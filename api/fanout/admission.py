@@ -4,11 +4,12 @@ As when a worker has died, and all whom it told come back to the others.
 """
 
 import asyncio
-from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
+from api.round_robin import RoundRobin
 from permissions.engine.facts import Id
 from resolvers.live import BrokerUnavailableError
 
@@ -34,58 +35,31 @@ class Turn:
 
 
 class Admission:
-    """One a worker. Callers take turns: a thousand of one's subscriptions don't stand before another's one.
-
-    Of one caller, first come, first served; who leaves while he waits is passed over.
-    """
+    """One a worker. Callers take turns: a thousand of one's subscriptions don't stand before another's one."""
 
     def __init__(self, places: int = JOINING) -> None:
-        self._free = places
-        self._waiting: Final = OrderedDict[Id, deque[asyncio.Future[None]]]()
-        """By caller, in the order of their turns."""
+        self.places: Final = RoundRobin(places)
         self._ended = 0
         """Turns that are over."""
 
     @asynccontextmanager
     async def turn(self, asker: Id) -> AsyncIterator[Turn]:
         """The block is entered when it is his turn. Raises `BrokerUnavailableError` where that never comes."""
-        await self._take(asker)
-        turn = Turn(self._give)
+        await self.places.take(asker, self._called)
+        turn = Turn(partial(self._end, asker))
         try:
             yield turn
         finally:
             turn.end()
 
-    async def _take(self, asker: Id) -> None:
-        if self._free:
-            self._free -= 1
-            return
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(asker, deque()).append(place)
-        try:
-            await self._called(place)
-        except BaseException:
-            if not place.cancel():
-                self._give()
-            raise
-
-    async def _called(self, place: asyncio.Future[None]) -> None:
+    async def _called(self, turn: asyncio.Future[None]) -> None:
         before = -1
-        while not place.done():
+        while not turn.done():
             if self._ended == before:
                 raise BrokerUnavailableError("nobody comes in: a store does not answer")
             before = self._ended
-            await asyncio.wait([place], timeout=STUCK_SECONDS)
+            await asyncio.wait([turn], timeout=STUCK_SECONDS)
 
-    def _give(self) -> None:
+    def _end(self, asker: Id) -> None:
         self._ended += 1
-        while self._waiting:
-            asker, places = self._waiting.popitem(last=False)
-            while places and places[0].done():
-                places.popleft()
-            if places:
-                places.popleft().set_result(None)
-                if places:
-                    self._waiting[asker] = places
-                return
-        self._free += 1
+        self.places.give(asker)

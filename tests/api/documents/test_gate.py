@@ -57,8 +57,8 @@ class People:
         while self.inside:
             await self.leave(0)
         assert all(task.done() for _, task in self.tasks)
-        assert not self.gate._under_way
-        assert not self.gate._waiting
+        assert not self.gate.places.under_way
+        assert not self.gate.places.waiting
 
 
 async def settled() -> None:
@@ -150,7 +150,7 @@ async def test_who_waited_for_his_turn_is_answered_by_the_rights_that_he_has_the
     name = alice.user.id
     async with gate.turn(name), gate.turn(name):
         asked = asyncio.create_task(alice.ask(BIG))
-        await eventually(lambda: gate._waiting)
+        await eventually(lambda: gate.places.waiting)
         assert (await (await served.as_("bob")).ask(BIG)).codes == []
         assert (await alice.ask("{ me { id } }")).codes == []
         assert (await alice.ask("mutation { logout { ended } }")).codes == []

@@ -27,7 +27,7 @@ async def test_who_may_not_read_the_schema_any_more_when_his_turn_comes_does_not
     async with schema.gate.turn(name_of(alice)), schema.gate.turn(name_of(alice)):
         question = Question("{ __schema { types { name } } }", None, None, alice, {OperationType.QUERY})
         asked = asyncio.create_task(answer(schema, question))
-        await eventually(lambda: schema.gate._waiting)
+        await eventually(lambda: schema.gate.places.waiting)
     told = await asked
     assert told.data is None
     assert [(each.extensions or {})["code"] for each in told.errors or ()] == ["UNAUTHENTICATED"]

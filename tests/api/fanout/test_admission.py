@@ -76,7 +76,7 @@ async def test_one_who_comes_a_hundred_times_does_not_stand_before_others() -> N
         await settled()
     assert comers.came[:7] == [0, 50, 100, 102, 51, 101, 52]
     assert sorted(comers.came) == [0, *range(50, 103)]
-    assert not comers.admission._waiting
+    assert not comers.admission.places.waiting
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
