@@ -13,7 +13,7 @@ _make: Final = Initializer.init_class
 async def _bind(self: Initializer, cls: Any) -> None:
     """The first time as ever. Then only the collection is another: the rest takes most of what a small test takes."""
     if cls in _made:
-        await self.init_document_collection(cls)
+        await self.init_document_collection(cls)  # type: ignore[no-untyped-call]
     else:
         await _make(self, cls)
         _made.add(cls)

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from api.schema import build_schema
 from models.audit import AuditRecord
 from models.database import Record
 from permissions.access import Access
@@ -23,7 +22,7 @@ from permissions.resources import audit_resource
 from resolvers.context import Context
 from resolvers.ids import encode
 from tests.resolvers.chat.documents import START, chat
-from tests.served import SECRET, Answer, Served
+from tests.served import SECRET, Answer, Served, schema
 
 EVENTS = """query ($first: Int, $after: String, $filter: AuditFilter) {
   auditEvents(first: $first, after: $after, filter: $filter) {
@@ -251,7 +250,7 @@ async def test_an_end_of_access_is_on_disk_when_the_socket_tells_of_it(served: S
     sara = Principal(served.people["sara"].id, new_id())
     access = await served.services.permissions.access(sara)
     on_socket = replace(context(served, "sara", access), socket=True, cutoff=Cutoff())
-    stream = await build_schema().subscribe(WATCH, {"id": conversation}, context_value=on_socket)
+    stream = await schema().subscribe(WATCH, {"id": conversation}, context_value=on_socket)
     told = await news(stream)
     assert told["__typename"] != "AccessRevoked"
     (await alice.ask(MOVE, id=conversation)).data  # noqa: B018

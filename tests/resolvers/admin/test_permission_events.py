@@ -8,12 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from api.schema import build_schema
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
 from resolvers.ids import encode
 from tests.resolvers.admin.test_audit import context
-from tests.served import Caller, Served
+from tests.served import Caller, Served, schema
 
 WATCH = """subscription ($after: String) { permissionEvents(after: $after) { __typename cursor
   ... on PermissionChanged { event { kind revision actor { displayName } resourceType before after reason decisionId } }
@@ -31,7 +30,7 @@ async def watching(served: Served, name: str, after: str | None = None) -> Async
     """What somebody is told, who listens already."""
     access = await served.services.permissions.access(Principal(served.people[name].id, new_id()))
     on_socket = replace(context(served, name, access), socket=True, cutoff=Cutoff())
-    stream = cast(Any, await build_schema().subscribe(WATCH, {"after": after}, context_value=on_socket))
+    stream = cast(Any, await schema().subscribe(WATCH, {"after": after}, context_value=on_socket))
     async with asyncio.timeout(30), aclosing(stream):
 
         async def events() -> AsyncIterator[dict[str, Any]]:
@@ -102,7 +101,7 @@ async def test_a_cursor_of_no_record_is_answered_by_resync(served: Served, curso
 async def test_who_may_not_read_the_log_is_told_nothing_and_who_may_no_more_is_told_so(served: Served) -> None:
     access = await served.services.permissions.access(Principal(served.people["alice"].id, new_id()))
     on_socket = replace(context(served, "alice", access), socket=True, cutoff=Cutoff())
-    stream = cast(Any, await build_schema().subscribe(WATCH, {}, context_value=on_socket))
+    stream = cast(Any, await schema().subscribe(WATCH, {}, context_value=on_socket))
     refused = stream if hasattr(stream, "errors") else await anext(stream)
     assert [error.extensions["code"] for error in refused.errors] == ["FORBIDDEN"]
 

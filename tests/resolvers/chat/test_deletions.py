@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from api.schema import build_schema
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
 from resolvers.chat.events import channel
@@ -15,7 +14,7 @@ from resolvers.ids import object_id
 from resolvers.live import Event
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import PAGE, append, chat, contents, nodes, start
-from tests.served import Caller, Served
+from tests.served import Caller, Served, schema
 
 DELETE = """mutation ($id: ID!, $mode: DeleteMode) { deleteMessage(input: {messageId: $id, mode: $mode}) {
   messageId conversation { messageCount branchCount deletedSubtrees { messageId messageCount } } } }"""
@@ -162,7 +161,7 @@ async def test_a_subscriber_hears_of_deletions_and_his_subscription_ends_with_th
     conversation, messages = await chat(alice, 2, attributes={"region": "EMEA", "clearance_required": 1})
     access = await served.services.permissions.access(Principal(sara.id, new_id()))
     on_socket = replace(context(served, "sara", access), socket=True, cutoff=Cutoff())
-    stream = await build_schema().subscribe(WATCH, {"id": conversation, "after": "0-0"}, context_value=on_socket)
+    stream = await schema().subscribe(WATCH, {"id": conversation, "after": "0-0"}, context_value=on_socket)
     async with asyncio.timeout(20), aclosing(cast(Any, stream)) as events:
         assert (await anext(events)).data["conversationEvents"]["__typename"] == "ResyncRequired"
         await alice.ask(DELETE, id=messages[1]["id"])

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from api.schema import build_schema
 from models.policy import Policy, PolicyMode
 from models.role import GrantEffect
 from permissions.authn.cutoff import Cutoff
@@ -19,7 +18,7 @@ from resolvers.live.broker import Position
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import APPEND, LIST, nodes, start
 from tests.resolvers.chat.test_list_events import CLOSE, REOPEN, SHARE, UPDATE, WATCH
-from tests.served import Caller, Served
+from tests.served import Caller, Served, schema
 
 VIEWERS: Final = ("guest", "sara", "admin")
 REGIONS: Final = ("EMEA", "US-West", "APAC")
@@ -63,7 +62,7 @@ async def viewing(served: Served, name: str) -> AsyncIterator[Viewer]:
     access = await served.services.permissions.access(Principal(served.people[name].id, new_id()))
     on_socket = replace(context(served, name, access), socket=True, cutoff=Cutoff())
     standing = ListStanding(on_socket, served.people[name].id)
-    stream = cast(Any, await build_schema().subscribe(WATCH, {"after": None}, context_value=on_socket))
+    stream = cast(Any, await schema().subscribe(WATCH, {"after": None}, context_value=on_socket))
     async with aclosing(stream):
         first = asyncio.ensure_future(anext(stream))
         broker = served.services.broker

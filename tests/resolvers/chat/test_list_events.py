@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
-from api.schema import build_schema
 from models.clock import now
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
@@ -17,7 +16,7 @@ from resolvers.ids import encode
 from tests.permissions.people import given
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, chat, start
-from tests.served import Caller, Served
+from tests.served import Caller, Served, schema
 
 WATCH = """subscription ($after: String) { conversationListEvents(after: $after) { __typename cursor
   ... on ConversationAppeared { conversation { id title messageCount } }
@@ -40,7 +39,7 @@ async def watching(
     """What somebody's list is told, who listens already; `quietly`: nothing of what is no note."""
     access = await served.services.permissions.access(Principal(served.people[name].id, new_id()))
     on_socket = replace(context(served, name, access), socket=True, cutoff=Cutoff())
-    stream = cast(Any, await build_schema().subscribe(WATCH, {"after": after}, context_value=on_socket))
+    stream = cast(Any, await schema().subscribe(WATCH, {"after": after}, context_value=on_socket))
     broker = served.services.broker
     async with asyncio.timeout(30), aclosing(stream):
 

@@ -12,7 +12,6 @@ import orjson
 import pytest
 from pymongo.errors import AutoReconnect
 
-from api.schema import build_schema
 from models.bucket import MessageRole
 from models.conversation import Conversation
 from models.embedded import EmbeddedStores
@@ -28,7 +27,7 @@ from tests.processes import kill_9
 from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, start
 from tests.resolvers.chat.writing import following
-from tests.served import Served
+from tests.served import Served, schema
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +86,7 @@ async def test_what_could_be_told_in_part_only_is_said_to_be_missing(
     id_ = await start(alice)
     access = await served.services.permissions.access(Principal(served.people["alice"].id, new_id()))
     on_socket = replace(context(served, "alice", access), socket=True, cutoff=Cutoff())
-    stream = await build_schema().subscribe(WATCH, {"id": id_}, context_value=on_socket)
+    stream = await schema().subscribe(WATCH, {"id": id_}, context_value=on_socket)
     found, failures = loaders._users, [AutoReconnect("away")]
 
     async def users(ids: list[Any]) -> Any:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from api.schema import build_schema
 from models.clock import now
 from models.conversation import Conversation
 from models.policy import Policy
@@ -25,7 +24,7 @@ from tests.resolvers.admin.test_questions import EFFECTIVE, EXPLAIN, WHO, check
 from tests.resolvers.chat.documents import append, chat, nodes, start
 from tests.resolvers.chat.test_deletions import AUDIT
 from tests.resolvers.chat.test_sharing import share, stored, user_id
-from tests.served import Caller, Served
+from tests.served import Caller, Served, schema
 
 WATCH = """subscription ($id: ID!) { conversationEvents(conversationId: $id, after: "0-0") {
   __typename ... on AccessRevoked { reason decisionId } } }"""
@@ -41,7 +40,7 @@ async def test_a_subscriber_is_told_when_his_share_is_taken_back_or_over(served:
         assert (await share(alice, conversation, userId=user_id(bob))).data
         access = await served.services.permissions.access(Principal(bob.user.id, new_id()))  # type: ignore[union-attr]
         on_socket = replace(context(served, "bob", access), socket=True, cutoff=Cutoff())
-        stream = await build_schema().subscribe(WATCH, {"id": conversation}, context_value=on_socket)
+        stream = await schema().subscribe(WATCH, {"id": conversation}, context_value=on_socket)
         async with asyncio.timeout(20), aclosing(cast(Any, stream)) as events:
             assert (await anext(events)).data["conversationEvents"]["__typename"] == "ResyncRequired"
             if ends_itself:

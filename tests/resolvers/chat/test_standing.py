@@ -10,7 +10,6 @@ from typing import Any, Final, cast
 import pytest
 
 from api.propagation import following
-from api.schema import build_schema
 from models.clock import now
 from models.conversation import Conversation
 from models.embedded import EmbeddedStores
@@ -30,9 +29,9 @@ from tests.resolvers.admin.test_audit import context
 from tests.resolvers.chat.documents import append, start
 from tests.resolvers.chat.test_deletions import CLOSE
 from tests.resolvers.chat.test_sharing import share
-from tests.served import Caller, Served
+from tests.served import Caller, Served, schema
 
-SCHEMA: Final = build_schema()
+SCHEMA: Final = schema()
 EVENTS: Final = """subscription ($id: ID!) { conversationEvents(conversationId: $id) {
   __typename cursor ... on AccessRevoked { reason decisionId }
   ... on MessageAdded { message { content metadata { llmModel } } } } }"""

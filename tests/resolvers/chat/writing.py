@@ -6,13 +6,12 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
 
-from api.schema import build_schema
 from permissions.authn.cutoff import Cutoff
 from permissions.authn.principal import Principal, new_id
 from resolvers.chat.events import channel
 from resolvers.ids import object_id
 from tests.resolvers.admin.test_audit import context
-from tests.served import Answer, Caller, Served
+from tests.served import Answer, Caller, Served, schema
 
 MESSAGE = "message { id content contentLength status depth siblingCount editedFrom { id } metadata { llmModel extra } }"
 BEGIN = f"mutation ($input: BeginMessageInput!) {{ beginMessage(input: $input) {{ {MESSAGE} }} }}"
@@ -62,7 +61,7 @@ async def following(served: Served, name: str, conversation: str, after: str | N
     access = await served.services.permissions.access(Principal(served.people[name].id, new_id()))
     on_socket = replace(context(served, name, access), socket=True, cutoff=Cutoff())
     variables = {"id": conversation, "after": after}
-    stream = cast(Any, await build_schema().subscribe(EVENTS, variables, context_value=on_socket))
+    stream = cast(Any, await schema().subscribe(EVENTS, variables, context_value=on_socket))
     async with asyncio.timeout(60), aclosing(stream):
 
         async def events() -> AsyncIterator[dict[str, Any]]:
