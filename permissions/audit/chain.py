@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Self
 import orjson
 
 from models.database import Record
-from permissions.audit.events import encoded
+from permissions.audit.events import spelled
 from permissions.authn.derivation import derive
 
 
@@ -44,7 +44,7 @@ class Sealer:
     """Makes and checks seals with one key."""
 
     def __init__(self, secret: str) -> None:
-        self._key: Final = derive(secret, "audit log")
+        self._keyed: Final = hmac.new(derive(secret, "audit log"), digestmod=sha256)
         self.key_name: Final = sha256(derive(secret, "audit log's name")).hexdigest()[:8]
 
     def chain(self, after: Head, parts: Iterable[Sequence[Record]], at: datetime) -> list[Record]:
@@ -89,13 +89,15 @@ class Sealer:
         return self._mac("head", list(head))
 
     def _mac(self, purpose: str, value: Any) -> bytes:
-        return hmac.digest(self._key, f"{purpose} {canonical(value)}".encode(), sha256)
+        mac = self._keyed.copy()  # half of the work is to take in the key
+        mac.update(b"%b %b" % (purpose.encode(), canonical(value)))
+        return mac.digest()
 
 
-def canonical(value: Any) -> str:
+def canonical(value: Any) -> bytes:
     """One spelling for what MongoDB gives back as it was stored."""
-    text = encoded(value)
-    return repr(value) if text is None else text  # only a forger stores what has no spelling
+    text = spelled(value)
+    return repr(value).encode() if text is None else text  # only a forger stores what has no spelling
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,10 +198,10 @@ def _attributes(attributes: Mapping[str, Any]) -> Record:
 
 def _value(value: Any) -> Any:
     """As it is encoded. What is common is so here: to be called back for it takes longer than all the rest."""
+    if type(value) is int or (type(value) is str and len(value) <= MAX_FACTS and value.isascii()):
+        return value
     if isinstance(value, str):
         return _text(value, MAX_FACTS)
-    if type(value) is int:
-        return value
     if isinstance(value, ObjectId) or (isinstance(value, datetime) and value.tzinfo is not None):
         return _extended(value)
     return list(value) if isinstance(value, set | frozenset | tuple) else value
@@ -218,8 +218,14 @@ def _state(value: Any) -> str | None:
 
 def encoded(value: Any) -> str | None:
     """JSON text in one spelling; ids as `{"$oid": …}`, moments as `{"$date": milliseconds}`. None for what has none."""
+    text = spelled(value)
+    return None if text is None else text.decode()
+
+
+def spelled(value: Any) -> bytes | None:
+    """The same in UTF-8."""
     try:
-        return orjson.dumps(value, _extended, OPTIONS).decode()
+        return orjson.dumps(value, _extended, OPTIONS)
     except (TypeError, ValueError):  # deeper than orjson goes, half of a surrogate pair, …
         return None
 
