@@ -242,7 +242,8 @@ class Context:
     def adopt(self, access: Access) -> None:
         """Go by `access` from now on, and load anew what is shown."""
         if access is not self.access:
-            self._decided.take(self.access.takings())
+            if self.access.taken:
+                self._decided.take(self.access.takings())
             self.access = access
         self._load_anew()
 
@@ -279,7 +280,8 @@ async def settle_all(contexts: Sequence[Context]) -> None:
                 each._settling = asyncio.Lock()
             await each._settling.acquire()
             held.append(each._settling)
-            each._decided.take(each.access.takings())
+            if each.access.taken:
+                each._decided.take(each.access.takings())
         await _write(contexts)
     finally:
         for lock in held:

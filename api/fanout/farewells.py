@@ -8,7 +8,6 @@ import structlog
 from api.fanout.members import Member, Outlet
 from api.fanout.places import Places
 from api.fanout.rendering import Renderer, settled
-from resolvers.chat.subscriptions import revoked
 from resolvers.live.collector import FEW_PASSES
 
 TOGETHER: Final = 200
@@ -28,13 +27,15 @@ class Farewells:
     the log doesn't have.
     """
 
-    __slots__ = ("_places", "_renderer", "_telling", "_turn", "_waiting")
+    __slots__ = ("_left", "_places", "_renderer", "_telling", "_turn", "_waiting")
 
     def __init__(self, renderer: Renderer, places: Places, turn: asyncio.Lock) -> None:
         self._renderer = renderer
         self._places = places
         self._turn = turn
         self._waiting: list[Member] = []
+        self._left: list[Member] = []
+        """Of whom something is still known."""
         self._telling: asyncio.Task[None] | None = None
 
     def add(self, member: Member) -> None:
@@ -43,16 +44,24 @@ class Farewells:
         if self._telling is None:
             self._telling = asyncio.create_task(self._tell(), name=NAME)
 
+    def left(self, member: Member) -> None:
+        """Forget him; but while others wait to be told, who has lost his right is forgotten after that."""
+        if self._telling is not None and member.standing.over:
+            self._left.append(member)
+        else:
+            member.release()
+
     def close(self) -> None:
         """Nobody is there any more."""
         if self._telling is not None and self._telling is not asyncio.current_task():
             self._telling.cancel()
+            self._release(len(self._left))  # it may not have begun
 
     async def tell(self, member: Member) -> None:
         """Tell one of them, and return when that is done."""
         await self._past_turn()
         try:
-            body = await self._body(member)
+            body = await self._body(member, str(self._places.position))
             await settled([member.context])
         except Exception as error:
             body = self._renderer.failed(error)
@@ -64,28 +73,32 @@ class Farewells:
                 await self._tell_all()
         finally:
             self._telling = None
+            self._release(len(self._left))
 
     async def _tell_all(self) -> None:
+        """To forget what is known of somebody takes as long as to tell him, and comes after all have been told."""
         writing: asyncio.Task[Told] | None = None
         parted: list[Told] = []
-        """All that is known of whom: to forget it takes as long as to tell him, and comes after that."""
         try:
-            while self._waiting or writing is not None:
+            while self._waiting or writing is not None or parted:
                 written, members = writing, self._next()
                 writing = asyncio.create_task(self._write(members), name=NAME) if members else None
-                told = await written if written is not None else []
-                parted.append(told)
-                for member, body in told:
-                    try:
-                        _send(member, body)
-                    except Exception as error:  # the others are told all the same
-                        _log.exception("somebody can't be told that he lost a right", kind=type(error).__name__)
+                if written is not None:
+                    parted.append(await written)
+                    _send_all(parted[-1])
+                elif writing is None and parted:
+                    parted.pop()
+                    self._release(TOGETHER)
+                    await asyncio.sleep(0)
         finally:
             if writing is not None:
                 writing.cancel()
-        while parted:
-            parted.pop()
-            await asyncio.sleep(0)
+
+    def _release(self, most: int) -> None:
+        """Forget some of those who have left."""
+        some, self._left = self._left[:most], self._left[most:]
+        for member in some:
+            member.release()
 
     def _next(self) -> list[Member]:
         some, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
@@ -94,8 +107,9 @@ class Farewells:
     async def _write(self, members: list[Member]) -> Told:
         """What they are told, when it may be."""
         await self._past_turn()
+        cursor = str(self._places.position)
         try:
-            told = [(member, await self._body(member)) for member in members]
+            told = [(member, await self._body(member, cursor)) for member in members]
             await settled([member.context for member in members])
         except Exception:  # of one of them: each is told by himself what comes of it
             for member in members:
@@ -103,9 +117,8 @@ class Farewells:
             return []
         return told
 
-    async def _body(self, member: Member) -> bytes:
-        event = revoked(await member.standing.judged(), str(self._places.position))
-        return await self._renderer.farewell(member.context, member.question, event)
+    async def _body(self, member: Member, cursor: str) -> bytes:
+        return await self._renderer.farewell(member.context, member.question, member.standing.last(), cursor)
 
     async def _past_turn(self) -> None:
         """What is being told now may have come to them."""
@@ -114,9 +127,13 @@ class Farewells:
                 pass
 
 
-def _send(member: Member, body: bytes) -> None:
-    if not member.gone and not member.outlet.end(body):
-        member.work(finish(member.outlet, body))
+def _send_all(told: Told) -> None:
+    for member, body in told:
+        try:
+            if not member.gone and not member.outlet.end(body):
+                member.work(finish(member.outlet, body))
+        except Exception as error:  # the others are told all the same
+            _log.exception("somebody can't be told that he lost a right", kind=type(error).__name__)
 
 
 async def give(outlet: Outlet, body: bytes) -> None:

@@ -156,11 +156,14 @@ class Member:
         left, self._left, self.missing = self._left, None, None
         if left is None:
             return
+        self.rest()
+        left(self)
+
+    def release(self) -> None:
+        """His right is not kept up to date any more: he has left."""
         if self._held:
             self._held = False
             self.standing.release()
-        self.rest()
-        left(self)
 
     async def settle(self, *, patient: bool = True) -> bool:
         """Have his right judged, if need be, and his `key` follow it; False where he has none, or nobody can tell."""

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -17,11 +16,13 @@ from api.response_streams import executed
 from api.schema import Schema
 from models.redis.backoff import delays
 from resolvers.chat.events import AccessRevoked, ConversationEvent
+from resolvers.chat.following import Right
 from resolvers.context import Context, settle_all
 
 JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 BLANK: Final = secrets.token_hex(16).encode()
 """Stands where the name of a decision will: nobody can have it in what he asks."""
+NAME: Final = strawberry.ID(BLANK.decode())
 
 
 class Renderer:
@@ -49,17 +50,18 @@ class Renderer:
         await settled([context])
         return body
 
-    async def farewell(self, context: Context, question: Question, event: AccessRevoked) -> bytes:
+    async def farewell(self, context: Context, question: Question, right: Right, cursor: str) -> bytes:
         """As `render`, executed once for all who lose a right to the same at the same place. It waits for nothing.
 
-        INVARIANT: of what the event tells, nothing hangs on who asks but the decision's name, which is put in.
+        INVARIANT: of what is told, nothing hangs on who asks but the decision's name, which is put in.
         """
-        told = (question, event.cursor, event.reason, event.decision_id is None)
+        name, reason = right.decision_id, right.reason
+        told = (question, cursor, reason, name is None)
         if self._farewell is None or self._farewell[0] != told:
-            blank = replace(event, decision_id=event.decision_id and strawberry.ID(BLANK.decode()))
+            blank = AccessRevoked(cursor=cursor, reason=reason, decision_id=None if name is None else NAME)
             self._farewell = told, await self._executed(context, question, blank)
         body = self._farewell[1]
-        return body if event.decision_id is None else body.replace(BLANK, event.decision_id.encode())
+        return body if name is None else body.replace(BLANK, name.encode())
 
     async def _executed(self, context: Context, question: Question, event: ConversationEvent) -> bytes:
         context.measure_anew(self._schema.limits.answer_bytes)

@@ -107,6 +107,7 @@ class Room:
     def _leave(self, member: Member) -> None:
         """Once for each who was let in."""
         self._places.part(member)
+        self._solo.left(member)
         self._members -= 1
         if not self._members:
             self._forget(self)

@@ -117,6 +117,10 @@ class Soloists:
         member.rest()
         self._farewells.add(member)
 
+    def left(self, member: Member) -> None:
+        """He follows no more."""
+        self._farewells.left(member)
+
     def close(self) -> None:
         """Nobody is there any more."""
         self._farewells.close()

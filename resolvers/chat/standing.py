@@ -158,6 +158,10 @@ class Standing:
                 await self.judge()
             except UNJUDGED:
                 await asyncio.sleep(next(waits))
+        return self.last()
+
+    def last(self) -> Right:
+        """As it was judged last; the context goes by the same rules then. Raises what kept it from being judged."""
         if self._error is not None:
             raise self._error
         if self._access is not None and self._access is not self._context.access:

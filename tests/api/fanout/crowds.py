@@ -1,7 +1,7 @@
 """Followers of a conversation: some share what they are told, and beside each is one who is told it alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -31,6 +31,8 @@ class Reader:
         self._free = asyncio.Event()
         self._free.set()
         self.changed = asyncio.Condition()
+        self.leave: Callable[[], None] = lambda: None
+        """Called when nothing follows."""
 
     def write(self, body: bytes) -> bool:
         if self._free.is_set():
@@ -39,6 +41,8 @@ class Reader:
 
     def end(self, body: bytes) -> bool:
         self.done = self.write(body)
+        if self.done:
+            self.leave()
         return self.done
 
     def withhold(self) -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from pymongo.errors import AutoReconnect
 
-from api.fanout import Question, Renderer
+from api.fanout import Member, Question, Renderer
 from models.database import Record
 from models.policy import Policy
 from models.role import GrantEffect
@@ -17,8 +17,9 @@ from permissions.audit.blocks import Blocks
 from permissions.audit.chain import Head, Sealer
 from permissions.audit.writer import Writer
 from permissions.changes import SYSTEM, PermissionChanges
+from permissions.engine.facts import Resource
 from permissions.store import PermissionStore
-from resolvers.chat.events import AccessRevoked
+from resolvers.chat.following import Right
 from resolvers.context import Context
 from resolvers.ids import encode
 from tests.api.fanout.crowds import PATIENCE_SECONDS, Counted, Crowd, Reader, crowd_of
@@ -188,10 +189,10 @@ async def test_what_goes_wrong_for_one_of_them_is_told_to_him_alone(
     conversation, nothing = await shared_with_guest(served, alice)
     farewell = Renderer.farewell
 
-    async def failing(self: Renderer, context: Context, question: Question, event: AccessRevoked) -> bytes:
+    async def failing(self: Renderer, context: Context, question: Question, right: Right, cursor: str) -> bytes:
         if context is unlucky.context:
             raise RuntimeError("nobody foresaw it")
-        return await farewell(self, context, question, event)
+        return await farewell(self, context, question, right, cursor)
 
     monkeypatch.setattr(Renderer, "farewell", failing)
     async with crowd_of(served) as crowd:
@@ -248,3 +249,59 @@ async def test_one_to_whom_nothing_can_be_written_keeps_nobody_from_being_told(
         assert (await alice.ask(SHARE, input=nothing)).data
         await until_done(readers)
     assert all(str(reader.told).count("AccessRevoked") == 1 for reader in readers)
+
+
+async def test_who_loses_his_right_while_those_before_him_are_forgotten_is_told_too(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    release, released = Member.release, list[Member]()
+
+    def last(self: Member) -> None:
+        release(self)
+        if not released:
+            late.standing.fail(RuntimeError("nobody foresaw it"))
+        released.append(self)
+
+    async with crowd_of(served) as crowd:
+        late, his = await crowd.enter("sara", PLAIN, id=conversation)
+        readers = await losers(crowd, 3, conversation)
+        for member, reader in zip(crowd._members[1:], readers, strict=True):
+            reader.leave = member.leave  # as a socket's operation does when it is over
+        monkeypatch.setattr(Member, "release", last)
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await until_done([his, *readers])
+        await until(lambda: len(released) == 3)
+        followers = served.services.standings._members
+        await until(lambda: followers == {late.standing})
+    assert his.told[-1]["data"] is None
+    assert not followers
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_when_all_have_left_nothing_is_known_of_them_however_far_their_telling_was(
+    served: Served, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    alice = await served.as_("alice")
+    conversation, _ = await shared_with_guest(served, alice)
+    writing = asyncio.Event()
+
+    async def never(self: Writer, records: Sequence[Record], maybe: frozenset[str] = frozenset()) -> None:
+        writing.set()
+        await asyncio.Event().wait()
+
+    async with crowd_of(served) as crowd:
+        readers = await losers(crowd, 3, conversation)
+        monkeypatch.setattr(Writer, "write", never)
+        for member in crowd._members:
+            member.standing._right = Right(None, None)
+            member.ended()
+        if begun:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                crowd._members[0].context.access.decide("report:delete", Resource("report", "1"))
+                await writing.wait()
+        for member in crowd._members:
+            member.leave()
+        assert not served.services.standings._members
+    assert not any(reader.done for reader in readers)
