@@ -13,7 +13,7 @@ from permissions.engine.facts import Env, Resource, Share, Subject
 from permissions.engine.rulebook import Policy
 from permissions.engine.rules import Effect
 from permissions.engine.snapshot import Snapshot
-from tests.examples import FIXED
+from tests.examples import examples
 from tests.permissions.worlds import NOON
 
 READ = "conversation:read"
@@ -48,7 +48,7 @@ plain = st.sampled_from([True, False, 0, 1, 1.0, 2, "1", "EMEA", "", None, [1], 
 people = st.dictionaries(st.sampled_from(["a", "b"]), plain)
 
 
-@settings(max_examples=20 if FIXED else 1000, deadline=None)
+@settings(max_examples=examples(90), deadline=None)
 @given(policies, st.lists(people, min_size=2, max_size=4), people, st.lists(people, min_size=1, max_size=2))
 def test_who_asks_after_others_is_told_what_he_would_be_told_alone(
     rules: list[Policy], subjects: list[Any], attributes: Any, environments: list[Any]
