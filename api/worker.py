@@ -27,6 +27,9 @@ CLOSING_SECONDS = 4.0
 """How long sockets may take to close, what they are changing included, before they are closed for them."""
 SWITCH_SECONDS = 0.0005
 """So long a thread that judges a document keeps the event loop waiting, each time that it wants to go on."""
+COLLECTED = (700, 10, 50)
+"""Objects, and then collections, after which the next generation is looked through. The last is all that came since the
+start, for 20 to 50 ms: after ten of the generation before, as Python has it, that was every ten seconds under pressure."""
 READY = b"r"
 
 
@@ -73,6 +76,7 @@ def settle() -> None:
     The first one would take 200 ms of a start, for 1,300 objects of garbage: they stay, too.
     """
     gc.freeze()
+    gc.set_threshold(*COLLECTED)
     gc.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
 
