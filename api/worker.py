@@ -29,7 +29,7 @@ SWITCH_SECONDS = 0.0005
 """So long a thread that judges a document keeps the event loop waiting, each time that it wants to go on."""
 COLLECTED = (700, 10, 50)
 """Objects, and then collections, after which the next generation is looked through. The last is all that came since the
-start, for 20 to 50 ms: after ten of the generation before, as Python has it, that was every ten seconds under pressure."""
+start, for 20 to 50 ms: after ten of the one before, as Python has it, that was every ten seconds under pressure."""
 READY = b"r"
 
 
