@@ -305,3 +305,37 @@ async def test_when_all_have_left_nothing_is_known_of_them_however_far_their_tel
             member.leave()
         assert not served.services.standings._members
     assert not any(reader.done for reader in readers)
+
+
+async def test_who_regains_the_right_before_he_is_told_hears_that_it_was_lost_and_nothing_of_what_came_after(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.fanout.farewells.TOGETHER", 2)
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    waits, go_on, write = asyncio.Event(), asyncio.Event(), Writer.write
+
+    async def later(self: Writer, records: Sequence[Record], maybe: frozenset[str] = frozenset()) -> None:
+        if any(record.get("effect") == "deny" for record in records):
+            waits.set()
+            await go_on.wait()
+        await write(self, records, maybe)
+
+    async with crowd_of(served) as crowd, asyncio.timeout(PATIENCE_SECONDS):
+        readers = await losers(crowd, 5, conversation)
+        monkeypatch.setattr(Writer, "write", later)
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await waits.wait()
+        assert (await alice.ask(SHARE, input=nothing | {"access": "READ"})).data
+        await append(alice, conversation, SECRET)
+        _, back = await crowd.enter("guest", PLAIN, id=conversation)
+        await crowd.heard(conversation, back)
+        assert not any(reader.done for reader in readers)
+        go_on.set()
+        await until_done(readers)
+    decisions = {decision_of(reader.bodies[-1]) for reader in readers}
+    assert len(decisions) == len(readers)
+    for reader in readers:
+        assert str(reader.told).count("AccessRevoked") == 1
+        assert SECRET not in str(reader.told)
+        assert await served.services.audit.find_decision(decision_of(reader.bodies[-1]))
