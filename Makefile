@@ -22,7 +22,8 @@ export PYTHONDONTWRITEBYTECODE :=
 NAMES := awk '/^Collecting/ { sub(/[^A-Za-z0-9._-].*/, "", $$2); printf " %s", $$2; fflush() } END { print "" }'
 
 REDIS_TESTS := tests/resolvers/test_live.py tests/resolvers/test_live_redis.py tests/resolvers/test_live_failover.py \
-	tests/resolvers/chat/test_streaming.py tests/permissions/authn tests/resolvers/account tests/api/rates/test_storage.py tests/api/test_presence.py
+	tests/resolvers/chat/test_streaming.py tests/permissions/authn tests/resolvers/account tests/api/rates/test_storage.py tests/api/test_presence.py \
+	tests/models/pubsub tests/api/test_listening.py
 
 CONFORMANCE := tests/conformance tests/api/test_ws_client.py tests/api/persisted/test_npm_clients.py
 

@@ -24,8 +24,8 @@ NEVER = 3_600.0
 
 
 async def ears(redis: Redis) -> list[int]:
-    """Of each connection that listens, to how many channels."""
-    clients = await redis.client_list()
+    """Of each connection that listens, to how many channels; sentinels listen to each other by their masters."""
+    clients = [each for each in await redis.client_list() if not each["name"].startswith("sentinel-")]
     return [number for each in clients if (number := int(each["sub"]) + int(each["ssub"]))]
 
 
