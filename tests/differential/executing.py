@@ -75,7 +75,7 @@ class Executors:
             known[case.operation] = made.now()
         one = known[case.operation]
         found = await self._ended(case, lambda context, root: one.execute(context, case.variables, root=root))
-        self.uncompiled += not one.texts
+        self.uncompiled += not one.weight
         return found
 
     async def by_core(

@@ -53,7 +53,7 @@ def as_json(value: Any) -> str:
     def number(found: re.Match[str]) -> str:
         return names.setdefault(found[0], f'"decision {len(names)}"')
 
-    return _DECISION.sub(number, json.dumps(value, default=_scalar))
+    return _DECISION.sub(number, _ENCODER.encode(value))
 
 
 def _scalar(value: Any) -> str:
@@ -61,6 +61,9 @@ def _scalar(value: Any) -> str:
     if isinstance(value, datetime | date):
         return str(orjson.loads(orjson.dumps(value, option=orjson.OPT_NAIVE_UTC)))
     return f"{type(value)} {value!r}"
+
+
+_ENCODER: Final = json.JSONEncoder(default=_scalar)
 
 
 def error_key(error: GraphQLError) -> Hashable:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 class Wrong:
     """Compiled, and then changed."""
 
-    texts = ("",)
+    weight = 1
 
     def __init__(self, change: Change, *given: Any) -> None:
         self._change, self._compiled = change, compile_operation(*given)
