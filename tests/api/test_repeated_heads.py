@@ -160,6 +160,14 @@ def test_it_is_not_parsed_again_where_it_is_the_whole_of_a_request_and_answered_
     assert Remembering.spared == 2
 
 
+@pytest.mark.parametrize("begun", [b"x", b"POST", post(b"one")[:20], post(b"one")[:-1], post(b"one", length=60)])
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_has_begun_is_ended_first(begun: bytes, answered: bool) -> None:
+    one = (post(b"one"), True)
+    parsed, remembered = asyncio.run(_both([one, one, (begun, answered), (post(b"one"), answered), one]))
+    assert remembered == parsed
+
+
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few bytes are let pass."""
