@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from permissions.engine.alike import Alike
 from permissions.engine.conflicts import STRATEGIES, ConflictStrategy, Voter
 from permissions.engine.deadlines import next_look
 from permissions.engine.facts import Facts
@@ -45,18 +44,16 @@ class Plan:
     _verdicts: dict[tuple[ConflictStrategy, tuple[Rule, ...]], Verdict] = field(init=False, default_factory=dict)
     _moving: tuple[Rule, ...] | None = field(init=False, default=None)
     _still: bool | None = field(init=False, default=None)
-    _alike: Alike = field(init=False)
 
     def __post_init__(self) -> None:
         unconditional = all(rule.test is None for rule in self.rules)
         self.certain = tuple(rule.certain for rule in self.rules) if unconditional else None
-        self._alike = Alike(self.rules)
 
     def judge(self, facts: Facts) -> tuple[tuple[Reason, ...], tuple[Rule, ...]]:
         """What becomes of each rule, and those that matched."""
         reasons, matched = [], []
-        for rule, known in zip(self.rules, self._alike.judge(facts), strict=True):
-            reason = known or rule.judge(facts)
+        for rule in self.rules:
+            reason = rule.judge(facts)
             reasons.append(reason)
             if reason is rule.certain or reason.counts:
                 matched.append(rule)
