@@ -1,7 +1,7 @@
 // The example queries, the documentation and a live conversation, for test_examples.py to judge.
 
 import { anotherTab, editorText, executed, loggedInWithOneClick, loggedOut, until, walk } from "./page.mjs";
-import { allShown, appended, followed, roleEnded, sharedWithAnalysts, showed, showsWithinASecond } from "./live.mjs";
+import { allShown, appended, followed, roleEnded, sharedWithAnalysts, showed } from "./live.mjs";
 
 await walk(async (page, report) => {
   report.accounts = await page.locator("#demo button").allTextContents();
@@ -16,9 +16,11 @@ await walk(async (page, report) => {
   await until(() => showed(page, '"DONE"'));
   await loggedOut(other);
   report.tokens = await loggedInWithOneClick(other, "admin");
+  report.before = (await allShown(page)).length;
   const { answer, again } = await roleEnded(other, report.tokens[0]);
   report.ended = answer;
-  await showsWithinASecond(page, "AccessRevoked");
+  await conversation.rename(); // he must not hear of it: he is told before, or nothing
+  await until(() => showed(page, "AccessRevoked"));
   await page.getByRole("button", { name: /Execute query/ }).waitFor(); // in place of "Stop query"
   report.live = await allShown(page);
   await again();

@@ -40,12 +40,6 @@ export function showed(page, words) {
   return page.evaluate((sought) => window.shown.some(({ text }) => text.includes(sought)), words);
 }
 
-/** Fails where they are not to be seen there a second from now. */
-export async function showsWithinASecond(page, words) {
-  const seen = (sought) => window.shown.some(({ text }) => text.includes(sought));
-  await page.waitForFunction(seen, words, { timeout: 1_000 });
-}
-
 /** All that was to be seen there, and when. */
 export async function allShown(page) {
   const shown = await page.evaluate(() => window.shown);
