@@ -106,8 +106,8 @@ class Remembering(RepeatingProtocol):
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Says all that it was told."""
-    body, more = b"", True
+    """Says all that it was told; at one place before the body is there."""
+    body, more = b"", scope["path"] != "/early"
     while more:
         message = await receive()
         if message["type"] != "http.request":
@@ -160,7 +160,13 @@ def test_it_is_not_parsed_again_where_it_is_the_whole_of_a_request_and_answered_
     assert Remembering.spared == 2
 
 
-@pytest.mark.parametrize("begun", [b"x", b"POST", post(b"one")[:20], post(b"one")[:-1], post(b"one", length=60)])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        *[b"x", b"POST", post(b"one")[:20], post(b"one")[:-1], post(b"one", length=60)],
+        post(b"one", length=60, line=b"POST /early HTTP/1.1"),
+    ],
+)
 @pytest.mark.parametrize("answered", [True, False])
 def test_what_has_begun_is_ended_first(begun: bytes, answered: bool) -> None:
     one = (post(b"one"), True)
