@@ -1,6 +1,7 @@
 """All fuzzers at once against served workers, for as many cases as wanted: what was answered, and what was wrong."""
 
 import asyncio
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
@@ -71,6 +72,13 @@ class Canary:
         return cls((text, person.token), (conversation, message, me), person)
 
 
+def progress(cases: int, wrong: int, memory: int) -> None:
+    """A line of it now and then: a hundred thousand take an hour."""
+    if cases % (5 * CHUNK) == 0:
+        sys.stdout.write(f"{cases:,} cases, {wrong} wrong, {memory / 2**20:.0f} MiB\n")
+        sys.stdout.flush()
+
+
 @dataclass
 class Campaign:
     """`tried` counts by fuzzer and kind of answer; `faulty` are the cases that were answered wrongly."""
@@ -99,6 +107,7 @@ class Campaign:
                 for name, each in rounds.items():
                     self._note(name, await each(min(SHARES[name], count - number)))
                 self.memory.append(sum(map(resident, pids)))
+                progress(number + CHUNK, len(self.faulty), self.memory[-1])
         assert self.demo.workers() == pids, "a worker has died"
 
     def _rounds(self) -> dict[str, Round]:
