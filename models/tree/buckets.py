@@ -135,7 +135,7 @@ class Buckets:
         last, size = 0, 0
         async with self._read.find(query, fields, batch_size=BATCH) as cursor:
             async for bucket in cursor:
-                size += sum([len(each.get("content") or "") for each in bucket["messages"]])
+                size += characters(bucket["messages"])
                 if size > LITTLE:
                     return None
                 ids.append(bucket["_id"])
@@ -297,6 +297,11 @@ class Buckets:
     def _room(self, depth: int) -> bool:
         """Whether the message after `depth` is in the same slot."""
         return (depth + 1) % self.width != 0
+
+
+def characters(messages: Iterable[Mapping[str, Any]]) -> int:
+    """Of what they say."""
+    return sum([len(each.get("content") or "") for each in messages])
 
 
 def following(conversation_id: PydanticObjectId, branch: str, first_depth: int) -> PydanticObjectId:

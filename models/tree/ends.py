@@ -13,7 +13,7 @@ from beanie import PydanticObjectId
 from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address, slots
-from models.tree.buckets import Ending, Tail, following
+from models.tree.buckets import Ending, Tail, characters, following
 from models.tree.figures import foretold
 from models.tree.lineage import Segment
 from models.tree.page import Path, Window
@@ -38,6 +38,18 @@ class Place(NamedTuple):
     buckets: tuple[PydanticObjectId, ...]
     next: PydanticObjectId | None
     """The one that follows, as soon as there is one, where the end was closed."""
+    start: int
+    """The depth from which they were read: what comes before may be large."""
+    length: int
+    """The branch's."""
+
+    def serves(self, slots: Collection[str], start: int, length: int) -> bool:
+        """Whether a page in these slots, from that depth on, of a branch of that length by what is told, lies here.
+
+        Not where a message is told of that follows a closed end: an earlier version gave its bucket an id that can't be
+        looked for, and may have died before it unmarked the end.
+        """
+        return self.slots.issuperset(slots) and self.start <= start and (self.next is None or length <= self.length)
 
     @property
     def wanted(self) -> tuple[PydanticObjectId, ...]:
@@ -94,7 +106,7 @@ class Ends:
         start, stop = max(span.start - 1, 0), span.stop + 1 if span.stop < length else beyond
         end = slots(branch, max(length - 1, 0), beyond, width)
         wanted = {*Path(path, start, stop).slots(width), *end}
-        return Guess(wanted, start, stop, place if place and wanted <= place.slots else None)
+        return Guess(wanted, start, stop, place if place and place.serves(wanted, start, length) else None)
 
     def _guessed(self, conversation: Conversation, branch: str) -> _Known | None:
         """By what was read here before, or what the conversation tells."""
@@ -107,12 +119,12 @@ class Ends:
 
 
 def place_of(conversation_id: PydanticObjectId, guess: Guess, ending: Ending) -> Place | None:
-    """Where what was read on a guess lies; None where it is too much to be read for several at once."""
-    if ending.size > SHARED or len(ending.buckets) > BUCKETS:
+    """Where what was read on a guess lies; None where those are too many to be read for several at once."""
+    if len(ending.buckets) > BUCKETS:
         return None
     tail = ending.tail
     after = None if tail.open else following(conversation_id, tail.branch, tail.next_depth)
-    return Place(frozenset(guess.slots), ending.buckets, after)
+    return Place(frozenset(guess.slots), ending.buckets, after, guess.start, tail.next_depth)
 
 
 def ended(branch: str, cuts: Collection[Cut], place: Place, conversation_id: PydanticObjectId) -> Ending | None:
@@ -130,4 +142,4 @@ def ended(branch: str, cuts: Collection[Cut], place: Place, conversation_id: Pyd
     found: dict[Address, Record] = {}
     for each in cuts:
         found |= each.messages
-    return Ending(tail, found)
+    return Ending(tail, found, size=sum(characters(each.messages.values()) for each in cuts))

@@ -14,7 +14,7 @@ from models.tree.address import MAIN, Address, made
 from models.tree.buckets import BATCH, Buckets, Ending, Tail
 from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
-from models.tree.ends import Ends, Guess, Place, ended, place_of
+from models.tree.ends import SHARED, Ends, Guess, Place, ended, place_of
 from models.tree.errors import BranchNotFoundError
 from models.tree.growing import grows
 from models.tree.growth import STORED, Texts
@@ -108,7 +108,7 @@ class History:
             ending = await self._buckets.messages_with_tail(branch, guess.slots, guess.start, guess.stop)
             place = place_of(self._conversation.id, guess, ending) if ending else None
         if ending is not None:
-            ends.note(self._conversation.id, branch, ending.tail, place)
+            ends.note(self._conversation.id, branch, ending.tail, place if ending.size <= SHARED else None)
         return ending
 
     async def _shared(self, branch: str, guess: Guess, place: Place) -> Ending | None:

@@ -18,7 +18,7 @@ from models.tree.page import Page
 from models.tree.slices import Slice, slices
 from tests.models.commands import Commands, watched
 from tests.models.tree.conftest import SMALL
-from tests.models.tree.trees import line, nested, planted
+from tests.models.tree.trees import line, nested, planted, sprout
 
 Listened = tuple[MessageTree, Commands]
 LAST = Window(last=3)
@@ -134,3 +134,41 @@ async def test_a_bucket_after_another_has_the_id_that_is_looked_for(tree: Messag
         depth: following(conversation.id, MAIN, depth) for depth in (4, 8)
     }
     assert len({following(PydanticObjectId(), MAIN, 4), following(conversation.id, MAIN, 5), *stored.values()}) == 5
+
+
+async def test_a_bucket_begun_by_a_worker_of_an_earlier_version_that_died_is_found_once_it_is_counted(
+    listened: Listened, tree: MessageTree, database: Database
+) -> None:
+    """Its id tells nothing, and the one before it is marked as the end for good."""
+    reader, _ = listened
+    conversation = await planted(tree, line(4), width=50)
+    closed = {"$set": {"open": False}}  # by its bytes
+    await database.db.buckets.update_one({"conversation_id": conversation.id, "tail": MAIN}, closed)
+    for _ in range(2):
+        assert contents(await read(reader, conversation))[-1] == "m3"
+    buckets = Buckets(database.db, conversation.id, conversation.slot_width, SMALL)
+    message = Draft(MessageRole.USER, "after", author_id=conversation.owner_id).record(4)
+    bucket = buckets.record(MAIN, [message], Lineage(Segment(MAIN, 0, 0)), tail=True)
+    await database.db.buckets.insert_one(bucket)
+    await append(tree, conversation, "and after that")
+    assert contents(await read(reader, await again(conversation)))[-2:] == ["after", "and after that"]
+
+
+async def test_what_is_large_is_not_read_together_with_others(
+    listened: Listened, tree: MessageTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither what comes before a small page, nor what comes after one."""
+    reader, commands = listened
+    monkeypatch.setattr("models.tree.history.SHARED", 1_000)
+    conversation = await planted(tree, [sprout(None, "x" * 1_500), sprout(0, "m1"), sprout(1, "m2")], width=50)
+
+    async def together(window: Window) -> bool:
+        with commands.during() as sent:
+            await read(reader, conversation, window)
+        return any(each.name == "aggregate" for each in sent)
+
+    last, first = Window(last=1), Window(first=1)
+    assert [await together(each) for each in (last, last, first, last, last)] == [False, True, False, False, True]
+    await append(tree, conversation, "y" * 1_500)
+    assert await together(last), "nobody knew of it"
+    assert [await together(last) for _ in range(2)] == [False, False]
