@@ -63,6 +63,9 @@ class RepeatingProtocol(HeadProtocol):
             return
         if any(name in OTHERWISE for name, _ in self.headers) or self.scope["http_version"] != "1.1":
             return
+        # A lenient parser ends lines, and so the head, in other ways: what is sought here may come after the body.
+        if not data.count(b"\r\n", 0, end) == data.count(b"\r", 0, end) == data.count(b"\n", 0, end):
+            return
         if len(self._heads) >= MOST:
             self._heads.clear()
         scope: Any = self.scope

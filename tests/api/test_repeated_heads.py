@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from api.heads import HeadLimits, HeadProtocol
-from api.repeated_heads import LONGEST, MOST, RepeatingProtocol
+from api.repeated_heads import END, LONGEST, MOST, RepeatingProtocol
 from tests.api.test_raw_http import SECONDS
 from tests.api.test_socket_expiry import listening
 from tests.examples import examples
@@ -171,6 +171,25 @@ def test_it_is_not_parsed_again_where_it_is_the_whole_of_a_request_and_answered_
 def test_what_has_begun_is_ended_first(begun: bytes, answered: bool) -> None:
     one = (post(b"one"), True)
     parsed, remembered = asyncio.run(_both([one, one, (begun, answered), (post(b"one"), answered), one]))
+    assert remembered == parsed
+
+
+@pytest.mark.parametrize("body", [b"one", b"\n\n1", b"\r\n\r"])
+async def test_a_head_is_what_the_parser_takes_for_it_however_lenient_that_is(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """What follows the request looks like the end of a head, and what is sent next like the body of the same."""
+    made = HeadProtocol.connection_made
+
+    def lenient(self: HeadProtocol, transport: asyncio.Transport) -> None:
+        made(self, transport)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True, lenient_optional_cr_before_lf=True)
+
+    monkeypatch.setattr(HeadProtocol, "connection_made", lenient)
+    request = post(b"", length=len(body)).removesuffix(END) + b"\n\n" + body
+    seeming = (request + END).partition(END)[0] + END
+    parsed, remembered = await _both([(seeming + b"\r\n\r", True), (seeming + b"two", True)])
+    assert b" 200 " in parsed[0]
     assert remembered == parsed
 
 
