@@ -8,10 +8,13 @@ import structlog
 from api.fanout.members import Member, Outlet
 from api.fanout.places import Places
 from api.fanout.rendering import Renderer, settled
+from resolvers.live import Standings
 from resolvers.live.collector import FEW_PASSES
 
 TOGETHER: Final = 200
 """Members whose denials are written down together."""
+JUDGED_SECONDS: Final = 1.0
+"""At most so long they wait for others to be judged, of whom those who keep their right hear nothing until then."""
 
 NAME: Final = "farewells"
 
@@ -27,11 +30,12 @@ class Farewells:
     the log doesn't have.
     """
 
-    __slots__ = ("_left", "_places", "_renderer", "_telling", "_turn", "_waiting")
+    __slots__ = ("_left", "_places", "_renderer", "_standings", "_telling", "_turn", "_waiting")
 
-    def __init__(self, renderer: Renderer, places: Places, turn: asyncio.Lock) -> None:
+    def __init__(self, renderer: Renderer, places: Places, standings: Standings, turn: asyncio.Lock) -> None:
         self._renderer = renderer
         self._places = places
+        self._standings = standings
         self._turn = turn
         self._waiting: list[Member] = []
         self._left: list[Member] = []
@@ -69,6 +73,7 @@ class Farewells:
 
     async def _tell(self) -> None:
         try:
+            await self._standings.caught_up(JUDGED_SECONDS)
             with FEW_PASSES:
                 await self._tell_all()
         finally:

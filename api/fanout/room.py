@@ -59,7 +59,7 @@ class Room:
             lost=lambda member: self._solo.lost(member),
         )
         self._solo: Final[Soloists] = Soloists(
-            conversation_id, renderer, context.broker, context.standings.store, self._places, self._turn
+            conversation_id, renderer, context.broker, context.standings, self._places, self._turn
         )
         self._telling: Final = Telling(renderer, context.standings.store, self._places, self._solo)
         self._checking: Final = asyncio.Lock()

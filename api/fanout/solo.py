@@ -10,10 +10,10 @@ from api.fanout.groups import event_for, passed
 from api.fanout.members import Member
 from api.fanout.places import Places
 from api.fanout.rendering import Renderer
-from permissions.store import PermissionStore
 from resolvers.chat.deltas import Deltas
 from resolvers.chat.events import AccessRevoked, ConversationEvent, ResyncRequired, channel
 from resolvers.chat.patience import MISSED, made_good
+from resolvers.live import Standings
 from resolvers.live.broker import Broker, Position
 
 BEHIND: Final = "more events were waiting to be read than are kept"
@@ -30,17 +30,17 @@ class Soloists:
         conversation_id: PydanticObjectId,
         renderer: Renderer,
         broker: Broker,
-        store: PermissionStore,
+        standings: Standings,
         places: Places,
         turn: asyncio.Lock,
     ) -> None:
         self._conversation_id = conversation_id
         self._renderer = renderer
         self._broker = broker
-        self._store = store
+        self._store = standings.store
         self._places = places
         self._turn = turn
-        self._farewells = Farewells(renderer, places, turn)
+        self._farewells = Farewells(renderer, places, standings, turn)
 
     async def follow(self, member: Member) -> None:
         """Have him read what he is behind by."""

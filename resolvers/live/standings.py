@@ -94,6 +94,8 @@ class Standings:
         self._noted: Final[dict[Member, float]] = {}
         self._numbers: Final = count()
         self._woken: Final = asyncio.Event()
+        self._caught_up: Final = asyncio.Event()
+        self._caught_up.set()
         self._swept = self._looked = time.monotonic()
         self._ahead = _ahead()
         self._kept = False
@@ -165,6 +167,12 @@ class Standings:
         self._suspect(self._members)
         self.rules_told()
 
+    async def caught_up(self, seconds: float) -> None:
+        """Return when everybody is judged of whom something may have changed; after `seconds` at the latest."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._caught_up.wait()
+
     def judged(self, member: Member) -> None:
         """Note until when that is good."""
         at = member.deadline
@@ -187,12 +195,14 @@ class Standings:
                 await self._rest()
                 try:
                     await self._turn()
+                    self._caught_up.set()
                     waits = delays()
                 except Exception as error:
                     if not isinstance(error, UNJUDGED):
                         _log.exception("unexpected error while rights were judged", kind=type(error).__name__)
                     _log.warning("rights can't be judged", kind=type(error).__name__, followers=len(self._members))
                     self._woken.set()
+                    self._caught_up.set()
                     await asyncio.sleep(next(waits))
 
     @contextmanager
@@ -203,6 +213,7 @@ class Standings:
             yield
         finally:
             self._kept = False
+            self._caught_up.set()
 
     async def _rest(self) -> None:
         """Until there is something to do."""
@@ -250,6 +261,8 @@ class Standings:
             self._suspects[member] = None
         if self._suspects:
             self._woken.set()
+            if self._kept:
+                self._caught_up.clear()
 
     async def _judge(self, members: list[Member]) -> None:
         await self.store.remember(member.user_id for member in members if member.user_id is not None)

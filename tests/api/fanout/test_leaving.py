@@ -1,6 +1,7 @@
 """Whoever loses his right hears why, and by which decision; nobody else waits for that."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -10,6 +11,7 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from api.fanout import Member, Question, Renderer
+from api.fanout.farewells import JUDGED_SECONDS
 from models.database import Record
 from models.policy import Policy
 from models.role import GrantEffect
@@ -22,6 +24,7 @@ from permissions.store import PermissionStore
 from resolvers.chat.following import Right
 from resolvers.context import Context
 from resolvers.ids import encode
+from resolvers.live import Standings, standings
 from tests.api.fanout.crowds import PATIENCE_SECONDS, Counted, Crowd, Reader, crowd_of
 from tests.api.fanout.test_rooms import PLAIN, SECRET, SHARE
 from tests.database_calls import database_calls
@@ -132,6 +135,38 @@ async def until(so: Callable[[], bool]) -> None:
 
 async def until_done(readers: Sequence[Reader]) -> None:
     await until(lambda: all(reader.done for reader in readers))
+
+
+async def test_all_are_judged_before_those_who_lost_their_right_are_told(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands are told for seconds, and whoever keeps his right hears nothing before he is judged."""
+    alice = await served.as_("alice")
+    conversation, _ = await shared_with_guest(served, alice)
+    denial = Policy(id="x", effect=GrantEffect.DENY, actions=["message:read"], when='user.department == "Visitors"')
+    judge, done = Standings._judge, list[int]()
+
+    async def slowly(self: Standings, members: list[Any]) -> None:
+        await judge(self, members)
+        await some_time(lambda: bool(done))  # as much as it takes to tell those who were judged already
+
+    async with crowd_of(served) as crowd:
+        entered = [await crowd.enter("guest", PLAIN, id=conversation) for _ in range(CROWD)]
+        for _, reader in entered:
+            reader.leave = lambda: done.append(sum(member.standing.over for member, _ in entered))
+        await crowd.heard(conversation, *(reader for _, reader in entered))
+        monkeypatch.setattr(standings, "BATCH", CROWD // 3)
+        monkeypatch.setattr(Standings, "_judge", slowly)
+        await served.services.changes.put_policy(denial, SYSTEM)
+        await until_done([reader for _, reader in entered])
+    assert done == [CROWD] * CROWD
+
+
+async def some_time(so: Callable[[], bool]) -> None:
+    """Until it is so, or a quarter of the time that they are patient for."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(JUDGED_SECONDS / 4):
+            await until(so)
 
 
 async def test_nobody_is_told_a_decision_that_is_not_stored_while_the_next_are_written(
