@@ -29,6 +29,8 @@ class RepeatingProtocol(HeadProtocol):
         super().__init__(*given, **named)
         self._heads: Final[dict[bytes, Head]] = {}
         self._messages = 0
+        self._worth = MOST
+        """So many more are remembered unless one comes again: behind a proxy, where none does, that only costs."""
 
     def on_message_begin(self) -> None:
         self._messages += 1
@@ -42,7 +44,7 @@ class RepeatingProtocol(HeadProtocol):
             return
         messages = self._messages
         super().data_received(data)
-        if between and self._messages == messages + 1 and end >= len(END):
+        if between and self._worth and self._messages == messages + 1 and end >= len(END):
             self._learn(data, end)
 
     @property
@@ -66,6 +68,7 @@ class RepeatingProtocol(HeadProtocol):
         # A lenient parser ends lines, and so the head, in other ways: what is sought here may come after the body.
         if not data.count(b"\r\n", 0, end) == data.count(b"\r", 0, end) == data.count(b"\n", 0, end):
             return
+        self._worth -= 1
         if len(self._heads) >= MOST:
             self._heads.clear()
         scope: Any = self.scope
@@ -78,7 +81,7 @@ class RepeatingProtocol(HeadProtocol):
         """As the parser's calls would have it."""
         self._unset_keepalive_if_required()
         self._stop_waiting()
-        self._unseen = 0
+        self._unseen, self._worth = 0, MOST
         self.headers = list(head.headers)
         scope: Any = {**head.scope, "headers": self.headers, "state": self.app_state.copy()}
         self.scope, whole = scope, asyncio.Event()

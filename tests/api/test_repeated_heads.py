@@ -178,6 +178,15 @@ def test_what_has_begun_is_ended_first(begun: bytes, answered: bool) -> None:
     assert remembered == parsed
 
 
+def test_none_is_remembered_any_more_where_none_comes_again_as_of_many_clients_behind_a_proxy() -> None:
+    Remembering.spared = 0
+    many = [(post(b"one", b"Authorization: %d" % number), True) for number in range(MOST + 2)]
+    asyncio.run(_told(Remembering, [*many, many[-1], many[-1]]))
+    assert Remembering.spared == 0
+    asyncio.run(_told(Remembering, [*many, many[0], many[-1], many[-1]]))
+    assert Remembering.spared == 2, "one did, and others may"
+
+
 @pytest.mark.parametrize("body", [b"one", b"\n\n1", b"\r\n\r"])
 async def test_a_head_is_what_the_parser_takes_for_it_however_lenient_that_is(
     monkeypatch: pytest.MonkeyPatch, body: bytes
