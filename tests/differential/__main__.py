@@ -35,7 +35,7 @@ def main() -> int:
     run(processes, began, stopped)
     parts, took = together(processes), time.monotonic() - began
     found = [each for part in parts.values() for each in part.tally.found]
-    for each in found:
+    for each in (*(each for part in parts.values() for each in part.tally.once), *found):
         sys.stdout.write(f"\n{each}\n\n{'-' * 80}\n")
     ended = [f"Process {each.shard.number}: status {each.status}, begun {each.begun} times." for each in processes]
     if stopped.is_set():
@@ -64,8 +64,9 @@ def progress(processes: Sequence[Process], began: float) -> None:
     parts = together(processes)
     done = sum(part.tally.executions for part in parts.values())
     wrong = sum(len(part.tally.found) for part in parts.values())
+    once = sum(len(part.tally.once) for part in parts.values())
     rate = done / (time.monotonic() - began)
-    sys.stdout.write(f"{done:,} executions, {rate:,.0f} a second, {wrong} wrong\n")
+    sys.stdout.write(f"{done:,} executions, {rate:,.0f} a second, {wrong} wrong, {once} once\n")
     sys.stdout.flush()
 
 
@@ -87,6 +88,7 @@ def show(parts: dict[str, Part], took: float, notes: list[str]) -> None:
             f"{part.tally.documents:,}",
             *(f"{part.tally.answers[kind]:,}" for kind in ("data", "data and errors", "errors only")),
             f"{part.tally.raced:,}",
+            str(len(part.tally.once)),
             str(len(part.tally.found)),
             *(f"{1_000 * each / max(1, part.tally.executions):.1f}" for each in (part.seconds, part.stores)),
         ]

@@ -16,7 +16,7 @@ NEAR: Final = 300
 def report(case: Case, verdict: Verdict, *, again: bool = True) -> str:
     """The case, what is wrong, where data differs first, and both answers. `again`: whether it was seen twice."""
     faults = [f"!! {fault}" for fault in verdict.faults]
-    faults += [] if again else ["!! seen once, and not again: what it was asked of may have changed meanwhile"]
+    faults += [] if again else ["!! seen once, and not again: a race that no sample showed, or something has changed"]
     if place := first_difference(verdict.core.told(), verdict.compiled.told()):
         faults.append(f"!! {place}")
     parts = [str(case), "\n".join(faults)]
@@ -25,7 +25,7 @@ def report(case: Case, verdict: Verdict, *, again: bool = True) -> str:
 
 def _answer(name: str, outcome: Outcome) -> str:
     lines = [f"== {name}", "data: " + json.dumps(outcome.told())[:MOST]]
-    for kind in ("errors", "denied", "allowed"):
+    for kind in ("errors", "denied", "allowed", "written"):
         lines += [f"{kind}: {each}" for each in getattr(outcome, kind)]
     return "\n".join([*lines, f"calls: {', '.join(outcome.calls)}", f"counted: {outcome.counted}"])
 

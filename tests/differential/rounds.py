@@ -33,19 +33,25 @@ FATES: Final = 30
 SOUND: Final = (1.0, 0.99, 0.97, 0.9, 0.7, 0.4)
 """How much of the broken schema is not broken."""
 MOST_FOUND: Final = 3
+LOOKED_AT: Final = 5
+"""So often what was wrong is looked at again."""
 STOPPED_SECONDS: Final = 45
 """No comparison takes so long: somebody has stopped the process, or an answer never came."""
 
 
 @dataclass
 class Tally:
-    """Of so many executions, each by both. `raced`: those that differ in what is a race."""
+    """Of so many executions, each by both. `raced`: those that differ in what is a race.
+
+    `found`: what is wrong, and wrong again. `once`: what was wrong, and is right whenever it is looked at again.
+    """
 
     executions: int = 0
     documents: int = 0
     raced: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     found: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         answers = ", ".join(f"{kind} {number:,}" for kind, number in self.answers.most_common())
@@ -93,8 +99,10 @@ class Rounds:
         tally.raced += verdict.raced
         tally.answers[_kind(verdict)] += 1
         if verdict.faults:
-            tally.found.append(await self._told(case, verdict))
-            return False
+            if again := await self._again(case):
+                tally.found.append(again)
+                return False
+            tally.once.append(report(case, verdict, again=False))
         self.learn(verdict.core.told())
         return True
 
@@ -111,11 +119,14 @@ class Rounds:
                 return verdict
         return replace(await self._compared(case, compiled_first=compiled_first), raced=True)
 
-    async def _told(self, case: Case, verdict: Verdict) -> str:
-        """What is wrong, in as little as shows it still; in what showed it first where that doesn't any more."""
+    async def _again(self, case: Case) -> str | None:
+        """What is wrong, in as little as shows it still; None where nothing is any more."""
         small = await shrunk(self.executors, case, self.compare) if self.shrinks else case
-        found = await self.compare(self.executors, small)
-        return report(small, found) if found.faults else report(case, verdict, again=False)
+        for one in (small, *[case] * LOOKED_AT):
+            verdict = await self.compare(self.executors, one)
+            if verdict.faults:
+                return report(one, verdict)
+        return None
 
 
 def everybody(chance: Random) -> Sequence[str]:

@@ -78,5 +78,6 @@ class Part:
         mine.raced += others.raced
         mine.answers += others.answers
         mine.found += others.found
+        mine.once += others.once
         self.seconds += other.seconds
         self.stores += other.stores

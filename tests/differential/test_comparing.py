@@ -102,7 +102,7 @@ async def test_what_was_wrong_once_is_told_as_it_was_then() -> None:
 
     executors = Executors(broken.schema, broken.Contexts(), lambda *given: Wrong(at_first, *given))
     rounds = of_broken(executors)
-    [found] = (await rounds.run(Random(1), EXECUTIONS)).found[:1] or [""]
+    [found] = (await rounds.run(Random(1), EXECUTIONS)).once[:1] or [""]
     assert "!! data\n" in found
     assert "!! seen once, and not again" in found
     assert "!! data: " in found
