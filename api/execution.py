@@ -105,17 +105,14 @@ async def find(schema: Remembering, asked: Question) -> list[GraphQLError]:
 
 
 def _at_hand(schema: Remembering, asked: Question) -> bool:
-    """Whether `find` would find nothing wrong: `asked` has its operation now, which is remembered. The common case.
-
-    Of who may do nothing yet that is found out where it is counted, which nothing comes before.
-    """
+    """Whether `find` would find nothing wrong: `asked` has its operation now, which is remembered. The common case."""
     try:
         operation = prepared(schema, asked.text, asked.name) if asked.text else None
     except CannotGetOperationTypeError:
         return False
     if operation is None or operation.kind not in asked.kinds or (asked.name is None and not operation.alone):
         return False
-    if _unfit(asked.text, asked.variables, schema.limits) is not None:
+    if premature(asked.context, asked.text, asked.variables, schema.limits) is not None:
         return False
     asked.operation = operation
     return True
@@ -130,10 +127,6 @@ def premature(
             context.allowance.require(context.access)
         except TooFastError as error:  # that costs nothing to answer
             return GraphQLError(str(error), original_error=error)
-    return _unfit(text, variables, limits)
-
-
-def _unfit(text: str | None, variables: Mapping[str, Any] | None, limits: DocumentLimits) -> GraphQLError | None:
     return overlong(text, limits) or problem(variables, limits)
 
 

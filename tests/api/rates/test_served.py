@@ -13,6 +13,7 @@ import pytest
 from graphql import get_introspection_query
 from redis.asyncio import Redis
 
+from api.documents.cost import Estimate
 from api.documents.limits import CostBudgets
 from api.execution import JUDGED_CHARACTERS
 from api.rates.rates import RateLimits, Rates
@@ -319,3 +320,17 @@ def test_the_settings_are_the_limits() -> None:
     given = Settings(_env_file=None, rate_budgets=2, rate_when_away="fail_closed", cost_budgets="admin=50000")
     assert (given.rate_limits.budgets, given.rate_limits.when_away) == (2, "fail_closed")
     assert given.rate_limits.costs.roles == {"admin": 50_000}
+
+
+async def test_nothing_is_estimated_for_who_may_do_nothing(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a document that is remembered: its price has to be found anew for each length that a variable says."""
+    limit(served)
+    alice = await served.as_("alice")
+    query = "query ($first: Int!) { conversations(first: $first) { edges { node { id } } } }"
+    assert (await alice.ask(query, first=1)).codes == []
+    assert await used_up(alice) > 0
+    estimated: list[object] = []
+    of = Estimate.of
+    monkeypatch.setattr(Estimate, "of", lambda *given: estimated.append(given) or of(*given))
+    assert [(await alice.ask(query, first=first)).codes for first in range(2, 6)] == [OVER] * 4
+    assert estimated == []
