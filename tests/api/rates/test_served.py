@@ -329,8 +329,12 @@ async def test_nothing_is_estimated_for_who_may_do_nothing(served: Served, monke
     query = "query ($first: Int!) { conversations(first: $first) { edges { node { id } } } }"
     assert (await alice.ask(query, first=1)).codes == []
     assert await used_up(alice) > 0
-    estimated: list[object] = []
-    of = Estimate.of
-    monkeypatch.setattr(Estimate, "of", lambda *given: estimated.append(given) or of(*given))
+    called: list[object] = []
+
+    def unwelcome(*given: object) -> int:
+        called.append(given)
+        return 0
+
+    monkeypatch.setattr(Estimate, "of", unwelcome)
     assert [(await alice.ask(query, first=first)).codes for first in range(2, 6)] == [OVER] * 4
-    assert estimated == []
+    assert called == []
