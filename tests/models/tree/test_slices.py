@@ -13,6 +13,7 @@ from models.database import Database
 from models.embedded import EmbeddedStores
 from models.tree import MAIN, Address, Draft, MessageTree, Window
 from models.tree.buckets import Buckets, following
+from models.tree.errors import BranchNotFoundError
 from models.tree.lineage import Lineage, Segment
 from models.tree.page import Page
 from models.tree.slices import Slice, slices
@@ -113,6 +114,33 @@ async def test_what_is_deleted_or_removed_meanwhile_is_on_no_page(listened: List
     assert ["content" in row.message for row in page.rows] == [True, False, True]
     await tree.remove(conversation, Address(MAIN, 9), None)
     assert [row.address.depth for row in (await read(reader, await again(conversation))).rows] == [6, 7, 8]
+
+
+@pytest.mark.parametrize("length", [3, 4])
+async def test_a_conversation_that_is_taken_back_in_time_ends_where_it_did(
+    listened: Listened, tree: MessageTree, database: Database, length: int
+) -> None:
+    """And goes on with other messages in a bucket of the same id."""
+    reader, _ = listened
+    conversation = await planted(tree, line(length))
+    collections = (database.db.buckets, database.db.conversations)
+    kept = [await each.find().to_list() for each in collections]
+    for number in range(length, 6):
+        await append(tree, conversation, f"m{number}")
+    for _ in range(2):
+        assert contents(await read(reader, await again(conversation)))[-1] == "m5"
+    for collection, records in zip(collections, kept, strict=True):
+        await collection.delete_many({})
+        await collection.insert_many(records)
+    assert contents(await read(reader, await again(conversation)))[-1] == f"m{length - 1}"
+    for number in range(length, 6):
+        await append(tree, conversation, f"other {number}")
+        assert contents(await read(reader, await again(conversation)))[-1] == f"other {number}"
+    for collection in collections:
+        await collection.delete_many({})
+    with pytest.raises(BranchNotFoundError):
+        await reader.history(conversation).page("0" * 16, LAST)
+    assert contents(await read(reader, conversation)) == []
 
 
 async def test_a_bucket_is_read_for_its_own_conversation_only(tree: MessageTree, database: Database) -> None:
