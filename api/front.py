@@ -42,7 +42,7 @@ AGAIN_LATER: Final = [(name.lower().encode(), value.encode()) for name, value in
 
 
 class Plain(NamedTuple):
-    """What the head of a plain request says. Nothing else goes into it: it says the same when it comes again."""
+    """What the head of a plain request says."""
 
     media_type: str
     """Of the answer."""
@@ -92,13 +92,10 @@ class Front:
             await self._layers(scope, receive, send)
             return
         direct: Direct | None = scope["extensions"].get(DIRECT) if "extensions" in scope else None
-        head = None if direct is None else direct.head
-        asked: Plain | None = self._plain(scope) if head is None or head.found is None else head.found
+        asked = self._plain(scope)
         if asked is None:
             await self._layers(scope, receive, send)
             return
-        if head is not None:
-            head.found = asked
         scope["client"], scope["scheme"] = asked.client, asked.scheme
         with Exchange(scope, asked.standing, asked.id) as exchange:
             try:

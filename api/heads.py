@@ -176,3 +176,8 @@ PHRASES: Final = {408: b"Request Timeout", 414: b"URI Too Long", 431: b"Request 
 
 def _too_long(limit: int) -> HeadError:
     return HeadError(431, f"all headers together may have so many bytes: {limit:,}")
+
+
+def with_limits(limits: HeadLimits) -> type[HeadProtocol]:
+    """A protocol with these."""
+    return type("LimitedProtocol", (HeadProtocol,), {"limits": limits})

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,28 +26,13 @@ DIRECT: Final = "parley.direct"
 _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 
-class Head:
-    """Of a request, where the same one may come again on its connection."""
-
-    __slots__ = ("found", "headers", "length", "scope")
-
-    def __init__(self, scope: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]], length: int) -> None:
-        """`scope` is what it has of it, `length` the body's in bytes."""
-        self.scope: Final = scope
-        self.headers: Final = headers
-        self.length: Final = length
-        self.found: Any = None
-        """What an application found out by it alone, and needs again."""
-
-
 class Direct:
     """Past ASGI: a body that is there already, and an answer that is written in one piece."""
 
-    __slots__ = ("_cycle", "head")
+    __slots__ = ("_cycle",)
 
-    def __init__(self, cycle: RequestResponseCycle, head: Head | None = None) -> None:
+    def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle: Final = cycle
-        self.head = head
 
     def body(self) -> bytes | None:
         """All of the body, which is asked for once; None where it has to be waited for, as ASGI has it."""
@@ -159,14 +144,10 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("too many at once")
         super().on_headers_complete()
         if self.cycle is not None:
-            self._start()
-
-    def _start(self, head: Head | None = None) -> None:
-        """What there is beside ASGI, of the request that has just begun."""
-        extensions: Any = self.scope.setdefault("extensions", {})
-        extensions[FLOW] = self.flow
-        extensions[DIRECT] = Direct(self.cycle, head)
-        self._begun.append(self.cycle)
+            extensions: Any = self.scope.setdefault("extensions", {})
+            extensions[FLOW] = self.flow
+            extensions[DIRECT] = Direct(self.cycle)
+            self._begun.append(self.cycle)
 
     def eof_received(self) -> None:
         """The connection is closed next: who is hung up on hears nothing more of what he asked."""

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from api import liveness
 from api.app import create_app
 from api.connections import Connections
-from api.repeated_heads import with_limits
+from api.heads import with_limits
 from api.settings import Settings
 from api.socket_protocol import SocketProtocol
 
