@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +17,7 @@ from api.worker_process import SIZE, give, given
 
 def test_a_full_collection_looks_at_nothing_that_was_loaded_before_the_worker_was_ready() -> None:
     kept = [{"loaded": True}]
-    frozen = gc.get_freeze_count()
+    frozen, usual, interval = gc.get_freeze_count(), gc.get_threshold(), sys.getswitchinterval()
     gc.disable()  # as it is while a worker imports
     try:
         settle()
@@ -25,6 +26,8 @@ def test_a_full_collection_looks_at_nothing_that_was_loaded_before_the_worker_wa
         assert not any(each is kept for each in gc.get_objects())
         assert len(gc.get_objects()) < 1_000
     finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*usual)
         gc.enable()
         gc.unfreeze()
 
