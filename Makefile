@@ -31,8 +31,8 @@ serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.
 	@exec $(BIN)/parley serve --demo $(ARGS)
 
 test: $(VENV)/development ## run every test (ARGS="-k tree" adds options)
-	@# Two processes more than cores: tests wait for servers that they start and kill, which left a fifth of two cores idle.
-	@$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 2))') --dist loadscope --no-loadscope-reorder $(ARGS)
+	@# One process more than cores: tests wait for servers that they start and kill.
+	@$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-redis: $(VENV)/development ## run the tests of Redis' users over a cluster of three masters, and over sentinels (REDIS_SERVER=/usr/bin/redis-server)
 	@for kind in cluster sentinel; do \
