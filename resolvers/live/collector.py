@@ -7,8 +7,12 @@ they had before is freed without it.
 import gc
 from typing import Final
 
-RARELY: Final = (50_000, 10, 10)
-"""Thresholds of the three generations: a full pass comes after five million objects more, and not before."""
+RARELY: Final = (50_000, 10, 100)
+"""Thresholds of the three generations: a full pass comes after 25 million objects more, and not before.
+
+What was counted for the last of them before counts on: it is higher than a worker's usual one, which may be nearly
+reached, or that pass would come at once.
+"""
 
 
 class Patience:

@@ -2,6 +2,7 @@
 
 import gc
 
+from api.worker import COLLECTED
 from resolvers.live.collector import FEW_PASSES, RARELY
 
 
@@ -34,3 +35,25 @@ def test_what_is_made_for_thousands_sets_no_full_pass_off() -> None:
     assert not any(few)
     assert any(full)
     assert len(kept) == len(more)
+
+
+def test_a_full_pass_that_was_nearly_due_does_not_come_at_once() -> None:
+    """A worker lets more passes of the second generation go by than Python: so many have been counted by then."""
+    full = list[bool]()
+    usual = gc.get_threshold()
+    gc.set_threshold(*COLLECTED)
+    gc.freeze()
+    gc.collect()
+    gc.callbacks.append(lambda phase, info: full.append(info["generation"] == 2))
+    try:
+        before = [[number] for number in range(COLLECTED[0] * COLLECTED[1] * (COLLECTED[2] - 5))]
+        assert gc.get_count()[2] > COLLECTED[2] / 2
+        full.clear()
+        with FEW_PASSES:
+            kept = [[number] for number in range(4 * RARELY[0] * RARELY[1])]
+    finally:
+        gc.callbacks.pop()
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+    assert len(before) + len(kept) > len(full) > 0
+    assert not any(full)
