@@ -73,8 +73,8 @@ class Farewells:
 
     async def _tell(self) -> None:
         try:
-            await self._standings.caught_up(JUDGED_SECONDS)
-            with FEW_PASSES:
+            with FEW_PASSES:  # from the judging on: a pass between the two would come before anybody is told
+                await self._standings.caught_up(JUDGED_SECONDS)
                 await self._tell_all()
         finally:
             self._telling = None

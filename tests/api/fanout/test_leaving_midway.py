@@ -1,6 +1,7 @@
 """Who is being told that he has lost his right: others lose theirs meanwhile, all leave, or he regains it."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import pytest
@@ -105,3 +106,27 @@ async def test_who_regains_the_right_before_he_is_told_hears_that_it_was_lost_an
         assert str(reader.told).count("AccessRevoked") == 1
         assert SECRET not in str(reader.told)
         assert await served.services.audit.find_decision(decision_of(reader.bodies[-1]))
+
+
+async def test_full_passes_of_the_collector_stay_rare_from_the_judging_until_all_are_told(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two one took two seconds with ten thousand of them."""
+    alice = await served.as_("alice")
+    conversation, nothing = await shared_with_guest(served, alice)
+    usual, untold = gc.get_threshold(), list[int]()
+
+    async with crowd_of(served) as crowd:
+        readers = await losers(crowd, 5, conversation)
+        rarely = gc.set_threshold
+
+        def seen(*threshold: int) -> None:
+            if threshold == usual and any(member.standing.over for member in crowd._members):
+                untold.append(len([reader for reader in readers if not reader.done]))
+            rarely(*threshold)
+
+        monkeypatch.setattr(gc, "set_threshold", seen)
+        assert (await alice.ask(SHARE, input=nothing)).data
+        await until_done(readers)
+        await until(lambda: bool(untold))
+    assert not any(untold)
