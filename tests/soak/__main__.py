@@ -16,14 +16,18 @@ from tests.benchmarks.report import Table, publish
 from tests.demos import Demo, demo, resident
 from tests.soak.busy import busy, lowered, processor_seconds
 from tests.soak.pressure import Pressure
-from tests.soak.reader import WELL, Waited, p50, p99, row, well_behaved
+from tests.soak.reader import WELL, Waited, WellBehaved, p50, p99, row, well_behaved
 
 WORKERS: Final = 2
+ROUNDS: Final = 10
+"""In each he is alone, beside the others, and beside busy programs: the machine changes with the minutes."""
 QUIET: Final = 0.15
-"""The part of the minutes before the others begin."""
+"""The part of a round before the others go on, and that after it, beside busy programs."""
 MOST_TIMES: Final = 2.0
 MOST_GROWTH: Final = 0.1
 WARM: Final = 0.3
+SETTLING_SECONDS: Final = 1
+"""Until what was begun in the part before has ended."""
 LOW: Final = 10
 """The priority of those who press: elsewhere they would have machines of their own."""
 FAIR: Final = (
@@ -35,13 +39,20 @@ FAIR: Final = (
 
 @dataclass
 class Soaked:
-    """`waited`: alone, beside the others, and beside programs that are as busy and ask for nothing."""
+    """How long he waited alone, beside the others, and beside programs that are as busy and ask for nothing."""
 
     pressure: Pressure
-    waited: list[Waited] = field(default_factory=list)
+    quiet: Waited = field(default_factory=Waited)
+    beside: Waited = field(default_factory=Waited)
+    control: Waited = field(default_factory=Waited)
     failed: list[str] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     """The workers', over time."""
+
+    @property
+    def waited(self) -> Sequence[Waited]:
+        """In that order."""
+        return self.quiet, self.beside, self.control
 
 
 async def soak(served: Demo, seconds: float) -> Soaked:
@@ -55,25 +66,32 @@ async def soak(served: Demo, seconds: float) -> Soaked:
         with lowered(LOW):
             pressure = Pressure(served, dict(served.known), theirs, float(os.environ.get("PRESSURE", "1")))
             soaked = Soaked(pressure, failed=well.failed)
-            await well.run(2)
-            soaked.waited.append(await well.run(seconds * QUIET))
-            stores = [pid for pid in served.server.started() if pid not in pids]
-            before, began = (time.process_time(), processor_seconds(stores)), time.monotonic()
             async with pressing(soaked, pids, seconds):
-                soaked.waited.append(await well.run(seconds * (1 - 2 * QUIET)))
-                took = time.monotonic() - began
-                shares = (time.process_time() - before[0]) / took, (processor_seconds(stores) - before[1]) / took
-            # The stores have not our low priority; where sessions share the processors, nor has a session of its own.
-            with busy([(shares[0], False), (shares[1], True)]):
-                await well.run(1)
-                soaked.waited.append(await well.run(seconds * QUIET))
+                for _ in range(ROUNDS):
+                    await take_a_round(soaked, well, served, seconds / ROUNDS)
     assert served.workers() == pids, "a worker has died"
     return soaked
 
 
+async def take_a_round(soaked: Soaked, well: WellBehaved, served: Demo, seconds: float) -> None:
+    """Alone, beside the others, beside busy programs."""
+    stores = [pid for pid in served.server.started() if pid not in served.workers()]
+    await well.run(SETTLING_SECONDS)
+    soaked.quiet += await well.run(seconds * QUIET)
+    before, began = (time.process_time(), processor_seconds(stores)), time.monotonic()
+    with soaked.pressure.on():
+        soaked.beside += await well.run(seconds * (1 - 2 * QUIET))
+        took = time.monotonic() - began
+        shares = (time.process_time() - before[0]) / took, (processor_seconds(stores) - before[1]) / took
+    # The stores have not our low priority; where sessions share the processors, nor has a session of its own.
+    with busy([(shares[0], False), (shares[1], True)]):
+        await well.run(SETTLING_SECONDS)
+        soaked.control += await well.run(seconds * QUIET)
+
+
 @asynccontextmanager
 async def pressing(soaked: Soaked, pids: Sequence[int], seconds: float) -> AsyncIterator[None]:
-    """Within the block the others press, and the workers' memory is noted."""
+    """Within the block the others press whenever they may, and the workers' memory is noted."""
 
     async def watch() -> None:
         while True:
@@ -103,11 +121,11 @@ def main() -> int:
         errors = [
             line for line in served.server.output.splitlines() if '"level": "error"' in line or "Traceback" in line
         ]
-    memory, (quiet, beside, control) = soaked.memory, soaked.waited
+    memory = soaked.memory
     tenth = max(1, len(memory) // 10)
     warm, end = median(memory[int(len(memory) * WARM) :][:tenth]), median(memory[-tenth:])
-    times, growth = p99(beside.taken) / p99(quiet.taken), end / warm - 1
-    times_beside_busy = p99(beside.taken) / p99(control.taken)
+    quiet, beside, control = (p99(each.taken) for each in soaked.waited)
+    times, growth, times_beside_busy = beside / quiet, end / warm - 1, beside / control
     rows = [
         ["p99 beside the others, by that alone", f"{times:.1f} (wanted: {MOST_TIMES:.0f})"],
         ["the same, by that beside programs as busy", f"{times_beside_busy:.1f}"],
@@ -130,7 +148,12 @@ def main() -> int:
         Table("What the others were told", ["", "tries", "answers"], pressed),
     ]
     publish(
-        "soak", tables, [f"{minutes:g} minutes, {QUIET:.0%} of them quiet, {QUIET:.0%} beside busy programs. {FAIR}"]
+        "soak",
+        tables,
+        [
+            f"{minutes:g} minutes in {ROUNDS} rounds: {QUIET:.0%} of each quiet, {QUIET:.0%} beside busy programs. "
+            f"{FAIR}"
+        ],
     )
     for line in (*soaked.failed[:5], *errors[:5]):
         sys.stdout.write(line + "\n")

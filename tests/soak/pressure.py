@@ -1,11 +1,12 @@
 """Clients who take all that they are given, and ask for more: each presses on one limit, so many times a second."""
 
 import asyncio
+import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -33,7 +34,8 @@ PACE: Final = {
     "event streams": 10,
     "wrong passwords": 1,
 }
-"""Tries a second: more than each limit lets pass. Who sends as fast as he is answered shows the machine's limit."""
+"""Tries a second, at random times, as of many who don't know of each other: more than each limit lets pass. Who sends
+as fast as he is answered shows the machine's limit."""
 HEAVY: Final = (
     "{ conversations(first: 60) { edges { node { id title tags messageCount owner { id displayName } "
     "messages(first: 100) { edges { cursor node { id role content createdAt } } } } } } }"
@@ -54,6 +56,16 @@ class Pressure:
     factor: float = 1.0
     answers: dict[str, Counter[str]] = field(default_factory=dict)
     due: dict[str, float] = field(default_factory=dict)
+    _may: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """They try within the block only."""
+        self._may.set()
+        try:
+            yield
+        finally:
+            self._may.clear()
 
     def clients(self) -> list[Callable[[], Awaitable[None]]]:
         """All of them, each of which goes on until it is cancelled."""
@@ -107,12 +119,14 @@ class Pressure:
         """As many as one may have, all of them listening, and one more, again and again."""
         while True:
             async with AsyncExitStack() as opened:
-                with suppress(OSError, WebSocketException, TimeoutError):
+                try:
                     for _ in range(SOCKETS):
                         await self._open(opened)
                     while True:
                         async with AsyncExitStack() as more:
                             await self._open(more)
+                except (OSError, WebSocketException) as error:  # all of them anew
+                    self._note("sockets", type(error).__name__)
 
     async def _open(self, opened: AsyncExitStack) -> None:
         address = self.demo.server.url.replace("http", "ws", 1) + "/graphql"
@@ -165,8 +179,9 @@ class Pressure:
     async def _turn(self, name: str) -> None:
         """Wait until the next try is due; what was missed is not made up for."""
         now = time.monotonic()
-        due = self.due[name] = max(now, self.due.get(name, now) + 1 / (PACE[name] * self.factor))
+        due = self.due[name] = max(now, self.due.get(name, now) + random.expovariate(PACE[name] * self.factor))
         await asyncio.sleep(due - now)
+        await self._may.wait()
 
     def _note(self, name: str, answer: str) -> None:
         self.answers.setdefault(name, Counter())[answer] += 1

@@ -18,9 +18,13 @@ WELL: Final = "well"
 class Waited:
     """For each answer, in seconds: how long it took, and how long the loop that gave it ran and waited for a core."""
 
-    taken: Sequence[float]
-    ran: Sequence[float]
-    cores: Sequence[float]
+    taken: Sequence[float] = ()
+    ran: Sequence[float] = ()
+    cores: Sequence[float] = ()
+
+    def __add__(self, other: "Waited") -> "Waited":
+        """Of both."""
+        return Waited([*self.taken, *other.taken], [*self.ran, *other.ran], [*self.cores, *other.cores])
 
     @classmethod
     def of(cls, taken: Sequence[float], workers: Sequence[Sequence[tuple[float, float]]]) -> "Waited":
