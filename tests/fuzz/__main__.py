@@ -1,12 +1,17 @@
-"""`make fuzz CASES=100000 SEED=7`: all fuzzers against two workers, once; a table, and 1 if something is wrong."""
+"""`make fuzz CASES=100000 SEED=7`: all fuzzers against two workers, once; a table, and 1 if something is wrong.
+
+SIGTERM ends it, and the server with it, with the table of what is done.
+"""
 
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import time
 from pathlib import Path
 from statistics import median, quantiles
+from threading import Event
 from typing import Final
 
 import orjson
@@ -26,10 +31,13 @@ FOUND: Final = Path(".parley/fuzz.jsonl")
 def main() -> int:
     """The exit status."""
     count, seed = int(os.environ.get("CASES", "100000")), int(os.environ.get("SEED", "7"))
-    began = time.monotonic()
+    began, stopped = time.monotonic(), Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())  # by default it would leave the server running
     with demo(WORKERS, **UNBOUNDED) as served:
+        if stopped.is_set():
+            return 1
         canary = Canary.of(served, f"canary-{secrets.token_hex(6)}")
-        campaign = Campaign(served, seed, canary)
+        campaign = Campaign(served, seed, canary, stopped)
         asyncio.run(campaign.run(count))
         logged = list(campaign.in_the_log())
     first, last, growth = grown(campaign.memory)
@@ -50,9 +58,11 @@ def main() -> int:
         for name in campaign.tried
     ]
     notes = [f"Seed {seed}, {WORKERS} workers, a dozen cases at a time."]
+    if stopped.is_set():
+        notes.append(f"Stopped before {count:,} cases.")
     head = ["", "cases", "p50, ms", "p99, ms", "longest, ms", "answers"]
     publish("fuzz", [Table("Fuzzing", ["", "figure"], rows), Table("What was answered", head, by_kind)], notes)
-    return 1 if campaign.faulty or logged or not flat else 0
+    return 1 if campaign.faulty or logged or not flat or stopped.is_set() else 0
 
 
 def grown(memory: list[int]) -> tuple[float, float, float]:

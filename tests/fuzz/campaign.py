@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
+from threading import Event
 from typing import Any, Final
 
 import httpx
@@ -81,11 +82,15 @@ def progress(cases: int, wrong: int, memory: int) -> None:
 
 @dataclass
 class Campaign:
-    """`tried` counts by fuzzer and kind of answer; `faulty` are the cases that were answered wrongly."""
+    """`tried` counts by fuzzer and kind of answer; `faulty` are the cases that were answered wrongly.
+
+    Once `stopped` is set it sends what it has begun to send, some hundred cases, and ends.
+    """
 
     demo: Demo
     seed: int
     canary: Canary
+    stopped: Event = field(default_factory=Event)
     tried: dict[str, Counter[str]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
     faulty: list[tuple[str, str, tuple[str, ...], bytes]] = field(default_factory=list)
@@ -105,8 +110,11 @@ class Campaign:
             for number in range(0, count, CHUNK):
                 await asyncio.to_thread(self._sign_in)
                 for name, each in rounds.items():
-                    self._note(name, await each(min(SHARES[name], count - number)))
+                    if not self.stopped.is_set():
+                        self._note(name, await each(min(SHARES[name], count - number)))
                 self.memory.append(sum(map(resident, pids)))
+                if self.stopped.is_set():
+                    break
                 progress(number + CHUNK, len(self.faulty), self.memory[-1])
         assert self.demo.workers() == pids, "a worker has died"
 
