@@ -47,7 +47,7 @@ class ServedContext(Context):
         except UnauthenticatedError as error:
             self.token, refusal = None, error
         self.principal = self.token.principal if self.token else None
-        self.access = await _judged(self.services, self.client, self.principal, self.token, refusal, self.at_least)
+        self.adopt(await _judged(self.services, self.client, self.principal, self.token, refusal, self.at_least))
 
     async def prove_again(self, authorization: str) -> AccessToken:
         """Go on with a newer proof of the same account; return it.
@@ -57,7 +57,7 @@ class ServedContext(Context):
         token = await self.services.authentication.authenticator.authenticate(authorization)
         if token is None or self.principal is None or token.principal.user_id != self.principal.user_id:
             raise TokenRevokedError(ANOTHER_ACCOUNT)
-        self.access = await self.judge(token.principal, token)
+        self.adopt(await self.judge(token.principal, token))
         self.principal, self.token = token.principal, token
         self.standings.proved_again(token.principal.user_id)
         self.watch()
@@ -182,6 +182,7 @@ def _with(
         judge=judge,
         token=token,
         allowance=allowance,
+        starts=services.starts,
         services=services,
         at_least=at_least,
     )

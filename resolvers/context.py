@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final, Protocol, Self
 
@@ -14,12 +15,12 @@ import strawberry
 from models.attachments.store import Attachments
 from models.conversation import Conversation
 from models.database import Database
+from models.listing.starts import Starts
 from models.search.search import MessageSearch
 from models.tree import History, MessageTree
 from models.tree.meter import Meter
 from models.usage.usage import Usage
 from permissions.access import Access, Takings
-from permissions.actions import Action
 from permissions.administration import Administration
 from permissions.audit.events import Origin
 from permissions.audit.log import AuditLog
@@ -81,7 +82,7 @@ class Context:
     principal: Principal | None
     """Who asks; None is an anonymous caller."""
     access: Access
-    """What he may do: one snapshot of the rules for the whole request."""
+    """What he may do: one snapshot of the rules for the whole request. Have another by `adopt`."""
     client: Client
     db: Database
     tree: MessageTree
@@ -111,6 +112,8 @@ class Context:
     browser: Browser | None = None
     allowance: Allowance | None = None
     """None where nobody counts."""
+    starts: Starts = field(default_factory=Starts)
+    """What lists were found to be like."""
     cutoff: Cutoff | None = None
     """When a socket's access ends; a request's ends with itself."""
     searches: int = field(init=False, default=0)
@@ -137,7 +140,7 @@ class Context:
     def sights(self) -> Sights:
         """What he sees of conversations of which only branches are shared with him."""
         if self._sights is None:
-            self._sights = Sights(self.tree, self._shared)
+            self._sights = Sights(self.tree, partial(shared_branches, self.access))
         return self._sights
 
     @property
@@ -223,8 +226,7 @@ class Context:
         """Go on as who has just got `token`, with what it tells of his session: as if he asked again with it."""
         self._decided.take(self.access.takings())
         self.principal, self.token = token.principal, token
-        self.access = await self.judge(self.principal, token)
-        self._load_anew()
+        self.adopt(await self.judge(self.principal, token))
 
     async def for_operation(self) -> Self:
         """A context for one operation of a socket: what the caller may do now, and nothing loaded before."""
@@ -254,9 +256,6 @@ class Context:
     async def history(self, conversation: Conversation) -> History:
         """Reads a conversation as far as the caller sees it, who may read its messages or its branches."""
         return self.tree.history(conversation, await self.sights.of(conversation), self.reading)
-
-    def _shared(self, conversation: Conversation, action: Action) -> frozenset[str] | None:
-        return shared_branches(self.access, conversation, action)
 
     def _load_anew(self) -> None:
         self._sights = self._loaders = None

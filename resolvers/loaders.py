@@ -4,8 +4,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple, TypeVar
 
 from beanie import PydanticObjectId
@@ -41,7 +42,10 @@ Read = Callable[[History, Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
 class Loaders:
-    """One request's."""
+    """One request's.
+
+    INVARIANT: what loads refers to nothing that refers to it: who asked would be freed by the garbage collector only.
+    """
 
     def __init__(self, tree: MessageTree, sights: Sights, reading: Meter | None = None) -> None:
         """`reading` counts what messages say."""
@@ -67,22 +71,22 @@ class Loaders:
     @cached_property
     def conversations(self) -> SharedLoader[PydanticObjectId, Conversation | None]:
         """Conversations, without the terms that lists find them by."""
-        return SharedLoader(self._conversations)
+        return SharedLoader(partial(_conversations, self._tree))
 
     @cached_property
     def rows(self) -> SharedLoader[InConversation[Address], Row | None]:
         """Messages by address."""
-        return SharedLoader(self._rows)
+        return SharedLoader(self._histories.rows)
 
     @cached_property
     def siblings(self) -> SharedLoader[Place, list[Address]]:
         """The alternatives at a place."""
-        return SharedLoader(self._siblings)
+        return SharedLoader(self._histories.siblings)
 
     @cached_property
     def ends(self) -> SharedLoader[InConversation[str], BranchEnd | None]:
         """Where branches left and end."""
-        return SharedLoader(self._ends)
+        return SharedLoader(self._histories.ends)
 
     @cached_property
     def answers(self) -> SharedLoader[InConversation[Address], AnswerRequest | None]:
@@ -92,7 +96,7 @@ class Loaders:
     @cached_property
     def branch_times(self) -> SharedLoader[InConversation[str], datetime | None]:
         """When branches were made."""
-        return SharedLoader(self._branch_times)
+        return SharedLoader(self._histories.branch_times)
 
     def prime(self, conversations: Iterable[Conversation]) -> None:
         """Conversations that are loaded already, as they are now."""
@@ -113,30 +117,40 @@ class Loaders:
         self.roles.clear_all()
         self.assignments.clear_all()
 
-    async def _conversations(self, ids: list[PydanticObjectId]) -> list[Conversation | None]:
-        found = await self._tree.conversations.get(ids)
-        return [read(found[each]) if each in found else None for each in ids]
+    @cached_property
+    def _histories(self) -> "_Histories":
+        return _Histories(self._tree, self._sights, self.conversations, self._reading)
 
-    async def _rows(self, keys: list[InConversation[Address]]) -> list[Row | None]:
+
+@dataclass(frozen=True, slots=True)
+class _Histories:
+    """Reads what is in conversations."""
+
+    tree: MessageTree
+    sights: Sights
+    conversations: SharedLoader[PydanticObjectId, Conversation | None]
+    reading: Meter | None
+
+    async def rows(self, keys: list[InConversation[Address]]) -> list[Row | None]:
         return await self._each(keys, lambda history, some: history.rows(some))
 
-    async def _siblings(self, places: list[Place]) -> list[list[Address]]:
+    async def siblings(self, places: list[Place]) -> list[list[Address]]:
         return list(await asyncio.gather(*map(self._siblings_at, places)))
+
+    async def ends(self, keys: list[InConversation[str]]) -> list[BranchEnd | None]:
+        return await self._each(keys, lambda history, some: history.ends(some))
+
+    async def branch_times(self, keys: list[InConversation[str]]) -> list[datetime | None]:
+        return await self._each(keys, lambda history, some: history.created(some))
 
     async def _siblings_at(self, place: Place) -> list[Address]:
         conversation = await self.conversations.load(place.conversation_id)
         if conversation is None:
             return []
-        return await (await self._history(conversation)).siblings(place.parent, place.depth, place.limit, place.gone)
+        return await (await self._of(conversation)).siblings(place.parent, place.depth, place.limit, place.gone)
 
-    async def _ends(self, keys: list[InConversation[str]]) -> list[BranchEnd | None]:
-        return await self._each(keys, lambda history, some: history.ends(some))
-
-    async def _branch_times(self, keys: list[InConversation[str]]) -> list[datetime | None]:
-        return await self._each(keys, lambda history, some: history.created(some))
-
-    async def _history(self, conversation: Conversation) -> History:
-        return self._tree.history(conversation, await self._sights.of(conversation), self._reading)
+    async def _of(self, conversation: Conversation) -> History:
+        return self.tree.history(conversation, await self.sights.of(conversation), self.reading)
 
     async def _each(self, keys: Sequence[InConversation[K]], read: "Read[K, V]") -> list[V | None]:
         """What `read` finds for `keys`, one call a conversation."""
@@ -146,9 +160,14 @@ class Loaders:
         found: dict[InConversation[K], V] = {}
         for conversation_id, some in wanted.items():
             if conversation := await self.conversations.load(conversation_id):
-                values = await read(await self._history(conversation), some)
+                values = await read(await self._of(conversation), some)
                 found |= {(conversation_id, key): value for key, value in values.items()}
         return [found.get(key) for key in keys]
+
+
+async def _conversations(tree: MessageTree, ids: list[PydanticObjectId]) -> list[Conversation | None]:
+    found = await tree.conversations.get(ids)
+    return [read(found[each]) if each in found else None for each in ids]
 
 
 async def _users(ids: list[PydanticObjectId]) -> list[User | None]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from functools import partial
 
 from beanie import PydanticObjectId
 
@@ -24,10 +24,9 @@ class Sights:
     """One request's. A conversation without shares of branches costs nothing here; another one a call at most."""
 
     def __init__(self, tree: MessageTree, shared: Shared) -> None:
-        self._tree: Final = tree
         self._shared = shared
         self._found: dict[tuple[PydanticObjectId, Action], Sight | None] = {}
-        self._made: SharedLoader[_Asked, Sight] = SharedLoader(self._make, cache_key_fn=_key)
+        self._made: SharedLoader[_Asked, Sight] = SharedLoader(partial(_make, tree), cache_key_fn=_key)
 
     async def of(self, conversation: Conversation, action: Action = Action.MESSAGE_READ) -> Sight | None:
         """Where the caller may do `action`; None is everywhere. Ask it where he may do it at all.
@@ -62,8 +61,9 @@ class Sights:
             self._found[key] = None if branches is None else await self._made.load((conversation, branches))
         return self._found[key]
 
-    async def _make(self, asked: list[_Asked]) -> list[Sight]:
-        return list(await asyncio.gather(*(self._tree.sight(*each) for each in asked)))
+
+async def _make(tree: MessageTree, asked: list[_Asked]) -> list[Sight]:
+    return list(await asyncio.gather(*(tree.sight(*each) for each in asked)))
 
 
 async def message_at(tree: MessageTree, conversation: Conversation, address: Address) -> Resource:
