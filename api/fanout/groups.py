@@ -1,9 +1,9 @@
 """Members of one conversation who asked the same and see the same: what one of them is told, all are."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from api.fanout.log import Answer, AnswerLog
 from api.fanout.members import Member
@@ -20,15 +20,9 @@ from resolvers.live.broker import Event, Position, Resync
 AT_ONCE: Final = 200
 """Members written to before others have their turn."""
 
-Follow = Callable[[Member], Coroutine[Any, Any, None]]
-Lost = Callable[[Member], None]
-
 
 class Group:
-    """`position` is that of the last item that it was told.
-
-    `follow` has a member read what he is behind by, `lost` is told who has no right any more.
-    """
+    """`position` is that of the last item that it was told."""
 
     def __init__(
         self,
@@ -38,8 +32,6 @@ class Group:
         log: AnswerLog,
         trust: Trust,
         renderer: Renderer,
-        follow: Follow,
-        lost: Lost,
     ) -> None:
         self.key: Hashable = key
         self.deltas = deltas
@@ -47,9 +39,7 @@ class Group:
         self.members: dict[Member, None] = {}
         self.log = log
         self.trust: Final = trust
-        self.lost: Final = lost
         self._renderer: Final = renderer
-        self._follow: Final = follow
         self._before = deltas, log.last
         self._behind = False
 
@@ -105,7 +95,7 @@ class Group:
         while member.number < self.log.last:
             answer = self.log.after(member.number)
             if answer is None or not self.trusts(member) or not self._give(member, answer):
-                member.work(self._follow(member))
+                member.follow()
                 return
 
     def tidy(self) -> None:
@@ -125,7 +115,7 @@ class Group:
             if member.group is self and (member.task is not None or not member.outlet.write(body)):
                 member.number = -1  # it is not kept: he reads anew
                 if member.task is None:
-                    member.work(self._follow(member))
+                    member.follow()
 
     async def resync(self, member: Member, reason: str) -> bytes:
         """What stands for all that he was not told; what follows is told to him, too."""
@@ -208,7 +198,7 @@ class Group:
                 left[member] = None
             elif not self._give(member, answer):
                 self._behind = True
-                member.work(self._follow(member))
+                member.follow()
 
     def _give(self, member: Member, answer: Answer) -> bool:
         """Tell him, if he can take it now."""

@@ -1,7 +1,7 @@
 """One subscriber among many: how far he is, and by which rights."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Coroutine, Hashable
 from typing import Any, Final, Protocol
 
 from api.fanout.log import AnswerLog
@@ -66,10 +66,6 @@ class Fellows(Protocol):
         """Something may have changed of his right."""
         ...
 
-    def lost(self, member: "Member") -> None:
-        """He has no right any more."""
-        ...
-
     def leave(self, member: "Member") -> None:
         """He is told nothing more."""
         ...
@@ -79,12 +75,28 @@ class Fellows(Protocol):
         ...
 
 
+class Home(Protocol):
+    """Where a member is let in, and leaves."""
+
+    async def follow(self, member: "Member") -> None:
+        """Have him read what he is behind by."""
+        ...
+
+    def lost(self, member: "Member") -> None:
+        """He has no right any more."""
+        ...
+
+    def left(self, member: "Member") -> None:
+        """He follows no more."""
+        ...
+
+
 class Member:
     """One subscription. He shares answers with the members of his group; while he is behind he reads them by a task."""
 
     __slots__ = (
         "_held",
-        "_left",
+        "_home",
         "access",
         "asked",
         "context",
@@ -98,7 +110,7 @@ class Member:
         "task",
     )
 
-    def __init__(self, asked: Asked, context: Context, outlet: Outlet, left: "Callable[[Member], None]") -> None:
+    def __init__(self, asked: Asked, context: Context, outlet: Outlet, home: Home) -> None:
         self.asked: Final = asked
         self.context: Final = context
         self.outlet: Final = outlet
@@ -116,7 +128,7 @@ class Member:
         self.task: asyncio.Task[None] | None = None
         """What he is doing by himself."""
         self._held = False
-        self._left: Callable[[Member], None] | None = left
+        self._home: Home | None = home
 
     @property
     def question(self) -> Question:
@@ -131,7 +143,7 @@ class Member:
     @property
     def gone(self) -> bool:
         """Whether he has left."""
-        return self._left is None
+        return self._home is None
 
     def hold(self) -> None:
         """Have his right kept up to date until `leave`."""
@@ -141,8 +153,8 @@ class Member:
     def ended(self) -> None:
         """As of any follower: his right is lost."""
         self.outlet.withhold()
-        if self.group is not None:
-            self.group.lost(self)
+        if self.group is not None and self._home is not None:
+            self._home.lost(self)
         elif self.missing is not None:
             self.missing.close()
 
@@ -153,11 +165,11 @@ class Member:
 
     def leave(self) -> None:
         """He is told nothing more; a second time nothing happens."""
-        left, self._left, self.missing = self._left, None, None
-        if left is None:
+        home, self._home, self.missing = self._home, None, None
+        if home is None:
             return
         self.rest()
-        left(self)
+        home.left(self)
 
     def release(self) -> None:
         """His right is not kept up to date any more: he has left."""
@@ -194,6 +206,11 @@ class Member:
         """Do something by himself, instead of what he was doing."""
         self.rest()
         self.task = asyncio.create_task(doing)
+
+    def follow(self) -> None:
+        """Read by himself what he is behind by."""
+        if self._home is not None:
+            self.work(self._home.follow(self))
 
     def rest(self) -> None:
         """Do nothing any more by himself, unless it is what asks for it."""

@@ -1,10 +1,10 @@
 """Which group each of those is in who follow a conversation: by his question and his rights, and by what he has."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 
 from beanie import PydanticObjectId
 
-from api.fanout.groups import Follow, Group
+from api.fanout.groups import Group
 from api.fanout.log import AnswerLog
 from api.fanout.members import Member
 from api.fanout.questions import Question
@@ -19,7 +19,7 @@ from resolvers.live.broker import Position
 
 
 class Places:
-    """Of one conversation. `follow` has a member read what he is behind by, `lost` is told who may follow no more.
+    """Of one conversation.
 
     `position` is that of the last item that all were told, `growing` are the messages of which more is to come.
     """
@@ -27,8 +27,6 @@ class Places:
     __slots__ = (
         "_capacity",
         "_conversation_id",
-        "_follow",
-        "_lost",
         "_renderer",
         "_standings",
         "groups",
@@ -42,8 +40,6 @@ class Places:
         renderer: Renderer,
         standings: Standings,
         capacity: int,
-        follow: Follow,
-        lost: Callable[[Member], None],
     ) -> None:
         self.groups: dict[tuple[Question, Hashable], Group] = {}
         self.growing: set[Address] = set()
@@ -52,8 +48,6 @@ class Places:
         self._renderer = renderer
         self._standings = standings
         self._capacity = capacity
-        self._follow = follow
-        self._lost = lost
 
     def __iter__(self) -> Iterator[Member]:
         return iter([member for group in self.groups.values() for member in group.members])
@@ -92,7 +86,7 @@ class Places:
         """One that was told what all were told."""
         log, trust = AnswerLog(self._capacity), Trust(self._standings)
         told = deltas.by(member.context)
-        return Group(member.key, told, self.position, log, trust, self._renderer, self._follow, self._lost)
+        return Group(member.key, told, self.position, log, trust, self._renderer)
 
     def texts_of(self, member: Member) -> Deltas:
         """What he has of texts who comes now, or comes back."""

@@ -50,15 +50,8 @@ class Room:
         self._texts: Final = context.texts
         self._standings: Final = context.standings
         self._turn: Final = asyncio.Lock()
-        self._places: Final = Places(
-            conversation_id,
-            renderer,
-            context.standings,
-            capacity,
-            follow=lambda member: self._solo.follow(member),
-            lost=lambda member: self._solo.lost(member),
-        )
-        self._solo: Final[Soloists] = Soloists(
+        self._places: Final = Places(conversation_id, renderer, context.standings, capacity)
+        self._solo: Final = Soloists(
             conversation_id, renderer, context.broker, context.standings, self._places, self._turn
         )
         self._telling: Final = Telling(renderer, context.standings.store, self._places, self._solo)
@@ -66,7 +59,7 @@ class Room:
         self._out = -1
         """The number of the news up to which all is known to be out."""
         self._open: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
-        self._reading: Final = asyncio.create_task(self._read(), name="news of a conversation")
+        self._reading: asyncio.Task[None] | None = asyncio.create_task(self._read(), name="news of a conversation")
 
     async def opened(self) -> None:
         """Return when its news is heard. Raises what keeps it from being heard."""
@@ -82,7 +75,7 @@ class Room:
     def let_in(self, asked: Asked, context: Context, outlet: Outlet) -> Member:
         """One more; he is told nothing before he has joined."""
         self._members += 1
-        return Member(asked, context, outlet, self._leave)
+        return Member(asked, context, outlet, self)
 
     async def join(self, member: Member, turn: Turn) -> None:
         """Tell him what happens, and first what he has missed. Return when he needs no task of his own any more.
@@ -104,14 +97,24 @@ class Room:
     def _is_at(self, cursor: str | None) -> bool:
         return cursor is None or cursor == str(self._places.position)
 
-    def _leave(self, member: Member) -> None:
+    async def follow(self, member: Member) -> None:
+        """As of any home."""
+        await self._solo.follow(member)
+
+    def lost(self, member: Member) -> None:
+        """As of any home."""
+        self._solo.lost(member)
+
+    def left(self, member: Member) -> None:
         """Once for each who was let in."""
         self._places.part(member)
         self._solo.left(member)
         self._members -= 1
         if not self._members:
             self._forget(self)
-            self._reading.cancel()
+            reading, self._reading = self._reading, None  # it refers to this, by where it was broken off
+            if reading is not None:
+                reading.cancel()
             self._solo.close()
 
     async def _read(self) -> None:
