@@ -112,6 +112,7 @@ class HeadProtocol(HttpProtocol):
         self._upgraded = True
         self._stop_waiting()
         super().handle_websocket_upgrade()
+        del self.parser  # it has stopped, and refers to this by all that it calls
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
+from weakref import ref
 
 import httptools
 from starlette.responses import Response
@@ -27,17 +28,26 @@ _CODES: Final = {403: Code.FORBIDDEN, 500: Code.INTERNAL_SERVER_ERROR}
 
 
 class Direct:
-    """Past ASGI: a body that is there already, and an answer that is written in one piece."""
+    """Past ASGI: a body that is there already, and an answer that is written in one piece.
+
+    It lies in the cycle's own scope, and keeps it from nothing: that is there as long as the application runs.
+    """
 
     __slots__ = ("_cycle",)
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle: Final = cycle
+        self._cycle: Final = ref(cycle)
 
     def body(self) -> bytes | None:
         """All of the body, which is asked for once; None where it has to be waited for, as ASGI has it."""
-        cycle = self._cycle
-        if cycle.more_body or cycle.disconnected or cycle.response_complete or cycle.waiting_for_100_continue:
+        cycle = self._cycle()
+        if (
+            cycle is None
+            or cycle.more_body
+            or cycle.disconnected
+            or cycle.response_complete
+            or cycle.waiting_for_100_continue
+        ):
             return None
         body, cycle.body = bytes(cycle.body), bytearray()
         cycle.message_event.clear()
@@ -50,8 +60,8 @@ class Direct:
         INVARIANT: `lines` are sound headers, each with its end, the length of the body among them, and none of them
         about the connection. uvicorn, which looks at each header by itself, is not asked.
         """
-        cycle = self._cycle
-        if cycle.disconnected:
+        cycle = self._cycle()
+        if cycle is None or cycle.disconnected:
             return True  # nobody reads it
         if cycle.response_started or cycle.flow.write_paused:
             return False

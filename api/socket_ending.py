@@ -47,7 +47,7 @@ class EndingHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle()
         finally:
             self._connections.discard(self._leave)
-            self._cutoff.release()
+            self._cutoff.close()
             if self._counted is not None:
                 await self._counted.__aexit__(None, None, None)
             ending = [task for task in (self._guarding, self._leaving) if task is not None]

@@ -108,10 +108,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """With a way to write that costs little, where messages are not compressed."""
+        extensions: dict[str, Any] = self.scope["extensions"] or {}
         if not self.conn.extensions:
-            extensions: dict[str, Any] = self.scope["extensions"] or {}
             extensions[FRAMES] = self
         await super().run_asgi()
+        extensions.pop(FRAMES, None)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Nothing once its end was sent, whatever still waited to be answered.

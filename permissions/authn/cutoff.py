@@ -51,6 +51,11 @@ class Cutoff:
         if (rule := mirror.find(token.judged)) is not None:
             self._revoked(rule)
 
+    def close(self) -> None:
+        """Nobody hears of the end any more."""
+        self.release()
+        self._heard = None
+
     def release(self) -> None:
         """Hear of nothing any more."""
         mirror, listener, timer = self._mirror, self._listener, self._timer
