@@ -132,6 +132,22 @@ _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
 
 def publish(error: GraphQLError) -> None:
     """Make `error`, in place, what the client may see; log it if it is a fault of ours."""
+    _describe(error)
+    _forget_frames(error)
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Where it came from is told: its frames have all that was at hand there, which has the error, and goes with it."""
+    known, waiting = set[int](), [error]
+    while waiting:
+        each = waiting.pop()
+        known.add(id(each))
+        each.__traceback__ = None
+        causes = each.__cause__, each.__context__, getattr(each, "original_error", None)
+        waiting += [cause for cause in causes if cause is not None and id(cause) not in known]
+
+
+def _describe(error: GraphQLError) -> None:
     cause = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLLeafType
 from graphql.pyutils import Path
+from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.errors import Code
@@ -25,6 +26,15 @@ class CountingExecution(StrawberryGraphQLCoreExecutionContext):
 
     An error for each would be more than what they say.
     """
+
+    @property
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
+        """Made for who asks: kept here, they would keep this, and who asks, for the garbage collector."""
+        return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
+
+    @async_helpers.setter
+    def async_helpers(self, made: GraphQLResolveInfoHelpers) -> None:
+        """graphql-core makes them with each execution; few ask for them."""
 
     def execute_fields_serially(self, *given: Any, **named: Any) -> Any:
         """The fields of a mutation, one after the other: what is not begun in time is not begun at all.
