@@ -1,0 +1,237 @@
+"""What is over is freed as it ends: who is served next does not wait for the garbage collector to find it.
+
+Thousands who lost a right at once left it a million objects, and nobody was answered for two seconds.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from api.cli.serve import environment
+from models.embedded import EmbeddedStores
+from resolvers.ids import encode
+from tests.api.clients import PATIENCE_SECONDS
+from tests.api.counting_worker import PATH
+from tests.api.fanout.test_rooms import PLAIN, SHARE
+from tests.benchmarks.load import HOST
+from tests.benchmarks.servers import serving, unlimited
+from tests.resolvers.chat.documents import APPEND, LIST, append, start
+from tests.served import QUIET, Caller, Served
+
+FEW: Final = 4
+MANY: Final = 14
+AT_MOST: Final = 8
+"""Objects that one may leave: where a connection to Redis is opened anew meanwhile, that leaves some dozens."""
+TRIES: Final = 3
+ME: Final = "{ me { id displayName } }"
+PAGE: Final = """query ($id: ID!) { conversation(id: $id) { id title owner { id displayName }
+  messages { edges { node { id content siblingCount author { displayName } siblings { id } branch { id } } } } } }"""
+LISTED: Final = "subscription { conversationListEvents { __typename cursor } }"
+
+
+class Counted:
+    """A worker whose collector is off."""
+
+    def __init__(self, http: httpx.AsyncClient, alice: Caller, guest: Caller) -> None:
+        self.http = http
+        self.beside = alice
+        """Who asks another worker: what that leaves is not counted."""
+        self.alice = Caller(http, alice.user, alice.token)
+        self.guest = Caller(http, guest.user, guest.token)
+        self.open = AsyncExitStack()
+        self.sockets = 0
+
+    async def garbage(self) -> int:
+        """How many objects were left for it since this was asked last."""
+        return int((await self.http.get(PATH, params={"sockets": self.sockets})).text)
+
+    async def each(self, do: Callable[[int], Awaitable[None]]) -> float:
+        """How many one leaves, when so many are done as `do` is told, without what is left whatever their number.
+
+        What something else left by chance meanwhile is not found every time.
+        """
+        await self._left(do, FEW)  # what is made once
+        for _ in range(TRIES):
+            few, many = await self._left(do, FEW), await self._left(do, MANY)
+            if (each := (many - few) / (MANY - FEW)) < AT_MOST:
+                break
+        return each
+
+    async def _left(self, do: Callable[[int], Awaitable[None]], number: int) -> int:
+        await do(number)
+        left = await self.garbage()
+        await self.close()
+        await self.garbage()
+        return left
+
+    async def close(self) -> None:
+        """No socket is open any more."""
+        await self.open.aclose()
+        self.sockets = 0
+
+    async def socket(self, person: Caller) -> ClientConnection:
+        """One more, signed in."""
+        address = str(self.http.base_url).replace("http", "ws") + "/graphql"
+        opening = connect(address, subprotocols=[Subprotocol("graphql-transport-ws")], compression=None)
+        socket = await self.open.enter_async_context(opening)
+        self.sockets += 1
+        payload = {"authorization": f"Bearer {person.token}"}
+        await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
+        assert (await heard(socket))["type"] == "connection_ack"
+        return socket
+
+    async def following(self, number: int) -> list[tuple[ClientConnection, dict[str, str]]]:
+        """So many guests, each with a socket and a conversation that is shared with him, who have heard something."""
+        return await asyncio.gather(*(self._follows() for _ in range(number)))
+
+    async def _follows(self) -> tuple[ClientConnection, dict[str, str]]:
+        assert self.guest.user is not None
+        conversation = await start(self.beside, attributes={"region": "EMEA", "clearance_required": 1})
+        share = {"conversationId": conversation, "userId": encode("User", self.guest.user.id)}
+        assert (await self.beside.ask(SHARE, input=share)).data
+        socket = await self.socket(self.guest)
+        await subscribe(socket, PLAIN, id=conversation)
+        await until_told(socket, lambda: append(self.beside, conversation, "hello"))
+        return socket, share
+
+
+async def heard(socket: ClientConnection) -> Any:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return json.loads(await socket.recv())
+
+
+async def subscribe(socket: ClientConnection, query: str, **variables: Any) -> None:
+    payload = {"query": query, "variables": variables}
+    await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
+
+
+async def until_told(socket: ClientConnection, say: Callable[[], Awaitable[object]]) -> None:
+    """When a subscription has begun nobody says."""
+    telling = asyncio.create_task(heard(socket))
+    while not telling.done():
+        await say()
+        await asyncio.wait([telling], timeout=0.2)
+    assert telling.result()["type"] == "next"
+
+
+async def until_over(socket: ClientConnection) -> None:
+    while (await heard(socket))["type"] != "complete":
+        pass
+
+
+@pytest.fixture
+async def counted(served: Served, stores: EmbeddedStores, tmp_path: Path) -> AsyncIterator[Counted]:
+    people = await served.as_("alice"), await served.as_("guest")
+    settings = unlimited(served, stores, **QUIET)
+    with ExitStack() as stack:
+        worker = serving("tests.api.counting_worker", environment(settings), tmp_path / "worker.log")
+        server = await asyncio.to_thread(stack.enter_context, worker)  # the other worker goes on meanwhile
+        async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=PATIENCE_SECONDS) as http:
+            one = Counted(http, *people)
+            async with one.open:
+                yield one
+
+
+async def test_a_subscription_leaves_nothing_however_it_ends(counted: Counted) -> None:
+    async def lost(number: int) -> None:
+        for socket, share in await counted.following(number):
+            assert (await counted.beside.ask(SHARE, input=share | {"access": "NONE"})).data
+            await until_over(socket)
+
+    async def completed(number: int) -> None:
+        for socket, _ in await counted.following(number):
+            await socket.send(json.dumps({"type": "complete", "id": "1"}))
+            await answered(socket)
+
+    async def closed(number: int) -> None:
+        await counted.following(number)
+        await counted.close()
+
+    left = {each.__name__: await counted.each(each) for each in (lost, completed, closed)}
+    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+
+
+async def test_a_socket_leaves_nothing(counted: Counted) -> None:
+    conversation = await talked_in(counted.beside)
+
+    async def asked(number: int) -> None:
+        for _ in range(number):
+            socket = await counted.socket(counted.alice)
+            await subscribe(socket, PAGE, id=conversation)
+            await until_over(socket)
+        await counted.close()
+
+    async def listed(number: int) -> None:
+        for _ in range(number):
+            socket = await counted.socket(counted.alice)
+            await subscribe(socket, LISTED)
+            await until_told(socket, lambda: start(counted.beside))
+        await counted.close()
+
+    async def cut(number: int) -> None:
+        for _ in range(number):
+            socket = await counted.socket(counted.alice)
+            await socket.send("no message")
+            await socket.wait_closed()
+        await counted.close()
+
+    left = {each.__name__: await counted.each(each) for each in (asked, listed, cut)}
+    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+
+
+async def test_a_request_leaves_nothing(counted: Counted) -> None:
+    conversation = await talked_in(counted.beside)
+
+    async def page() -> None:
+        assert (await counted.alice.ask(PAGE, id=conversation)).data
+
+    async def me() -> None:
+        assert (await counted.alice.ask(ME)).data
+
+    async def listed() -> None:
+        assert (await counted.alice.ask(LIST, first=10)).data
+
+    async def appended() -> None:
+        assert (await counted.alice.ask(APPEND, input={"conversationId": conversation, "content": "x"})).data
+
+    async def refused() -> None:
+        assert (await counted.guest.ask(APPEND, input={"conversationId": conversation, "content": "x"})).codes
+
+    async def ready() -> None:
+        assert (await counted.http.get("/readyz")).status_code == 200
+
+    left = {each.__name__: await counted.each(times(each)) for each in (page, me, listed, appended, refused, ready)}
+    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+
+
+async def talked_in(alice: Caller) -> str:
+    """A conversation with some messages."""
+    conversation = await start(alice, attributes={"region": "EMEA", "clearance_required": 1})
+    for number in range(3):
+        await append(alice, conversation, f"m{number}")
+    return conversation
+
+
+def times(do: Callable[[], Awaitable[None]]) -> Callable[[int], Awaitable[None]]:
+    """Do it so often."""
+
+    async def repeated(number: int) -> None:
+        for _ in range(number):
+            await do()
+
+    return repeated
+
+
+async def answered(socket: ClientConnection) -> None:
+    """All that was sent before was read."""
+    await socket.send(json.dumps({"type": "ping"}))
+    while (await heard(socket))["type"] != "pong":
+        pass
