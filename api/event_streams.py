@@ -20,6 +20,7 @@ from api.accept import quality
 from api.background import break_off
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import ServedContext
+from api.documents import Documents
 from api.errors import Code
 from api.http_protocol import FLOW
 from api.socket_ending import TELL_SECONDS
@@ -58,10 +59,11 @@ def answered(response: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> str:
     return f"event: next\ndata: {orjson.dumps(response, option=orjson.OPT_NON_STR_KEYS).decode()}\n\n{COMPLETE}"
 
 
-def subscribes(query: str | None, name: str | None, max_tokens: int) -> bool:
+def subscribes(documents: Documents, query: str | None, name: str | None, max_tokens: int) -> bool:
     """Whether an operation may have many answers; also where that can't be told, for want of a sound document."""
+    text = query or ""
     try:
-        document = parse(query or "", no_location=True, max_tokens=max_tokens)
+        document = documents.find(text) or parse(text, no_location=True, max_tokens=max_tokens)
     except (GraphQLError, RecursionError):
         return True
     chosen = _chosen(document, name)

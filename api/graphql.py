@@ -24,7 +24,6 @@ from api.connections import ConnectionLimits, Connections
 from api.contexts import REFUSED, ServedContext, proven, wanted_revision
 from api.cookies import RefreshCookie
 from api.documents.judging import overlong
-from api.documents.limits import DocumentLimits
 from api.errors import AWAY, extensions_of
 from api.event_streams import (
     MEDIA_TYPE,
@@ -126,7 +125,6 @@ class Endpoint(GraphQLView):
             context.browser = RefreshCookie(request.scope, response.raw_headers, self.origins)
             if request.state.media_type == MEDIA_TYPE:
                 context.cutoff = Cutoff()
-                request.state.context = context
         return context
 
     async def execute_operation(
@@ -145,8 +143,10 @@ class Endpoint(GraphQLView):
         except GraphQLError as error:
             return PreExecutionError(data=None, errors=[error])
         asked = replace(asked, query=text)
-        if _streams_one_answer(asked, self.schema.limits):
+        if _streams_one_answer(asked, self.schema):
             asked = replace(asked, protocol="http")
+        elif asked.protocol == "sse":
+            request.state.context = context  # until `create_streaming_response`
         ask = partial(super().execute_operation, request, request_adapter, asked, context, root_value, sub_response)
         if asked.protocol == "sse":
             await self.schema.judge(asked.query or "", context)  # what is wrong is told when it is executed
@@ -179,6 +179,7 @@ class Endpoint(GraphQLView):
         headers: Mapping[str, str],
     ) -> Response:
         context, asked = request.state.context, getattr(request.state, "asked", None)
+        del request.state.context  # who is answered knows of the request, too
         told = stream() if asked is None else shared(self.rooms, asked, context, stream)
         events = until_over(told, context, self.connections)
         return EventStream(events, {**sub_response.headers, **headers}, context.cutoff)
@@ -215,9 +216,9 @@ async def _later(ask: Callable[[], Awaitable[Any]]) -> AsyncGenerator[Any, None]
             yield result
 
 
-def _streams_one_answer(asked: Asked, limits: DocumentLimits) -> bool:
+def _streams_one_answer(asked: Asked, schema: Schema) -> bool:
     return (
         asked.protocol == "sse"
-        and overlong(asked.query, limits) is None
-        and not subscribes(asked.query, asked.operation_name, limits.tokens)
+        and overlong(asked.query, schema.limits) is None
+        and not subscribes(schema.documents, asked.query, asked.operation_name, schema.limits.tokens)
     )
