@@ -5,10 +5,10 @@ Thousands who lost a right at once left it a million objects, and nobody was ans
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import pytest
@@ -25,6 +25,8 @@ from tests.benchmarks.load import HOST
 from tests.benchmarks.servers import serving, unlimited
 from tests.resolvers.chat.documents import APPEND, LIST, append, start
 from tests.served import QUIET, Caller, Served
+
+Told = TypeVar("Told")
 
 FEW: Final = 4
 MANY: Final = 14
@@ -115,11 +117,21 @@ async def subscribe(socket: ClientConnection, query: str, **variables: Any) -> N
 
 async def until_told(socket: ClientConnection, say: Callable[[], Awaitable[object]]) -> None:
     """When a subscription has begun nobody says."""
-    telling = asyncio.create_task(heard(socket))
+    assert (await until(heard(socket), say))["type"] == "next"
+
+
+async def until(told: Coroutine[Any, Any, Told], say: Callable[[], Awaitable[object]]) -> Told:
+    """What comes when something has been said often enough."""
+    telling = asyncio.create_task(told)
     while not telling.done():
         await say()
         await asyncio.wait([telling], timeout=0.2)
-    assert telling.result()["type"] == "next"
+    return telling.result()
+
+
+async def first_event(lines: AsyncIterator[str]) -> str:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await anext(each async for each in lines if each.startswith("event: next"))
 
 
 async def until_over(socket: ClientConnection) -> None:
@@ -184,6 +196,28 @@ async def test_a_socket_leaves_nothing(counted: Counted) -> None:
         await counted.close()
 
     left = {each.__name__: await counted.each(each) for each in (asked, listed, cut)}
+    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+
+
+async def test_an_event_stream_leaves_nothing(counted: Counted) -> None:
+    conversation = await talked_in(counted.beside)
+
+    async def told(query: str, say: Callable[[], Awaitable[object]], **variables: Any) -> None:
+        headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {counted.alice.token}"}
+        sent = {"query": query, "variables": variables}
+        async with counted.http.stream("POST", "/graphql", json=sent, headers=headers) as response:
+            lines = response.aiter_lines()
+            await until(first_event(lines), say)
+
+    async def followed(number: int) -> None:
+        for _ in range(number):
+            await told(PLAIN, lambda: append(counted.beside, conversation, "hello"), id=conversation)
+
+    async def listed(number: int) -> None:
+        for _ in range(number):
+            await told(LISTED, lambda: start(counted.beside))
+
+    left = {each.__name__: await counted.each(each) for each in (followed, listed)}
     assert not {name: number for name, number in left.items() if number >= AT_MOST}
 
 
