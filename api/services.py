@@ -14,6 +14,7 @@ from api.counting import counting
 from api.interrupting import Interrupter, interrupting
 from api.key_ring import announcer as key_announcer
 from api.key_ring import following as following_keys
+from api.listing import measuring
 from api.persisted import ApqLimits, PersistedOperations, PersistedSettings
 from api.presence import Presence, present
 from api.propagation import announcer, following
@@ -25,6 +26,7 @@ from api.trees import message_tree
 from api.usage import rolling_up
 from models.attachments.store import AttachmentLimits, Attachments
 from models.database import Database
+from models.listing.starts import Starts
 from models.pubsub import open_listener
 from models.redis import open_redis
 from models.search.search import MessageSearch
@@ -69,6 +71,8 @@ class Services:
     presence: Presence
     register: OperationRegister
     operations: PersistedOperations
+    starts: Starts
+    """Of lists."""
 
 
 @asynccontextmanager
@@ -107,6 +111,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             interrupting(Interrupter(database.db, tree, texts, broker), settings.interrupt_seconds),
             counting(NewsCheck(database.db, broker), settings.news_seconds),
             present(redis) as presence,
+            measuring(database.db) as starts,
         ):
             search = MessageSearch(database.db, tree)
             register = OperationRegister(audit)
@@ -131,6 +136,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 presence,
                 register,
                 PersistedOperations(register, redis, persisted_settings(settings)),
+                starts,
             )
 
 

@@ -1,9 +1,9 @@
 """Lists of conversations, newest change first or by start: each scope on an index, merged in order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
@@ -22,6 +22,7 @@ from models.listing.request import (
     Scope,
     place,
 )
+from models.listing.starts import Starts
 from models.listing.walk import Walk
 
 __all__ = [
@@ -47,35 +48,33 @@ AT_ONCE: Final = 8
 NAMED: Final = 1_000
 """Conversations asked for by id in one call."""
 
-T = TypeVar("T")
-
 _Read = tuple[list[Record], Place | None]
 """Conversations in order, and how far was read where something is left to read."""
 
 
 async def list_conversations(
-    db: AsyncDatabase[Record], scopes: Sequence[Scope], wanted: ConversationFilter, request: ListRequest
+    db: AsyncDatabase[Record],
+    scopes: Sequence[Scope],
+    wanted: ConversationFilter,
+    request: ListRequest,
+    starts: Starts | None = None,
 ) -> ListPage:
     """The conversations that lie in any of `scopes`, and are `wanted`.
 
     A page may come short, or empty, where what is wanted is rare in a large scope: `ListPage.reached` then says where
-    to go on.
+    to go on. `starts` are what lists of that database were found to be like before, if that is kept.
     """
-    reads = await _Reading(db, wanted, request).run(scopes)
-    found: dict[PydanticObjectId, Conversation] = {}
+    reads = await _Reading(db, wanted, request, starts or Starts()).run(scopes)
+    found: dict[PydanticObjectId, Record] = {}
     for record in (record for records, _ in reads for record in records):
-        found.setdefault(record["_id"], Conversation.model_validate(record))
-    upwards = request.direction > 0
-    ordered = sorted(found.values(), key=lambda each: place(each, request.order), reverse=not upwards)
+        found.setdefault(record["_id"], record)
+    upwards, at = request.direction > 0, partial(_place, request.order.field)
+    ordered = sorted(found.values(), key=at, reverse=not upwards)
     stops = [reached for _, reached in reads if reached]
     stop = (min if upwards else max)(stops, default=None)
     if stop is not None:  # what lies beyond may have others before it
-        ordered = [
-            each
-            for each in ordered
-            if (place(each, request.order) <= stop if upwards else place(each, request.order) >= stop)
-        ]
-    page = ordered[: request.size]
+        ordered = [each for each in ordered if (at(each) <= stop if upwards else at(each) >= stop)]
+    page = [Conversation.model_validate(record) for record in ordered[: request.size]]
     return ListPage(
         page[::-1] if request.backwards else page,
         len(ordered) > request.size or stop is not None,
@@ -83,15 +82,23 @@ async def list_conversations(
     )
 
 
+def _place(time: str, record: Record) -> Place:
+    return Place(record[time], record["_id"])
+
+
 class _Reading:
     """Of one request."""
 
-    def __init__(self, db: AsyncDatabase[Record], wanted: ConversationFilter, request: ListRequest) -> None:
+    def __init__(
+        self, db: AsyncDatabase[Record], wanted: ConversationFilter, request: ListRequest, starts: Starts
+    ) -> None:
         self._db = db
         self._wanted = wanted
         self._request = request
-        self._choice = Choice(db, wanted, request)
+        self._starts = starts.about(wanted)
+        self._choice = Choice(db, wanted, request, self._starts)
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._begun: set[str] = set()
 
     async def run(self, scopes: Sequence[Scope]) -> list[_Read]:
         """Up to one more than the page holds, of each scope."""
@@ -112,23 +119,25 @@ class _Reading:
 
     async def _each(self, scopes: Sequence[Scope]) -> list[_Read]:
         tags = self._wanted.tags_any
-        apart: Iterable[str | None] = tags if tags is not None and len(scopes) * len(tags) <= MOST_SOURCES else [None]
-        chosen = await asyncio.gather(
-            *(self._in_turn(partial(self._choice.source, scope, tag)) for scope in scopes for tag in apart)
-        )
-        sources = list({source.key: source for source in chosen if source}.values())
-        budget = max(LEAST_BUDGET, BUDGET // max(1, len(sources)))
-        return await asyncio.gather(*(self._in_turn(partial(self._read, source, budget)) for source in sources))
+        apart: Sequence[str | None] = tags if tags is not None and len(scopes) * len(tags) <= MOST_SOURCES else [None]
+        budget = max(LEAST_BUDGET, BUDGET // max(1, len(scopes) * len(apart)))
+        return await asyncio.gather(*(self._in_turn(scope, tag, budget) for scope in scopes for tag in apart))
 
-    async def _in_turn(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _in_turn(self, scope: Scope, tag: str | None, budget: int) -> _Read:
+        """What of that scope has that tag; nothing where it is read for another already."""
         async with self._turn:
-            return await work()
+            source = await self._choice.source(scope, tag)
+            if source is None or source.key in self._begun:
+                return [], None
+            self._begun.add(source.key)
+            return await self._read(source, budget)
 
     async def _read(self, source: Source, budget: int) -> _Read:
         if source.whole:
             return await self._whole(source), None
         span = source.span
-        walk = Walk(source.line, span.first, span.end, source.wanted, self._need, budget, span.beyond)
+        starts = self._starts
+        walk = Walk(source.line, span.first, span.end, source.wanted, self._need, budget, span.beyond, starts=starts)
         await walk.run()
         stopped = not walk.ended and len(walk.found) < self._need
         return walk.found, _reached(walk) if stopped else None

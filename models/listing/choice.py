@@ -9,10 +9,11 @@ from typing import Final
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
-from models.list_terms import EVERY, TOP, archived_term, attribute_term, grams, grantee_term, tag_term
+from models.list_terms import EVERY, archived_term, attribute_term, grams, grantee_term, tag_term
 from models.listing.lines import Line
 from models.listing.request import ConversationFilter, ListRequest, Scope
 from models.listing.spans import Span, ordered_span, started_span
+from models.listing.starts import MANY, Starts
 
 MOST_TERMS: Final = 6
 """Compared for one scope: each costs up to two calls."""
@@ -20,7 +21,7 @@ MOST_GRAMS: Final = 3
 """Of a title's pieces so many are compared."""
 FEW: Final = 32
 """Marks of the first level that a set may have to be sorted as a whole: some 1,000 conversations."""
-COUNTED: Final = 128
+COUNTED: Final = MANY
 ENOUGH: Final = 4
 """Marks by which lines are compared: the farther the last one, the rarer."""
 ATTRIBUTES: Final = "attributes."
@@ -48,6 +49,7 @@ class Choice:
     db: AsyncDatabase[Record]
     wanted: ConversationFilter
     request: ListRequest
+    starts: Starts
 
     async def source(self, scope: Scope, tag: str | None) -> Source | None:
         """The way into that scope, or into what of it has that tag; None where nothing can be there."""
@@ -64,7 +66,7 @@ class Choice:
             return Source(*few, tests, whole=True)
         if time == "started_at":
             lines += titles
-        return Source(await self._rarest(lines, span) if len(lines) > 1 else lines[0], span, tests)
+        return Source(await self._chosen(lines, span), span, tests)
 
     async def together(self, scopes: Sequence[Scope]) -> Source | None:
         """The way into all of those at once, which are of shares; None where that would be too many."""
@@ -73,13 +75,13 @@ class Choice:
         tests: list[Record] = [{"deleted": self.request.deleted}, {"$or": [dict(scope.where) for scope in scopes]}]
         tests += [test for test in (self.wanted.query, *self.request.between) if test]
         everything = Span(None, None, None)
-        return Source(line, everything, tests, whole=True) if await is_few(line, everything) else None
+        return Source(line, everything, tests, whole=True) if await is_few(line, everything, self.starts) else None
 
     async def _few(self, parts: Sequence[tuple[Line, Span]]) -> tuple[Line, Span] | None:
         """The first that is few enough to be read as a whole; nothing is looked up for a list that needs none."""
         if len(parts) == 1:
             return None
-        few = await asyncio.gather(*(is_few(*part) for part in parts))
+        few = await asyncio.gather(*(is_few(*part, self.starts) for part in parts))
         return next((part for part, is_ in zip(parts, few, strict=True) if is_), None)
 
     def _terms(self, scope: Scope, tag: str | None) -> Iterator[str]:
@@ -108,11 +110,21 @@ class Choice:
     def _line(self, equal: Record, term: str, time: str) -> Line:
         return Line(self.db, equal, "terms", (term,), time, self.request.deleted, self.request.direction)
 
+    async def _chosen(self, lines: Sequence[Line], span: Span) -> Line:
+        line = lines[0] if len(lines) == 1 else self.starts.chosen(lines)
+        if line is None:
+            line = await self._rarest(lines, span)
+            self.starts.choose(lines, line)
+        return line
+
     async def _rarest(self, lines: Sequence[Line], span: Span) -> Line:
         """By the smallest sample that tells them apart."""
-        for level in range(TOP, 0, -1):
+        for level in range(self.starts.top, 0, -1):
             most = ENOUGH if level > 1 else COUNTED
             found = await asyncio.gather(*(line.marks(level, span.first, span.end, most) for line in lines))
+            if level == 1 and span.is_open:
+                for line, marks in zip(lines, found, strict=True):
+                    self.starts.note(line, len(marks), None)
             fewest = min(map(len, found))
             sparse = [(marks, line) for marks, line in zip(found, lines, strict=True) if len(marks) == fewest]
             if fewest >= ENOUGH and level > 1:
@@ -130,12 +142,20 @@ def by_start(line: Line, titles: Sequence[Line], span: Span) -> Iterator[tuple[L
         yield replace(line, time="started_at"), span
 
 
-async def is_few(line: Line, span: Span) -> bool:
+async def is_few(line: Line, span: Span, starts: Starts) -> bool:
     """Whether that part of the line is short enough to be read as a whole."""
-    for level in range(TOP, 1, -1):
+    start = starts.of(line) if span.is_open else None
+    if start and (start.edge is not None or start.level != 1):
+        return start.level == 0 and start.edge is None
+    marks = 0
+    for level in range(1 if start else starts.top, 1, -1):
         if len(await line.marks(level, span.first, span.end, 2)) > 1:
-            return False
-    return len(await line.marks(1, span.first, span.end, FEW)) < FEW
+            marks = FEW
+            break
+    marks = marks or len(await line.marks(1, span.first, span.end, FEW))
+    if span.is_open:
+        starts.note(line, marks if marks < FEW else MANY, None)
+    return marks < FEW
 
 
 def only_shared(scope: Scope) -> bool:

@@ -1,7 +1,7 @@
 """What a list is asked for: order, place, scope and filter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -75,6 +75,11 @@ class ConversationFilter:
     archived: bool | None = None
     title_contains: str | None = None
     attributes: Sequence[Attribute] = ()
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it names anything by which conversations differ, but for whether they are archived."""
+        return bool(replace(self, archived=None).query)
 
     @property
     def title_key(self) -> str:

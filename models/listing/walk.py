@@ -6,10 +6,10 @@ from itertools import groupby
 from typing import Final
 
 from models.database import Record
-from models.list_terms import TOP
 from models.listing.lines import Line
+from models.listing.starts import LITTLE, MANY, Starts
 
-MARKS: Final = 128
+MARKS: Final = MANY
 """Marks of the first level asked for at once."""
 CROWD: Final = 8
 """Marks of one instant that make it a crowd, which is read by ids: some 250 conversations."""
@@ -32,17 +32,39 @@ class Walk:
     beyond: int | None = None
     stride: int = 0
     """Marks to the next window; the first ones make a page more likely than not, each further one is twice as wide."""
+    starts: Starts = field(default_factory=Starts)
     found: list[Record] = field(default_factory=list)
     ended: bool = False
+    seen: int | None = field(init=False)
+    """Marks of the first level from the line's beginning on; None where it isn't read from there, or not by them."""
 
     def __post_init__(self) -> None:
         self.stride = self.stride or 2 + self.need // 32
+        self.seen = 0 if self._is_whole else None
 
     async def run(self) -> "Walk":
         """Read until there is enough, nothing left, or the budget is spent."""
+        await self._begin()
         while not self._done:
-            await self._descend(TOP, self.end)
+            await self._descend(self.starts.top, self.end)
         return self
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.at is None and self.end is None and self.line.instant is None
+
+    async def _begin(self) -> None:
+        """Read as far as a list was read lately."""
+        start = self.starts.of(self.line)
+        if start is None or start.level > 1 or not (start.edge is None or self._is_whole):
+            return
+        edge = self.end if start.edge is None else start.edge
+        if start.level == 1:
+            await self._windows(edge)
+            return
+        self.seen = None
+        self.budget -= LITTLE + 1
+        await self._read(edge)
 
     @property
     def _done(self) -> bool:
@@ -70,6 +92,9 @@ class Walk:
         if len(marks) == MARKS:  # there are more, perhaps at the last one's instant
             edge = marks[-1]
             marks = [mark for mark in marks if mark != edge]
+        if self.seen is not None:
+            self.seen += len(marks)
+            self.starts.note(self.line, self.seen, edge)
         for stop, passed in windows(self.at, marks, edge, self.stride):
             await self._read(stop)
             self.stride *= 2
@@ -87,10 +112,11 @@ class Walk:
 
     async def _crowd(self, instant: int) -> None:
         """Read the conversations of that instant, by their ids."""
-        onwards = self.line.direction
+        onwards, self.seen = self.line.direction, None
         first = None if self.beyond is None else self.beyond + onwards
         line, need = self.line.within(instant), self.need - len(self.found)
-        inner = await Walk(line, first, None, self.wanted, need, self.budget, stride=self.stride).run()
+        inner = Walk(line, first, None, self.wanted, need, self.budget, stride=self.stride, starts=self.starts)
+        await inner.run()
         self.found += inner.found
         self.budget = inner.budget
         if inner.ended:

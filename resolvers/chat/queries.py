@@ -104,7 +104,8 @@ class Query:
         cursors = Cursors(info.context, order)
         request = cursors.request(page_arguments(first, after, last, before))
         wanted = (filter or inputs.ConversationFilter()).stored()
-        page = await list_conversations(info.context.db.db, scopes(info.context), wanted, request)
+        context = info.context
+        page = await list_conversations(context.db.db, scopes(context), wanted, request, context.starts)
         info.context.loaders.prime(page.conversations)
         return await _shown(page, request, cursors, partial(shown, info.context))
 
@@ -122,7 +123,7 @@ async def deleted_ones(
         for scope in scopes(context, Action.CONVERSATION_DELETE)
     ]
     wanted = inputs.ConversationFilter().stored()
-    page = await list_conversations(context.db.db, reach if seen else [], wanted, request)
+    page = await list_conversations(context.db.db, reach if seen else [], wanted, request, context.starts)
     return await _shown(page, request, cursors, show)
 
 

@@ -22,6 +22,7 @@ from models.conversation_list import (
 )
 from models.database import Database
 from models.list_terms import stored_terms
+from models.listing.starts import FRESH_SECONDS, KEPT_SECONDS, Starts
 
 NOON: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 OWNERS: Final = [PydanticObjectId(f"{n:024x}") for n in range(1, 4)]
@@ -152,6 +153,20 @@ async def stored(database: Database, chance: random.Random, number: int) -> list
     return stock
 
 
+class Clock:
+    """Seconds, by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def goes_on(self, chance: random.Random) -> None:
+        """For a moment, until nothing is fresh any more, or until nothing is kept."""
+        self.now += chance.choice((0, 1, FRESH_SECONDS, KEPT_SECONDS))
+
+
 def any_filter(chance: random.Random) -> ConversationFilter:
     """Of every kind, some of which find nothing."""
 
@@ -193,6 +208,7 @@ async def paged(
     size: int,
     *,
     backwards: bool = False,
+    starts: Starts | None = None,
 ) -> list[PydanticObjectId]:
     """The whole list, page by page, each of which is short only where it says so."""
     found: list[PydanticObjectId] = []
@@ -200,7 +216,7 @@ async def paged(
     more = True
     while more:
         request = ListRequest(order, size, None if backwards else edge, edge if backwards else None, backwards)
-        page = await list_conversations(database.db, [each.scope for each in reach], wanted, request)
+        page = await list_conversations(database.db, [each.scope for each in reach], wanted, request, starts)
         shown = [each.id for each in page.conversations]
         assert len(shown) == size or (len(shown) < size and (page.reached or not page.more))
         found = shown + found if backwards else found + shown

@@ -8,8 +8,9 @@ from beanie import PydanticObjectId
 from models import conversation_list, list_terms
 from models.conversation_list import ConversationFilter, ConversationOrder, ListRequest, list_conversations, place
 from models.database import Database
-from models.listing import choice, walk
-from tests.models.listing.plain import Reach, any_filter, conversation, listed, paged, reaches, stored
+from models.listing import choice, starts, walk
+from models.listing.starts import Starts
+from tests.models.listing.plain import Clock, Reach, any_filter, conversation, listed, paged, reaches, stored
 
 CONVERSATIONS = 150
 LISTS = 30
@@ -23,6 +24,8 @@ def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
         monkeypatch.setattr(walk, "MARKS", 5)
         monkeypatch.setattr(walk, "CROWD", 3)
         monkeypatch.setattr(choice, "FEW", 3)
+        monkeypatch.setattr(starts, "LITTLE", 2)
+        monkeypatch.setattr(starts, "MANY", 5)
         monkeypatch.setattr(conversation_list, "BUDGET", 12)
         monkeypatch.setattr(conversation_list, "LEAST_BUDGET", 3)
         monkeypatch.setattr(conversation_list, "MOST_SOURCES", 6)
@@ -43,16 +46,38 @@ async def test_pages_are_those_of_a_plain_look(database: Database, sizes: str, s
         assert found == expected, (wanted, order, size, backwards)
 
 
+@pytest.mark.parametrize("seed", range(2))
+async def test_what_is_known_of_earlier_lists_changes_none(database: Database, sizes: str, seed: int) -> None:
+    """Nor what was known, and is no longer so: conversations come, change and go meanwhile."""
+    chance, clock = random.Random(seed), Clock()
+    stock = await stored(database, chance, CONVERSATIONS)
+    shapes, known = reaches([each.id for each in chance.sample(stock, 40)]), Starts(clock)
+    for number in range(LISTS):
+        reach: list[Reach] = chance.sample([*shapes.values()], chance.choice((1, 1, 2, 4)))
+        wanted = any_filter(chance) if number % 4 == 0 else ConversationFilter(archived=chance.choice((None, False)))
+        order, size = chance.choice([*ConversationOrder][:2] * 2 + [*ConversationOrder]), chance.choice((7, 20, 100))
+        backwards = chance.random() < 0.2
+        found = await paged(database, reach, wanted, order, size, backwards=backwards, starts=known)
+        assert found == listed(stock, reach, wanted, order), (number, wanted, order, size, backwards)
+        clock.goes_on(chance)
+        if number % 10 == 0:
+            await known.look(database.db)
+            stock += await stored(database, chance, chance.choice((1, 30)))
+        for n in chance.sample(range(len(stock)), 3):
+            other = conversation(chance)
+            stock[n] = await stock[n].change({"updated_at": other.updated_at, "deleted": other.deleted})
+
+
 async def test_a_list_read_while_others_write_shows_all_that_stays_where_it_is(database: Database, sizes: str) -> None:
     chance = random.Random(3)
     stock = await stored(database, chance, 90)
-    everything = reaches([])["everything"]
+    everything, known = reaches([])["everything"], Starts()
     moving = {each.id for each in chance.sample(stock, 30)}
     found: list[PydanticObjectId] = []
     edge, more = None, True
     while more:
         request = ListRequest(ConversationOrder.UPDATED_DESC, 4, edge)
-        page = await list_conversations(database.db, [everything.scope], ConversationFilter(), request)
+        page = await list_conversations(database.db, [everything.scope], ConversationFilter(), request, known)
         found += [each.id for each in page.conversations]
         more = page.more
         edge = page.reached or (place(page.conversations[-1], request.order) if page.conversations else edge)

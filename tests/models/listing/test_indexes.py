@@ -22,6 +22,7 @@ from models.conversation_list import (
 from models.database import Database
 from models.embedded import EmbeddedStores
 from models.listing import walk
+from models.listing.starts import Starts
 from tests.models.commands import Command, watched
 from tests.models.listing.plain import NOON, OWNERS, reaches, stored
 from tests.models.shapes import by_shape, scans
@@ -58,14 +59,16 @@ async def test_no_list_scans(database: Database, stores: EmbeddedStores, monkeyp
     scopes = {name: reach.scope for name, reach in reaches([each.id for each in stock[:5]]).items()}
     reach: list[list[Scope]] = [[scope] for scope in scopes.values()]
     reach += [[scopes["user"], scopes["role"]], [*scopes.values()]]
-    every, turn = [*requests()], asyncio.Semaphore(16)
+    every, turn, known = [*requests()], asyncio.Semaphore(16), Starts()
 
     async def ask(number: int, wanted: ConversationFilter, scopes: list[Scope]) -> None:
         """One of the requests; each meets every filter and scope in turn."""
         async with turn:
-            await list_conversations(db, scopes, wanted, every[(number + number // len(every)) % len(every)])
+            request = every[(number + number // len(every)) % len(every)]
+            await list_conversations(db, scopes, wanted, request, known if number % 2 else None)
 
     async with watched(database, stores.mongodb_uri) as (db, commands):
+        await known.look(db)
         asked_for = enumerate(product(filters(), reach))
         await asyncio.gather(*(ask(number, wanted, chosen) for number, (wanted, chosen) in asked_for))
         sent = [command for command in commands.sent if command.name != "getMore"]

@@ -54,8 +54,10 @@ async def started(world: World) -> None:
 
 
 async def listed(world: World, **arguments: Any) -> None:
-    """As everybody who has a scope of his own, from the start and after a cursor."""
+    """As everybody who has a scope of his own, from the start and after a cursor, and as who was there before."""
+    await world.served.services.starts.look(world.served.services.database.db)
     for caller in (world.alice, world.admin, world.sara):
+        await world.ask(caller, LIST, first=2, **arguments)
         found = await world.ask(caller, LIST, first=2, **arguments)
         cursor = found["conversations"]["pageInfo"]["endCursor"]
         await world.ask(caller, LIST, first=2, after=cursor, **arguments)

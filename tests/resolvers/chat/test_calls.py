@@ -56,8 +56,9 @@ async def test_a_page_with_everything_on_it_asks_once_for_each_kind(alice: Calle
     assert sum(collection == "users" for _, collection in calls) == 1
 
 
-async def test_a_list_of_conversations_is_a_few_calls_a_scope(served: Served, alice: Caller) -> None:
-    """Three to find where in an index to read, and one to read; all that is shared with somebody is one scope."""
+async def test_a_list_of_conversations_is_a_few_calls_a_scope_and_then_one(served: Served, alice: Caller) -> None:
+    """Three to find where in an index to read, and one to read, which is all that is needed of what is known to be
+    little; all that is shared with somebody is one scope."""
     sara = await served.as_("sara")
     for _ in range(6):
         await chat(alice, 0, attributes={"region": "EMEA", "clearance_required": 1})
@@ -68,6 +69,10 @@ async def test_a_list_of_conversations_is_a_few_calls_a_scope(served: Served, al
         assert len(nodes(answer.data["conversations"])) == 5
         asked = [name for name, collection in calls if collection == "conversations"]
         assert len(asked) <= 4 * scopes, asked
+        with database_calls(own=True) as calls:
+            again = await caller.ask(LIST, first=5)
+        assert nodes(again.data["conversations"]) == nodes(answer.data["conversations"])
+        assert sum(collection == "conversations" for _, collection in calls) == scopes
 
 
 async def test_an_append_is_one_write_and_the_count(alice: Caller) -> None:
