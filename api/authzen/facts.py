@@ -54,7 +54,7 @@ class Gatherer:
         self._services: Final = services
         self._access: Final = access
         self._loaders: Final = Loaders(services.tree, Sights(services.tree, lambda conversation, action: None))
-        self._users: DataLoader[str, User | None] = DataLoader(self._load_users)
+        self._users: DataLoader[str, User | None] = DataLoader(_by_address)
 
     async def facts(self, asked: Evaluation) -> Facts:
         """All that a question names."""
@@ -143,10 +143,6 @@ class Gatherer:
         except BadInputError:
             return None
 
-    async def _load_users(self, keys: list[str]) -> list[User | None]:
-        found = {user.email_key: user async for user in User.find({"email_key": {"$in": keys}})}
-        return [found.get(key) for key in keys]
-
 
 _STORED: Final[Mapping[str, Callable[[Gatherer, str, str], Awaitable[Resource | None]]]] = {
     CONVERSATION: Gatherer.load_conversation,
@@ -154,6 +150,11 @@ _STORED: Final[Mapping[str, Callable[[Gatherer, str, str], Awaitable[Resource | 
     USER: Gatherer.load_user,
     SESSION: Gatherer.load_session,
 }
+
+
+async def _by_address(keys: list[str]) -> list[User | None]:
+    found = {user.email_key: user async for user in User.find({"email_key": {"$in": keys}})}
+    return [found.get(key) for key in keys]
 
 
 def _understood(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,13 +24,13 @@ from tests.api.counting_worker import PATH
 from tests.api.fanout.test_rooms import PLAIN, SHARE
 from tests.benchmarks.load import HOST
 from tests.benchmarks.servers import serving, unlimited
-from tests.resolvers.chat.documents import APPEND, LIST, append, start
+from tests.resolvers.chat.documents import APPEND, LIST, append, chat, start
 from tests.served import QUIET, Caller, Served
 
 Told = TypeVar("Told")
 
-FEW: Final = 4
-MANY: Final = 14
+FEW: Final = 3
+MANY: Final = 10
 AT_MOST: Final = 8
 """Objects that one may leave: where a connection to Redis is opened anew meanwhile, that leaves some dozens."""
 TRIES: Final = 3
@@ -42,12 +43,15 @@ LISTED: Final = "subscription { conversationListEvents { __typename cursor } }"
 class Counted:
     """A worker whose collector is off."""
 
-    def __init__(self, http: httpx.AsyncClient, alice: Caller, guest: Caller) -> None:
+    def __init__(self, http: httpx.AsyncClient, conversation: str, alice: Caller, guest: Caller, root: Caller) -> None:
         self.http = http
+        self.conversation = conversation
+        """With some messages."""
         self.beside = alice
         """Who asks another worker: what that leaves is not counted."""
         self.alice = Caller(http, alice.user, alice.token)
         self.guest = Caller(http, guest.user, guest.token)
+        self.root = root
         self.open = AsyncExitStack()
         self.sockets = 0
 
@@ -90,6 +94,16 @@ class Counted:
         assert (await heard(socket))["type"] == "connection_ack"
         return socket
 
+    async def streamed(self, query: str, **variables: Any) -> str:
+        """The first event of a stream, which is closed then."""
+        headers = {"Accept": "text/event-stream"} | bearer(self.alice)
+        sent = {"query": query, "variables": variables}
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            self.http.stream("POST", "/graphql", json=sent, headers=headers) as response,
+        ):
+            return await anext(each async for each in response.aiter_lines() if each.startswith("event: next"))
+
     async def following(self, number: int) -> list[tuple[ClientConnection, dict[str, str]]]:
         """So many guests, each with a socket and a conversation that is shared with him, who have heard something."""
         return await asyncio.gather(*(self._follows() for _ in range(number)))
@@ -129,11 +143,6 @@ async def until(told: Coroutine[Any, Any, Told], say: Callable[[], Awaitable[obj
     return telling.result()
 
 
-async def first_event(lines: AsyncIterator[str]) -> str:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        return await anext(each async for each in lines if each.startswith("event: next"))
-
-
 async def until_over(socket: ClientConnection) -> None:
     while (await heard(socket))["type"] != "complete":
         pass
@@ -141,127 +150,121 @@ async def until_over(socket: ClientConnection) -> None:
 
 @pytest.fixture
 async def counted(served: Served, stores: EmbeddedStores, tmp_path: Path) -> AsyncIterator[Counted]:
-    people = await served.as_("alice"), await served.as_("guest")
+    people = [await served.as_(name) for name in ("alice", "guest", "root")]
+    conversation, _ = await chat(people[0], 3, attributes={"region": "EMEA", "clearance_required": 1})
     settings = unlimited(served, stores, **QUIET)
     with ExitStack() as stack:
         worker = serving("tests.api.counting_worker", environment(settings), tmp_path / "worker.log")
         server = await asyncio.to_thread(stack.enter_context, worker)  # the other worker goes on meanwhile
         async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=PATIENCE_SECONDS) as http:
-            one = Counted(http, *people)
+            one = Counted(http, conversation, *people)
             async with one.open:
                 yield one
 
 
-async def test_a_subscription_leaves_nothing_however_it_ends(counted: Counted) -> None:
-    async def lost(number: int) -> None:
-        for socket, share in await counted.following(number):
-            assert (await counted.beside.ask(SHARE, input=share | {"access": "NONE"})).data
-            await until_over(socket)
-
-    async def completed(number: int) -> None:
-        for socket, _ in await counted.following(number):
-            await socket.send(json.dumps({"type": "complete", "id": "1"}))
-            await answered(socket)
-
-    async def closed(number: int) -> None:
-        await counted.following(number)
-        await counted.close()
-
-    left = {each.__name__: await counted.each(each) for each in (lost, completed, closed)}
-    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+async def lost(counted: Counted, number: int) -> None:
+    """A right, by so many who follow."""
+    for socket, share in await counted.following(number):
+        assert (await counted.beside.ask(SHARE, input=share | {"access": "NONE"})).data
+        await until_over(socket)
 
 
-async def test_a_socket_leaves_nothing(counted: Counted) -> None:
-    conversation = await talked_in(counted.beside)
-
-    async def asked(number: int) -> None:
-        for _ in range(number):
-            socket = await counted.socket(counted.alice)
-            await subscribe(socket, PAGE, id=conversation)
-            await until_over(socket)
-        await counted.close()
-
-    async def listed(number: int) -> None:
-        for _ in range(number):
-            socket = await counted.socket(counted.alice)
-            await subscribe(socket, LISTED)
-            await until_told(socket, lambda: start(counted.beside))
-        await counted.close()
-
-    async def cut(number: int) -> None:
-        for _ in range(number):
-            socket = await counted.socket(counted.alice)
-            await socket.send("no message")
-            await socket.wait_closed()
-        await counted.close()
-
-    left = {each.__name__: await counted.each(each) for each in (asked, listed, cut)}
-    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+async def completed(counted: Counted, number: int) -> None:
+    for socket, _ in await counted.following(number):
+        await socket.send(json.dumps({"type": "complete", "id": "1"}))
+        await answered(socket)
 
 
-async def test_an_event_stream_leaves_nothing(counted: Counted) -> None:
-    conversation = await talked_in(counted.beside)
-
-    async def told(query: str, say: Callable[[], Awaitable[object]], **variables: Any) -> None:
-        headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {counted.alice.token}"}
-        sent = {"query": query, "variables": variables}
-        async with counted.http.stream("POST", "/graphql", json=sent, headers=headers) as response:
-            lines = response.aiter_lines()
-            await until(first_event(lines), say)
-
-    async def followed(number: int) -> None:
-        for _ in range(number):
-            await told(PLAIN, lambda: append(counted.beside, conversation, "hello"), id=conversation)
-
-    async def listed(number: int) -> None:
-        for _ in range(number):
-            await told(LISTED, lambda: start(counted.beside))
-
-    left = {each.__name__: await counted.each(each) for each in (followed, listed)}
-    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+async def closed(counted: Counted, number: int) -> None:
+    await counted.following(number)
+    await counted.close()
 
 
-async def test_a_request_leaves_nothing(counted: Counted) -> None:
-    conversation = await talked_in(counted.beside)
+async def asked_over_a_socket(counted: Counted, number: int) -> None:
+    for _ in range(number):
+        socket = await counted.socket(counted.alice)
+        await subscribe(socket, PAGE, id=counted.conversation)
+        await until_over(socket)
+    await counted.close()
 
-    async def page() -> None:
-        assert (await counted.alice.ask(PAGE, id=conversation)).data
 
-    async def me() -> None:
+async def followed_alone(counted: Counted, number: int) -> None:
+    for _ in range(number):
+        socket = await counted.socket(counted.alice)
+        await subscribe(socket, LISTED)
+        await until_told(socket, lambda: start(counted.beside))
+    await counted.close()
+
+
+async def closed_for_no_message(counted: Counted, number: int) -> None:
+    for _ in range(number):
+        socket = await counted.socket(counted.alice)
+        await socket.send("no message")
+        await socket.wait_closed()
+    await counted.close()
+
+
+async def streamed(counted: Counted, number: int) -> None:
+    for _ in range(number):
+        telling = counted.streamed(PLAIN, id=counted.conversation)
+        await until(telling, lambda: append(counted.beside, counted.conversation, "hello"))
+
+
+async def streamed_alone(counted: Counted, number: int) -> None:
+    for _ in range(number):
+        await until(counted.streamed(LISTED), lambda: start(counted.beside))
+
+
+async def paged(counted: Counted, number: int) -> None:
+    for _ in range(number):
+        assert (await counted.alice.ask(PAGE, id=counted.conversation)).data
+
+
+async def who_is_it(counted: Counted, number: int) -> None:
+    for _ in range(number):
         assert (await counted.alice.ask(ME)).data
 
-    async def listed() -> None:
+
+async def listed(counted: Counted, number: int) -> None:
+    for _ in range(number):
         assert (await counted.alice.ask(LIST, first=10)).data
 
-    async def appended() -> None:
-        assert (await counted.alice.ask(APPEND, input={"conversationId": conversation, "content": "x"})).data
 
-    async def refused() -> None:
-        assert (await counted.guest.ask(APPEND, input={"conversationId": conversation, "content": "x"})).codes
+async def appended(counted: Counted, number: int) -> None:
+    for _ in range(number):
+        await append(counted.alice, counted.conversation, "x")
 
-    async def ready() -> None:
+
+async def refused(counted: Counted, number: int) -> None:
+    sent = {"conversationId": counted.conversation, "content": "x"}
+    for _ in range(number):
+        assert (await counted.guest.ask(APPEND, input=sent)).codes == ["NOT_FOUND"]
+
+
+async def decided(counted: Counted, number: int) -> None:
+    """Asked by another service."""
+    who, what = {"type": "user", "id": "alice@demo.example"}, {"type": "sales_data", "id": "2026-q1"}
+    sent = {"subject": who, "action": {"name": "read"}, "resource": what}
+    for _ in range(number):
+        answer = await counted.http.post("/access/v1/evaluation", json=sent, headers=bearer(counted.root))
+        assert answer.status_code == 200, answer.text
+
+
+async def ready(counted: Counted, number: int) -> None:
+    for _ in range(number):
         assert (await counted.http.get("/readyz")).status_code == 200
 
-    left = {each.__name__: await counted.each(times(each)) for each in (page, me, listed, appended, refused, ready)}
+
+ENDINGS: Final = (
+    *(lost, completed, closed, asked_over_a_socket, followed_alone, closed_for_no_message, streamed, streamed_alone),
+    *(paged, who_is_it, listed, appended, refused, decided, ready),
+)
+
+
+async def test_what_is_over_leaves_nothing_to_the_collector(counted: Counted) -> None:
+    """All by one worker: to start one takes longer than to ask it."""
+    left = {ending.__name__: await counted.each(partial(ending, counted)) for ending in ENDINGS}
     assert not {name: number for name, number in left.items() if number >= AT_MOST}
-
-
-async def talked_in(alice: Caller) -> str:
-    """A conversation with some messages."""
-    conversation = await start(alice, attributes={"region": "EMEA", "clearance_required": 1})
-    for number in range(3):
-        await append(alice, conversation, f"m{number}")
-    return conversation
-
-
-def times(do: Callable[[], Awaitable[None]]) -> Callable[[int], Awaitable[None]]:
-    """Do it so often."""
-
-    async def repeated(number: int) -> None:
-        for _ in range(number):
-            await do()
-
-    return repeated
 
 
 async def answered(socket: ClientConnection) -> None:
@@ -269,3 +272,7 @@ async def answered(socket: ClientConnection) -> None:
     await socket.send(json.dumps({"type": "ping"}))
     while (await heard(socket))["type"] != "pong":
         pass
+
+
+def bearer(person: Caller) -> dict[str, str]:
+    return {"Authorization": f"Bearer {person.token}"}
