@@ -21,7 +21,8 @@ class Rounds:
         self._waiting: list[tuple[Any, Any, asyncio.Future[Any]]] = []
         self._turning: asyncio.Task[None] | None = None
         self.rounds = 0
-        self.calls = 0
+        self.matches: list[Record] = []
+        """Of each call, what it looks up first."""
 
     @property
     def db(self) -> AsyncDatabase[Record]:
@@ -46,7 +47,7 @@ class Rounds:
             await asyncio.sleep(0)
         round_, self._waiting, self._turning = self._waiting, [], None
         self.rounds += 1
-        self.calls += len(round_)
+        self.matches += [stages[0][0]["$match"] for stages, _, _ in round_]
         found = await asyncio.gather(*(self._collection.aggregate(*stages, **options) for stages, options, _ in round_))
         for cursor, (_, _, given) in zip(found, round_, strict=True):
             given.set_result(cursor)

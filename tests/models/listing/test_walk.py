@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from beanie.odm.utils.dump import get_dict
@@ -11,6 +12,7 @@ from models.conversation_list import ConversationFilter, ConversationOrder, List
 from models.database import Database, Record
 from models.embedded import EmbeddedStores
 from models.list_terms import SAMPLE, TOP, highest_level, stored_terms
+from models.listing.starts import Starts
 from models.listing.walk import windows
 from tests.models.commands import watched
 from tests.models.listing.plain import NOON, conversation, reaches
@@ -57,12 +59,13 @@ async def test_pages_of_a_crowd_look_at_few(database: Database, stores: Embedded
         await database.db.conversations.insert_many(records[start : start + 500])
     ids = sorted(record["_id"] for record in records if record["updated_at"] == NOON)
     everything = reaches([])["everything"].scope
-    request = ListRequest(ConversationOrder.UPDATED_ASC, 20)
-    for start in (0, 500, 1_300):
+    request, known = ListRequest(ConversationOrder.UPDATED_ASC, 20), Starts()
+    await known.look(database.db)
+    for start, starts in product((0, 500, 1_300), (Starts(), known, known)):
         after = place(one.model_copy(update={"id": ids[start], "updated_at": NOON}), request.order)
         async with watched(database, stores.mongodb_uri) as (db, commands):
             asked = ListRequest(request.order, 20, after)
-            page = await list_conversations(db, [everything], ConversationFilter(), asked)
+            page = await list_conversations(db, [everything], ConversationFilter(), asked, starts)
             assert [each.id for each in page.conversations] == ids[start + 1 : start + 21]
             queries = [query for command in commands.sent for query in filters(command)]
             assert len(queries) < 16
