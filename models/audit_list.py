@@ -1,6 +1,7 @@
 """Pages of the audit log, newest first: by block and place, so that they are stable while the log grows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -66,16 +67,45 @@ async def list_records(
     db: AsyncDatabase[Record], reach: Scopes, wanted: AuditFilter, after: RecordPlace | None, limit: int
 ) -> list[Found]:
     """At most `limit` records in `reach`, those before the one at `after`. One call a window of time, six at most."""
+    async with aclosing(_records(db, reach, wanted, after, limit)) as found:
+        return [each async for each in found]
+
+
+async def batches_of_records(
+    db: AsyncDatabase[Record], reach: Scopes, wanted: AuditFilter, limit: int, size: int
+) -> AsyncGenerator[list[Found]]:
+    """The same from the newest on, `size` at a time: ten thousand take 26 MB, which nobody has to have at once."""
+    batch: list[Found] = []
+    async with aclosing(_records(db, reach, wanted, None, limit, size)) as found:
+        async for each in found:
+            batch.append(each)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+async def _records(
+    db: AsyncDatabase[Record],
+    reach: Scopes,
+    wanted: AuditFilter,
+    after: RecordPlace | None,
+    limit: int,
+    size: int | None = None,
+) -> AsyncGenerator[Found]:
+    """They come from the store `size` at a time, or as many as it likes to send."""
     if not reach or limit < 1:
-        return []
-    latest = await _latest(db, wanted, after)
-    found: list[Found] = []
-    for window in _windows(wanted, latest):
-        cursor = await db.audit_blocks.aggregate(_pipeline(reach, wanted, window, after, limit - len(found)))
-        found += [_found(record) async for record in cursor]
-        if len(found) >= limit:
+        return
+    left = limit
+    for window in _windows(wanted, await _latest(db, wanted, after)):
+        stages = _pipeline(reach, wanted, window, after, left)
+        async with await db.audit_blocks.aggregate(stages, batchSize=size) as cursor:
+            async for record in cursor:
+                left -= 1
+                yield _found(record)
+        if left <= 0:
             break
-    return found
 
 
 async def _latest(db: AsyncDatabase[Record], wanted: AuditFilter, after: RecordPlace | None) -> datetime | None:

@@ -1,15 +1,16 @@
 """Decisions of the log, put to other rules: which of them would turn out otherwise."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from models.audit import AuditRecord
 from models.policy import Policy
-from permissions.audit.replay import replay
+from permissions.audit.replay import Replay, replay
 from permissions.engine.decision import Decision
 from permissions.engine.errors import UnlistableError
 from permissions.engine.snapshot import Snapshot
@@ -46,27 +47,43 @@ class Replayed:
     flips: Sequence[LoggedFlip]
 
 
-def replayed(snapshot: Snapshot, steps: Sequence[Step], records: Iterable[AuditRecord]) -> Replayed:
-    """What `steps` would have changed. Raises `RulesError` for rules that can't be."""
-    changed = snapshot
-    for step in steps:
-        changed = step.rules(changed)
-    considered, left_out, flips = 0, 0, list[LoggedFlip]()
-    for record in records:
-        found = replay(record)
-        if found is None:
-            left_out += 1
-            continue
-        considered += 1
+class Replaying:
+    """What `steps` would have changed, decision by decision."""
+
+    def __init__(self, snapshot: Snapshot, steps: Sequence[Step]) -> None:
+        """Raise `RulesError` for rules that can't be."""
+        self._steps: Final = steps
+        self._now: Final = snapshot
+        self._changed: Final = reduce(lambda rules, step: step.rules(rules), steps, snapshot)
+        self._considered = 0
+        self._left_out = 0
+        self._flips: Final = list[LoggedFlip]()
+
+    def look(self, records: Iterable[AuditRecord]) -> None:
+        """At these, too. Of those that don't flip nothing is kept."""
+        for record in records:
+            found = replay(record)
+            if found is None:
+                self._left_out += 1
+            else:
+                self._considered += 1
+                self._flips.extend(self._flip(record, found))
+
+    @property
+    def found(self) -> Replayed:
+        """So far."""
+        return Replayed(self._considered, self._left_out, self._flips)
+
+    def _flip(self, record: AuditRecord, found: Replay) -> Iterator[LoggedFlip]:
+        """One at most."""
         asked = found.question
-        for step in steps:
+        for step in self._steps:
             asked = step.asked(asked)
-        before, after = _answer(snapshot, found.question, found.ahead), _answer(changed, asked, found.ahead)
+        before, after = _answer(self._now, found.question, found.ahead), _answer(self._changed, asked, found.ahead)
         if before.effect is not after.effect:
-            flips.append(LoggedFlip(record, before, after))
-        elif found.ahead and record.shadow and _filter(snapshot, found.question) != _filter(changed, asked):
-            flips.append(LoggedFlip(record, before, after, of_list=True))
-    return Replayed(considered, left_out, flips)
+            yield LoggedFlip(record, before, after)
+        elif found.ahead and record.shadow and _filter(self._now, found.question) != _filter(self._changed, asked):
+            yield LoggedFlip(record, before, after, of_list=True)
 
 
 def _answer(snapshot: Snapshot, question: Question, ahead: bool) -> Decision:

@@ -176,4 +176,9 @@ def _caller(context: Context) -> Subject:
 async def at_length(context: Context, work: Callable[[], Answer]) -> Answer:
     """What `work` gives, which may take a while. Raises `EffortError` and `BusyError`."""
     context.access.spend(LONG)
+    return await in_turn(context, work)
+
+
+async def in_turn(context: Context, work: Callable[[], Answer]) -> Answer:
+    """The same for a further part of what was spent already. Raises `BusyError`."""
     return await context.permissions.turns.take(_caller(context).id, work)

@@ -1,14 +1,16 @@
 """Changes tried on what was really decided, and shadow policies promoted after a look at that."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Self
 
 import strawberry
 
 from models.audit import AuditRecord
-from models.audit_list import AuditFilter, list_records
+from models.audit_list import AuditFilter, batches_of_records
 from models.clock import now
 from models.policy import Policy, PolicyMode
 from permissions.actions import Action
@@ -17,10 +19,10 @@ from permissions.engine.errors import RulesError
 from permissions.engine.rules import Effect
 from permissions.errors import ConflictingError, UnknownError
 from permissions.questions.steps import PutPolicy, Step
-from permissions.replays import LoggedFlip, Replayed, fingerprint, replayed, unseen
+from permissions.replays import LoggedFlip, Replayed, Replaying, fingerprint, unseen
 from permissions.resources import AUDIT, policy_resource
 from permissions.state import engine_policy
-from resolvers.admin.asking import at_length
+from resolvers.admin.asking import at_length, in_turn
 from resolvers.admin.decisions import Decision
 from resolvers.context import Context
 from resolvers.errors import BadInputError
@@ -28,6 +30,8 @@ from resolvers.moments import utc_moment
 
 MOST: Final = 10_000
 """Logged decisions that one replay looks at."""
+AT_ONCE: Final = 500
+"""So many of them are in memory, and keep the turn, at a time."""
 USUAL: Final = 1_000
 SHOWN: Final = 1_000
 """Flips that one answer lists."""
@@ -126,23 +130,28 @@ class Window:
             raise BadInputError("overLog.until", "is not after `from`")
         return cls(since, until, most)
 
-    async def records(self, context: Context) -> tuple[list[AuditRecord], bool]:
-        """The decisions that the caller may read, and whether those are all."""
+    async def records(self, context: Context) -> AsyncGenerator[list[AuditRecord]]:
+        """The decisions that the caller may read, some at a time, and one more than `most` where there are more."""
         reach = context.access.scopes(Action.AUDIT_READ, AUDIT)
         wanted = AuditFilter({"kind": DECISION}, self.since, self.until)
-        found = await list_records(context.db.db, reach, wanted, None, self.most + 1)
-        return [each.record for each in found[: self.most]], len(found) <= self.most
+        found = batches_of_records(context.db.db, reach, wanted, self.most + 1, AT_ONCE)
+        async with aclosing(found):
+            async for batch in found:
+                yield [each.record for each in batch]
 
 
 async def replay(context: Context, steps: Sequence[Step], window: Window) -> tuple[Replayed, bool]:
     """What `steps` would have changed, and whether all of that time was looked at. Raises `BadInputError`."""
-    records, complete = await window.records(context)
-    snapshot = (await context.permissions.world()).snapshot
+    snapshot, left = (await context.permissions.world()).snapshot, window.most
     try:
-        # It may be ten thousand decisions.
-        return await at_length(context, lambda: replayed(snapshot, steps, records)), complete
+        replaying = await at_length(context, lambda: Replaying(snapshot, steps))
     except RulesError as error:
         raise BadInputError("change", str(error)) from error
+    async with aclosing(window.records(context)) as batches:
+        async for records in batches:
+            await in_turn(context, partial(replaying.look, records[:left]))
+            left -= len(records)
+    return replaying.found, left >= 0
 
 
 def shown(found: Replayed, complete: bool) -> Replay:

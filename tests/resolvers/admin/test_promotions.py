@@ -1,12 +1,16 @@
 """Shadow policies over HTTP: noted, replayed over the log, and promoted by who has seen what that changes."""
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from models.audit_list import AuditFilter, batches_of_records
 from models.clock import now
 from models.database import Record
+from permissions.audit.events import DECISION
+from resolvers.admin import replays
 from resolvers.ids import encode
 from tests.resolvers.chat.documents import chat
 from tests.served import Answer, Caller, Served
@@ -105,6 +109,20 @@ async def test_a_draft_is_replayed_over_the_log_and_each_flip_listed(scene: Scen
     elsewhere = {**draft, "when": "resource.region == 'Mars'"}
     assert (await scene.root.ask(REPLAY, change={"putPolicy": elsewhere})).data["replay"]["flips"] == []
     assert (await scene.root.ask(LOG)).data["decisionLog"]["edges"][0]["node"]["shadow"] == []
+
+
+async def test_a_long_log_is_replayed_some_at_a_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "AT_ONCE", 2)
+    refused = [await scene.refused() for _ in range(5)]
+    draft = {name: MERCY[name] for name in ("name", "effect", "actions", "when")}
+    for most in (3, 4, 5):
+        asked = {"change": {"putPolicy": draft}, "log": {"first": most}}
+        found = (await scene.root.ask(REPLAY, **asked)).data["replay"]
+        assert (found["considered"], found["complete"]) == (most, most == 5)
+        assert [flip["decisionId"] for flip in found["flips"]] == refused[::-1][:most]
+    db = scene.served.services.database.db
+    async with aclosing(batches_of_records(db, ({},), AuditFilter({"kind": DECISION}), 5, 2)) as batches:
+        assert [len(batch) async for batch in batches] == [2, 2, 1]
 
 
 async def test_a_change_that_ends_the_role_which_it_changes_is_not_replayed(scene: Scene) -> None:
