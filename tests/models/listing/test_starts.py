@@ -119,6 +119,22 @@ async def test_what_was_little_and_is_much_is_read_as_much(database: Database) -
         assert await asking.looked_at() < 6 * SAMPLE
 
 
+async def test_what_is_little_up_to_a_mark_is_read_up_to_it(database: Database) -> None:
+    """And not to the line's end: here is a mark of the second level by chance, and few of the first before it."""
+    await plant(database, random.Random(1), 400)
+    every = await database.db.conversations.find({}).sort("updated_at", -1).to_list()
+    await database.db.conversations.update_many({}, {"$pull": {"terms": {"$in": [f"{n}{EVERY}" for n in (1, 2, 3)]}}})
+    for place_, level in ((20, 1), (40, 2), (300, 2)):
+        terms = [f"{n}{EVERY}" for n in range(1, level + 1)]
+        await database.db.conversations.update_one(
+            {"_id": every[place_]["_id"]}, {"$push": {"terms": {"$each": terms}}}
+        )
+    asking = Asking(database, "admin", Starts())
+    await asking.costs()
+    assert await asking.costs() == (1, 1)
+    assert await asking.looked_at() == 40
+
+
 async def test_what_was_remembered_for_one_page_serves_the_next_ones(database: Database) -> None:
     """Of what reaches to the line's end; a place in its midst says nothing of what lies beyond."""
     await plant(database, random.Random(1), 300)
