@@ -107,6 +107,7 @@ def show(parts: dict[str, Part], took: float, notes: list[str]) -> None:
         "and errors",
         "errors only",
         "raced",
+        "once",
         "wrong",
         "CPU, ms",
         "stores', ms",

@@ -13,6 +13,7 @@ from graphql import ExecutionResult, GraphQLError
 
 from api.errors import code_of, extensions_of
 from permissions.access import Taken
+from permissions.authn.errors import AuthnUnavailableError
 
 _DECISION: Final = re.compile(r'"[0-9a-f]{32}"')
 """Its name is drawn when it is first asked for."""
@@ -40,6 +41,11 @@ class Outcome:
             if getattr(self, name) != getattr(other, name)
         ]
         return found + (["calls"] if Counter(self.calls) != Counter(other.calls) else [])
+
+    @property
+    def away(self) -> bool:
+        """Whether a store did not answer."""
+        return any(AuthnUnavailableError.__name__ in repr(each) for each in self.errors)
 
     def told(self) -> Any:
         """The data."""

@@ -1,5 +1,6 @@
 """Round after round: a document is written, and asked by several people, with the variables that it has."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,6 +38,8 @@ LOOKED_AT: Final = 5
 """So often what was wrong is looked at again."""
 STOPPED_SECONDS: Final = 45
 """No comparison takes so long: somebody has stopped the process, or an answer never came."""
+AWAY_SECONDS: Final = 1.0
+"""What is compared while a store does not answer is compared again after so long: which step meets that is chance."""
 
 
 @dataclass
@@ -107,7 +110,7 @@ class Rounds:
         return True
 
     async def _compared(self, case: Case, *, compiled_first: bool) -> Verdict:
-        """Once more where the process was stopped meanwhile, after which time was up everywhere."""
+        """Once more where the process was stopped meanwhile, so that time was up everywhere, or a store was away."""
         began = time.monotonic()
         try:
             verdict = await self.compare(self.executors, case, compiled_first=compiled_first)
@@ -115,15 +118,17 @@ class Rounds:
             if time.monotonic() - began < STOPPED_SECONDS:
                 raise
         else:
-            if not verdict.faults or time.monotonic() - began < STOPPED_SECONDS:
+            away = verdict.core.away or verdict.compiled.away
+            if not verdict.faults or (time.monotonic() - began < STOPPED_SECONDS and not away):
                 return verdict
+            await asyncio.sleep(AWAY_SECONDS if away else 0)
         return replace(await self._compared(case, compiled_first=compiled_first), raced=True)
 
     async def _again(self, case: Case) -> str | None:
         """What is wrong, in as little as shows it still; None where nothing is any more."""
         small = await shrunk(self.executors, case, self.compare) if self.shrinks else case
         for one in (small, *[case] * LOOKED_AT):
-            verdict = await self.compare(self.executors, one)
+            verdict = await self._compared(one, compiled_first=False)
             if verdict.faults:
                 return report(one, verdict)
         return None

@@ -1,10 +1,12 @@
 """A long run loses nothing of what was done when a process of it ends."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.differential import processes
+from tests.differential.__main__ import show, together
 from tests.differential.processes import Process
 from tests.differential.rounds import Tally
 from tests.differential.shards import Part, Shard
@@ -34,6 +36,18 @@ def test_what_was_told_is_heard(shard: Shard) -> None:
     part.tally.answers["data"] += 30
     shard.tell({"some": part})
     assert shard.heard() == {"some": part}
+
+
+def test_each_figure_has_a_head(
+    shard: Shard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tests.benchmarks.report.FOLDER", tmp_path)
+    shard.tell({"some": Part(Tally(3_000, 2, 1, once=["what was wrong"]), 1.5, 0.5)})
+    show(together([Process(shard)]), 2.0, ["Seed 7."])
+    lines = [re.split(" {2,}", each.strip()) for each in capsys.readouterr().out.splitlines()]
+    head, (_, *figures) = (each for each in lines if "raced" in each or "some" in each)
+    told = dict(zip(head, figures, strict=True))
+    assert (told["raced"], told["once"], told["wrong"], told["CPU, ms"]) == ("1", "1", "0", "0.5")
 
 
 def test_a_process_that_fails_is_begun_anew_some_times(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """How documents are asked again."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.differential.outcomes import Outcome
 from tests.differential.rounds import of_broken, varied
 
 NOTHING = Outcome("{}", (), (), (), (), 0)
+AWAY = replace(NOTHING, errors=(("Redis does not answer", ("AuthnUnavailableError", "UNAVAILABLE")),))
 
 
 def test_variables_vary_within_their_kinds() -> None:
@@ -43,3 +45,16 @@ async def test_what_a_stopped_process_made_wrong_is_compared_again(
     tally = await rounds.run(Random(1), 30)
     assert not tally.found
     assert tally.raced == 1
+
+
+async def test_what_is_compared_while_a_store_is_away_is_compared_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [Verdict(AWAY, NOTHING, ["data"]), Verdict(NOTHING, AWAY, ["data"])]
+
+    async def compared(executors: Executors, case: Case, *, compiled_first: bool = False) -> Verdict:
+        return left.pop() if left else await compare(executors, case, compiled_first=compiled_first)
+
+    monkeypatch.setattr("tests.differential.rounds.AWAY_SECONDS", 0)
+    rounds = of_broken(Executors(broken.schema, broken.Contexts()))
+    rounds.compare = compared
+    tally = await rounds.run(Random(1), 30)
+    assert (tally.found, tally.once, left) == ([], [], [])
