@@ -1,6 +1,6 @@
 """Decisions of the log, put to other rules: which of them would turn out otherwise."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
@@ -40,39 +40,59 @@ class LoggedFlip:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """`left_out` are decisions whose facts were not kept."""
+    """`left_out` are decisions whose facts were not kept, `flips` the newest of those that flip."""
 
     considered: int
     left_out: int
+    flipped: int
     flips: Sequence[LoggedFlip]
+    kinds: Set[str]
+    """Of all that flip."""
+    digest: str
+    """The same for the same flips, with the rules that decide on both sides."""
 
 
 class Replaying:
     """What `steps` would have changed, decision by decision."""
 
-    def __init__(self, snapshot: Snapshot, steps: Sequence[Step]) -> None:
-        """Raise `RulesError` for rules that can't be."""
+    def __init__(self, snapshot: Snapshot, steps: Sequence[Step], kept: int) -> None:
+        """`kept`: how many flips are to be told of. Raise `RulesError` for rules that can't be."""
+        self._kept: Final = kept
         self._steps: Final = steps
         self._now: Final = snapshot
         self._changed: Final = reduce(lambda rules, step: step.rules(rules), steps, snapshot)
         self._considered = 0
         self._left_out = 0
+        self._flipped = 0
         self._flips: Final = list[LoggedFlip]()
+        self._kinds: Final = set[str]()
+        self._hash: Final = sha256()
 
     def look(self, records: Iterable[AuditRecord]) -> None:
-        """At these, too. Of those that don't flip nothing is kept."""
+        """At these, too, which are older."""
         for record in records:
             found = replay(record)
             if found is None:
                 self._left_out += 1
             else:
                 self._considered += 1
-                self._flips.extend(self._flip(record, found))
+                for flip in self._flip(record, found):
+                    self._note(flip)
 
     @property
     def found(self) -> Replayed:
         """So far."""
-        return Replayed(self._considered, self._left_out, self._flips)
+        digest = self._hash.hexdigest()
+        return Replayed(self._considered, self._left_out, self._flipped, self._flips, self._kinds, digest)
+
+    def _note(self, flip: LoggedFlip) -> None:
+        """With its record and its reasons it may take 5 KB: of most only what tells them apart is kept."""
+        self._flipped += 1
+        self._kinds.add(flip.kind)
+        told = [flip.record.decision, _told(flip.before), _told(flip.after), flip.of_list]
+        self._hash.update(orjson.dumps(told, default=str))
+        if len(self._flips) < self._kept:
+            self._flips.append(flip)
 
     def _flip(self, record: AuditRecord, found: Replay) -> Iterator[LoggedFlip]:
         """One at most."""
@@ -104,16 +124,14 @@ def _filter(snapshot: Snapshot, question: Question) -> frozenset[str]:
     return frozenset(map(repr, scopes))
 
 
-def unseen(shown: Replayed, later: Replayed) -> list[LoggedFlip]:
+def unseen(shown: Replayed, later: Replayed) -> Set[str]:
     """What flips `later` in a way of which nothing was `shown`: more of the same is no news."""
-    known = {each.kind for each in shown.flips}
-    return [each for each in later.flips if each.kind not in known]
+    return later.kinds - shown.kinds
 
 
 def fingerprint(policy: Policy, replayed: Replayed) -> str:
-    """The same for the same policy and the same flips, with the rules that decide on both sides."""
-    flips = [[each.record.decision, _told(each.before), _told(each.after), each.of_list] for each in replayed.flips]
-    content = [record_of(policy), replayed.considered, replayed.left_out, flips]
+    """The same for the same policy and the same flips."""
+    content = [record_of(policy), replayed.considered, replayed.left_out, replayed.digest]
     return sha256(orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 

@@ -144,7 +144,7 @@ async def replay(context: Context, steps: Sequence[Step], window: Window) -> tup
     """What `steps` would have changed, and whether all of that time was looked at. Raises `BadInputError`."""
     snapshot, left = (await context.permissions.world()).snapshot, window.most
     try:
-        replaying = await at_length(context, lambda: Replaying(snapshot, steps))
+        replaying = await at_length(context, lambda: Replaying(snapshot, steps, SHOWN))
     except RulesError as error:
         raise BadInputError("change", str(error)) from error
     async with aclosing(window.records(context)) as batches:
@@ -160,8 +160,8 @@ def shown(found: Replayed, complete: bool) -> Replay:
         considered=found.considered,
         left_out=found.left_out,
         complete=complete,
-        flipped=len(found.flips),
-        flips=[ReplayedFlip.of(each) for each in found.flips[:SHOWN]],
+        flipped=found.flipped,
+        flips=[ReplayedFlip.of(each) for each in found.flips],
     )
 
 

@@ -113,13 +113,14 @@ async def test_a_draft_is_replayed_over_the_log_and_each_flip_listed(scene: Scen
 
 async def test_a_long_log_is_replayed_some_at_a_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replays, "AT_ONCE", 2)
+    monkeypatch.setattr(replays, "SHOWN", 4)
     refused = [await scene.refused() for _ in range(5)]
     draft = {name: MERCY[name] for name in ("name", "effect", "actions", "when")}
     for most in (3, 4, 5):
         asked = {"change": {"putPolicy": draft}, "log": {"first": most}}
         found = (await scene.root.ask(REPLAY, **asked)).data["replay"]
-        assert (found["considered"], found["complete"]) == (most, most == 5)
-        assert [flip["decisionId"] for flip in found["flips"]] == refused[::-1][:most]
+        assert (found["considered"], found["flipped"], found["complete"]) == (most, most, most == 5)
+        assert [flip["decisionId"] for flip in found["flips"]] == refused[::-1][: min(most, 4)]
     db = scene.served.services.database.db
     async with aclosing(batches_of_records(db, ({},), AuditFilter({"kind": DECISION}), 5, 2)) as batches:
         assert [len(batch) async for batch in batches] == [2, 2, 1]
