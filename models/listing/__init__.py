@@ -15,6 +15,9 @@ How a page comes about, and the words for it (why it is so: decision 0037):
 - A `walk.Walk` reads a source in *windows*: from where it is up to a mark some way on, so that a window holds a few
   dozen conversations whatever their number. It finds the marks from the top level down, as in a skip list. Many of
   one instant are a *crowd*: they are walked through by their ids.
+- `starts.Starts` remembers how far a line was read from its beginning, so that the next list begins with the marks up
+  to that *edge*, or with all that lies before it, where that is little; and how many conversations there are, which
+  says with which level a list begins of whose line nothing is known.
 - `models.conversation_list` merges what the sources gave, in order, and cuts the page.
 
 `filling` gives terms to what has none.
