@@ -6,7 +6,7 @@ Thousands who lost a right at once left it a million objects, and nobody was ans
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -23,7 +23,7 @@ from tests.api.clients import PATIENCE_SECONDS
 from tests.api.counting_worker import PATH
 from tests.api.fanout.test_rooms import PLAIN, SHARE
 from tests.benchmarks.load import HOST
-from tests.benchmarks.servers import serving, unlimited
+from tests.benchmarks.servers import serving_beside, unlimited
 from tests.resolvers.chat.documents import APPEND, LIST, append, chat, start
 from tests.served import QUIET, Caller, Served
 
@@ -153,13 +153,14 @@ async def counted(served: Served, stores: EmbeddedStores, tmp_path: Path) -> Asy
     people = [await served.as_(name) for name in ("alice", "guest", "root")]
     conversation, _ = await chat(people[0], 3, attributes={"region": "EMEA", "clearance_required": 1})
     settings = unlimited(served, stores, **QUIET)
-    with ExitStack() as stack:
-        worker = serving("tests.api.counting_worker", environment(settings), tmp_path / "worker.log")
-        server = await asyncio.to_thread(stack.enter_context, worker)  # the other worker goes on meanwhile
-        async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=PATIENCE_SECONDS) as http:
-            one = Counted(http, conversation, *people)
-            async with one.open:
-                yield one
+    log = tmp_path / "worker.log"
+    async with (
+        serving_beside("tests.api.counting_worker", environment(settings), log) as server,
+        httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=PATIENCE_SECONDS) as http,
+    ):
+        one = Counted(http, conversation, *people)
+        async with one.open:
+            yield one
 
 
 async def lost(counted: Counted, number: int) -> None:

@@ -17,7 +17,7 @@ from permissions.audit.checking import check
 from resolvers.ids import encode
 from tests.api.test_many_on_a_socket import hear, joined
 from tests.api.test_socket_expiry import listening, opened
-from tests.benchmarks.servers import serving
+from tests.benchmarks.servers import serving_beside
 from tests.permissions.audit.checked import stored
 from tests.processes import kill_9
 from tests.resolvers.chat.documents import start
@@ -38,14 +38,16 @@ async def test_whoever_was_told_a_denial_finds_it_in_the_log_once_and_the_others
     share = {"conversationId": conversation, "userId": encode("User", served.people["guest"].id)}
     assert (await alice.ask(SHARE, input=share)).data
     settings = settings_on(stores, served.services.database.db.name, **QUIET)
-    with serving("api.worker", environment(settings), tmp_path / "worker.log") as server:
-        async with opened(f"ws://127.0.0.1:{server.port}/graphql", str(guest.token)) as client:
-            ids = [str(number) for number in range(FOLLOWERS)]
-            for id_ in ids:
-                await follow(client, id_, conversation)
-            await joined(served, client, conversation, ids)
-            assert (await alice.ask(SHARE, input=share | {"access": "NONE"})).data
-            told = await told_until_killed(client, server.pid)
+    async with (
+        serving_beside("api.worker", environment(settings), tmp_path / "worker.log") as server,
+        opened(f"ws://127.0.0.1:{server.port}/graphql", str(guest.token)) as client,
+    ):
+        ids = [str(number) for number in range(FOLLOWERS)]
+        for id_ in ids:
+            await follow(client, id_, conversation)
+        await joined(served, client, conversation, ids)
+        assert (await alice.ask(SHARE, input=share | {"access": "NONE"})).data
+        told = await told_until_killed(client, server.pid)
     decisions = Counter(each["decisionId"] for each in told)
     logged = Counter(record.decision for record in await stored(served.services.database) if record.effect == "deny")
     assert decisions

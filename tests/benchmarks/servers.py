@@ -1,11 +1,12 @@
 """Servers to measure: each one process that is started as the supervisor starts a worker."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +59,13 @@ def serving(module: str, environment: Mapping[str, str], log: Path) -> Iterator[
     """`python -m MODULE` with a listener and a lifeline, stopped at the end. What it prints goes to `log`."""
     with running([sys.executable, "-m", module], environment, log) as server:
         yield server
+
+
+@asynccontextmanager
+async def serving_beside(module: str, environment: Mapping[str, str], log: Path) -> AsyncIterator[Server]:
+    """The same, while the loop goes on: what else serves there would say that its stores don't answer."""
+    with ExitStack() as stack:
+        yield await asyncio.to_thread(stack.enter_context, serving(module, environment, log))
 
 
 @contextmanager
