@@ -42,16 +42,20 @@ class Disturbed(CountingExecution):
     """graphql-core, whose resolvers end in another order: whatever then differs is no promise of it."""
 
     chance = Random(0)
+    latest: float = 0.0
+    """Seconds by which the slowest ends later; 0 for some turns of the event loop."""
 
     async def complete_awaitable_value(self, *given: Any, **named: Any) -> Any:
         for _ in range(self.chance.randrange(6)):
             await asyncio.sleep(0)
+        if self.latest and self.chance.randrange(2):
+            await asyncio.sleep(self.chance.uniform(0, self.latest))
         return await super().complete_awaitable_value(*given, **named)
 
 
-def disturbed(seed: int) -> type[CountingExecution]:
-    """The same each time for the same `seed`."""
-    return type("Disturbed", (Disturbed,), {"chance": Random(seed)})
+def disturbed(seed: int, latest: float = 0.0) -> type[CountingExecution]:
+    """The same each time for the same `seed`, but for what the stores take."""
+    return type("Disturbed", (Disturbed,), {"chance": Random(seed), "latest": latest})
 
 
 @dataclass
