@@ -23,10 +23,12 @@ from api.graphql_request import JSON, RESPONSE, SHORT, asked_again, asked_by, pl
 from api.graphql_response import CHALLENGE
 from api.graphql_view import refused
 from api.http_protocol import DIRECT, Direct
+from api.kept_answers import constant, keep, kept
 from api.rates.headers import rate_headers, rate_lines
 from api.rates.rates import Verdict
 from api.refusals import AGAIN, RefusedRequestError, refusal
 from api.requests import CLOSE, RAW_HEADER, BodyLimit, Exchange, RequestLog, Standing
+from api.services import Services
 from permissions.authn.principal import Client
 
 _log: Final = structlog.get_logger(__name__)
@@ -176,11 +178,20 @@ class Front:
     async def _answered(self, scope: Scope, asked: Plain, body: bytes, exchange: Exchange) -> Reply:
         endpoint, cookies, media_type = self._endpoint, RawHeaders(), asked.media_type
         values = endpoint.schema.limits.variable_values
-        question = asked_again(body, values) or await asked_by(body, "http", values)
+        again = asked_again(body, values)
+        services: Services = scope["app"].state.services
+        operation = None if again is None else constant(endpoint.schema, again, services)
+        if operation is not None:
+            known = kept(endpoint.schema, operation, services, asked.authorization, asked.ip, exchange)
+            if known is not None:
+                return Reply(200, [(b"content-length", b"%d" % len(known))], known, self._common[media_type])
+        question = again or await asked_by(body, "http", values)
         client = Client(asked.ip, asked.user_agent, exchange.id)
-        context = await proven_by(asked.authorization, scope["app"].state.services, client, exchange)
+        context = await proven_by(asked.authorization, services, client, exchange)
         context.browser = RefreshCookie(scope, cookies, endpoint.origins)
         status, answer = await answered(endpoint.schema, question, context, media_type, safe=False)
+        if operation is not None:
+            keep(operation, context, answer)
         common = self._common[media_type]
         length = (b"content-length", b"%d" % len(answer))
         if cookies or status in (401, 503):

@@ -18,6 +18,8 @@ from api.refusals import RefusedRequestError
 JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
 METHODS: Final = ("GET", "HEAD", "POST")
+MAPS: Final = frozenset({"variables", "extensions"})
+"""Members that mean the same where they are empty as where they are not there."""
 PARAMETERS: Final = ("query", "documentId", "operationName", "variables", "extensions")
 MOST_PARAMETERS: Final = 100
 SPARE: Final = 1_000
@@ -80,9 +82,10 @@ def asked_again(body: bytes, variable_values: int) -> Asked | None:
 @lru_cache(maxsize=256)
 def _asked_plainly(body: bytes, variable_values: int) -> Asked | None:
     value = _read(body, 4 * variable_values + SPARE)
-    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+    if not isinstance(value, dict):
         return None
-    return _well_formed(value, "http")
+    said = {name: each for name, each in value.items() if name not in MAPS or (each is not None and each != {})}
+    return _well_formed(said, "http") if all(isinstance(each, str) for each in said.values()) else None
 
 
 async def asked_by(body: bytes, protocol: GraphQLRequestProtocol, variable_values: int) -> Asked:

@@ -18,6 +18,8 @@ from api.documents.gate import Gate
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.memory import Documents
 from api.documents.shares import Shares
+from permissions.engine.facts import Id
+from resolvers.account.types import asks_who
 
 COSTS: Final = 64
 """Costs of one operation that are remembered, by the lengths that its variables give to lists."""
@@ -25,6 +27,11 @@ OPERATION_CHARACTERS: Final = 13
 COST_CHARACTERS: Final = 2
 """What is prepared of an operation takes as much memory as so many characters of a remembered document (70 bytes each);
 each cost that is remembered as so many, and one for each variable."""
+ANSWERS: Final = 2_000
+"""Accounts whose answers to one operation are kept."""
+ANSWER_BYTES: Final = 256
+ANSWER_CHARACTERS: Final = 6
+"""What a kept answer takes at most, as so many characters of a remembered document."""
 ABSENT: Final = object()
 
 
@@ -64,6 +71,10 @@ class Prepared:
         """None where graphql-core executes it."""
         self.alone: Final = sum(isinstance(each, OperationDefinitionNode) for each in document.definitions) == 1
         """Whether the document has no other operation."""
+        self.constant: Final = self.kind is OperationType.QUERY and self.alone and asks_who(operation)
+        """Whether it answers each caller always the same, as long as he may ask at all."""
+        self.answers: Final[dict[Id, bytes]] = {}
+        """What it answered so far, where it is `constant`: to an account each."""
         self.weighed = 0
         """What of its weight is known to who remembers it."""
         self._estimate: Final = Estimate(schema._schema, schema.costs)
@@ -75,7 +86,15 @@ class Prepared:
     def weight(self) -> int:
         """What it takes of memory, in characters of a remembered document. It grows as it is used."""
         compiled = 0 if self.compiled is None else self.compiled.weight
-        return OPERATION_CHARACTERS + compiled + len(self._costs) * self._cost_weight
+        costs, answers = len(self._costs) * self._cost_weight, len(self.answers) * ANSWER_CHARACTERS
+        return OPERATION_CHARACTERS + compiled + costs + answers
+
+    def keep(self, account: Id, answer: bytes) -> None:
+        """What it answers to an account, if it is `constant`, and that is short."""
+        if self.constant and len(answer) <= ANSWER_BYTES:
+            if len(self.answers) >= ANSWERS:
+                self.answers.clear()
+            self.answers[account] = answer
 
     def execute(
         self,

@@ -141,6 +141,10 @@ class PermissionStore:
                 return None
         return Access(snapshot, subject, Env(now(), circumstances), refusal)
 
+    def subject_at_hand(self, user_id: PydanticObjectId) -> Subject | None:
+        """The subject of the access that somebody is given at this moment, where all that it takes is known."""
+        return None if self._at_hand(0) is None else self._subjects.get(user_id)
+
     async def snapshot(self, at_least: int | None = None) -> Snapshot:
         """All rules as of now; raises `RulesError` if they are unusable, rather than go on with older ones."""
         return (await self.world(at_least=at_least)).snapshot

@@ -12,7 +12,9 @@ from api.documents.cost import Actual
 from api.documents.limits import CostBudgets, DocumentLimits, exceeded
 from api.documents.measure import measure
 from api.documents.schema_access import require_introspection
+from models.clock import now
 from permissions.access import Access
+from permissions.engine.facts import Subject
 from resolvers.context import Context
 
 _ABOUT_SCHEMA: Final = re.compile(r"\b__(schema|type)\b")
@@ -72,12 +74,16 @@ def require_right(context: Context, price: Price, introspecting: int, limits: Do
 
 def budget_of(access: Access, costs: CostBudgets) -> int:
     """What an operation of the caller may cost: the most that any role gives which he holds now."""
-    subject = access.subject
+    return budget_for(access.subject, costs, access)
+
+
+def budget_for(subject: Subject | None, costs: CostBudgets, access: Access | None = None) -> int:
+    """The same of somebody, at the moment of his `access` or, without one, at this."""
     if subject is None:
         return costs.nobody
     if not costs.roles:
         return costs.signed_in
-    held = subject.roles_at(access.env.time)
+    held = subject.roles_at(now() if access is None else access.env.time)
     return max(costs.signed_in, *(costs.roles.get(each, 0) for each in held), 0)
 
 

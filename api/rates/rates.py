@@ -12,13 +12,13 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 
-from api.documents.executing import budget_of
+from api.documents.executing import budget_for, budget_of
 from api.documents.limits import CostBudgets
 from api.rates.lease import Lease
 from api.rates.storage import MOST_CALLERS, Clock, LeasingStorage, When
 from permissions.access import Access
 from permissions.authn.addresses import subscriber
-from permissions.engine.facts import Id
+from permissions.engine.facts import Id, Subject
 
 NAMESPACE: Final = "parley:rates"
 
@@ -106,11 +106,16 @@ class Rates:
 
     def claims(self, access: Access, ip: str | None) -> Sequence[Claim]:
         """What is counted for somebody. The first one is told of."""
-        costs, limits, subject = self.limits.costs, self.limits, access.subject
-        everybodys = limits.budgets_address * costs.signed_in
-        return _claims(
-            None if subject is None else subject.id, ip, limits.budgets * budget_of(access, costs), everybodys
-        )
+        return self._claimed(access.subject, ip, budget_of(access, self.limits.costs))
+
+    def claims_for(self, subject: Subject, ip: str | None) -> Sequence[Claim]:
+        """The same of an account, as of now."""
+        return self._claimed(subject, ip, budget_for(subject, self.limits.costs))
+
+    def _claimed(self, subject: Subject | None, ip: str | None, budget: int) -> Sequence[Claim]:
+        limits = self.limits
+        everybodys = limits.budgets_address * limits.costs.signed_in
+        return _claims(None if subject is None else subject.id, ip, limits.budgets * budget, everybodys)
 
     async def _hit_all(self, claims: Sequence[Claim], cost: int) -> Sequence[bool]:
         """Up to the first that is refused; those for which Redis has to be asked are asked for together."""

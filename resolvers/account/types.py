@@ -5,7 +5,7 @@ from typing import Final, Self
 
 import strawberry
 from beanie import PydanticObjectId
-from graphql import FieldNode
+from graphql import FieldNode, OperationDefinitionNode, SelectionNode
 from strawberry.scalars import JSON
 
 from models import role as stored_roles
@@ -266,6 +266,24 @@ def only_id(info: Info) -> bool:
             if not isinstance(field, FieldNode) or field.name.value not in BARE:
                 return False
     return True
+
+
+def asks_who(operation: OperationDefinitionNode) -> bool:
+    """Whether nothing but who the caller is is asked for: `me`, and of that only what `only_id` lets be."""
+    if operation.directives or operation.variable_definitions:
+        return False
+    return all(_is_me(each) for each in operation.selection_set.selections)
+
+
+def _is_me(selection: SelectionNode) -> bool:
+    if not isinstance(selection, FieldNode) or selection.directives:
+        return False
+    if selection.name.value == "__typename":
+        return True
+    fields = selection.selection_set.selections if selection.selection_set else ()
+    return selection.name.value == "me" and all(
+        isinstance(each, FieldNode) and each.name.value in BARE and not each.directives for each in fields
+    )
 
 
 def own(context: Context, account: PydanticObjectId) -> bool:

@@ -17,6 +17,12 @@ def test_what_says_nothing_of_anybody_is_read_once() -> None:
     assert (first.variables, first.extensions, first.document_id) == (None, None, None)
 
 
+def test_variables_and_extensions_that_are_empty_say_nothing() -> None:
+    found = asked_again(b'{"query": "{ a }", "variables": {}, "extensions": null}', VALUES)
+    assert found is not None
+    assert (found.query, found.variables, found.extensions) == ("{ a }", None, None)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -24,7 +30,9 @@ def test_what_says_nothing_of_anybody_is_read_once() -> None:
         rb'{"query": "mutation { login(password: \u0022secret\u0022) }"}',
         b'{"query": "{ a }", "variables": {"password": "secret"}}',
         b'{"query": "{ a }", "extensions": {"cost": true}}',
-        b'{"query": "{ a }", "variables": null}',
+        b'{"query": "{ a }", "variables": []}',
+        b'{"query": "{ a }", "documentId": {}}',
+        b'{"query": "{ a }", "operationName": null}',
         b'{"query": "{ ' + b"a " * 300 + b'}"}',
         b"[]",
     ],
