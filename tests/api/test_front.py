@@ -18,6 +18,8 @@ from tests.served import Served
 
 TOO_MANY: Final = dict.fromkeys(map(str, range(101)))
 ME: Final = b'{"query": "{ me { id displayName } }"}'
+WHO: Final = b'{"query": "{ me { id } }", "variables": {}}'
+"""Answered as before, once it was."""
 JSON: Final = {"content-type": "application/json"}
 RESPONSE: Final = {**JSON, "accept": "application/graphql-response+json"}
 LOGIN: Final = orjson.dumps(
@@ -28,7 +30,9 @@ LOGIN: Final = orjson.dumps(
 )
 SENT: Final[dict[str, tuple[dict[str, str], bytes]]] = {
     "plain": (JSON, ME),
+    "who asks": (JSON, WHO),
     "by the specification": (RESPONSE, ME),
+    "who asks, by the specification": (RESPONSE, WHO),
     "whatever is accepted": ({**JSON, "accept": "*/*"}, ME),
     "two types accepted": ({**JSON, "accept": "application/json;q=0.1, application/graphql-response+json"}, ME),
     "nothing accepted": ({**JSON, "accept": "image/png"}, ME),
@@ -171,7 +175,15 @@ async def test_what_is_written_past_uvicorn_is_what_it_would_write(
         listening(served) as address,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port_of(address).number}") as wire,
     ):
-        for name in ("plain", "by the specification", "no such field", "no JSON", "what is not allowed", "a list"):
+        for name in (
+            "plain",
+            "who asks",
+            "by the specification",
+            "no such field",
+            "no JSON",
+            "what is not allowed",
+            "a list",
+        ):
             headers, body = SENT[name]
             for more in [{}, {"connection": "close"}]:
                 told = [await _told(way, {**proof, **headers, **more}, body) for way in (wire, *ways)]
