@@ -133,10 +133,10 @@ _DETAILS: Final[Mapping[type[Exception], Callable[[Any], dict[str, Any]]]] = {
 def publish(error: GraphQLError) -> None:
     """Make `error`, in place, what the client may see; log it if it is a fault of ours."""
     _describe(error)
-    _forget_frames(error)
+    forget_frames(error)
 
 
-def _forget_frames(error: BaseException) -> None:
+def forget_frames(error: BaseException) -> None:
     """Where it came from is told: its frames have all that was at hand there, which has the error, and goes with it."""
     known, waiting = set[int](), [error]
     while waiting:

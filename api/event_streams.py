@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import ClassVar, Final
 
 import orjson
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from graphql.language import OperationType
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -21,6 +21,7 @@ from api.background import break_off
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import ServedContext
 from api.documents import Documents
+from api.documents.parsing import parse
 from api.errors import Code
 from api.http_protocol import FLOW
 from api.socket_ending import TELL_SECONDS
@@ -63,8 +64,8 @@ def subscribes(documents: Documents, query: str | None, name: str | None, max_to
     """Whether an operation may have many answers; also where that can't be told, for want of a sound document."""
     text = query or ""
     try:
-        document = documents.find(text) or parse(text, no_location=True, max_tokens=max_tokens)
-    except (GraphQLError, RecursionError):
+        document = documents.find(text) or parse(text, max_tokens=max_tokens, no_location=True)
+    except GraphQLError:
         return True
     chosen = _chosen(document, name)
     return chosen is None or chosen.operation is OperationType.SUBSCRIPTION

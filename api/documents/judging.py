@@ -3,11 +3,12 @@
 import re
 from typing import Final
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
+from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
 from api.documents.limits import DocumentLimits, exceeded
 from api.documents.measure import problem, require
 from api.documents.memory import Documents
+from api.documents.parsing import TOO_DEEP, parse
 from api.documents.schema_access import may_introspect
 from api.documents.tokens import crowded
 from api.documents.validation import validate
@@ -15,7 +16,7 @@ from api.errors import Code
 from resolvers.context import Context
 
 _TOO_MANY_TOKENS: Final = re.compile(r"Syntax Error: Document contains more than \d+ tokens\.")
-_TOO_DEEP: Final = "Syntax Error: Document is nested too deeply."
+_TOO_DEEP: Final = f"Syntax Error: {TOO_DEEP}"
 
 
 def overlong(text: str | None, limits: DocumentLimits) -> GraphQLError | None:

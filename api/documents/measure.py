@@ -181,5 +181,5 @@ def problem(document: DocumentNode, limits: DocumentLimits) -> GraphQLError | No
     try:
         require(document, limits)
     except GraphQLError as error:
-        return error
+        return error.with_traceback(None)  # who is told it is in that: they would keep each other
     return None

@@ -1,24 +1,40 @@
 """Validation in bounded time: by itself the comparing of overlapping fields is quadratic, and so are suggestions."""
 
-from collections.abc import Collection
 from functools import cache
 from typing import Any, Final
 
-from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, ValidationContext, specified_rules
-from graphql import validate as validate_all
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    ParallelVisitor,
+    TypeInfo,
+    TypeInfoVisitor,
+    ValidationContext,
+    Visitor,
+    specified_rules,
+    visit,
+)
 from graphql.validation import OverlappingFieldsCanBeMergedRule
-from graphql.validation.validate import ValidationAbortedError
+from graphql.validation.validate import (
+    FragmentNestingVisitor,
+    ValidationAbortedError,
+    query_document_keys_to_validate,
+)
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from api.documents.limits import DocumentLimits, exceeded
+from api.errors import forget_frames
 
 MESSAGE_CHARACTERS: Final = 500
 """Of an error: a document could have it repeat a long value many times."""
 SUGGESTED: Final = 4
 """Errors of a document, at most, that say what may have been meant."""
 
-Rules = Collection[type[ASTValidationRule]]
+ABORTED: Final = "Too many validation errors, error limit reached. Validation aborted."
 
 
 def validate(
@@ -40,8 +56,33 @@ def validate(
 def _found(
     schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
 ) -> list[GraphQLError]:
-    rules = _rules(limits.overlaps)
-    return validate_all(schema, document, rules, max_errors=limits.errors, hide_suggestions=not suggest)
+    """As graphql-core's `validate`. Its visitors keep themselves by their methods, and the document: not longer."""
+    errors: list[GraphQLError] = []
+
+    def found(error: GraphQLError) -> None:
+        if len(errors) >= limits.errors:
+            raise ValidationAbortedError(ABORTED)
+        errors.append(error)
+
+    types = TypeInfo(schema)
+    context = ValidationContext(schema, document, types, found, hide_suggestions=not suggest)
+    visitors: list[Visitor] = [rule(context) for rule in _rules(limits.overlaps)]
+    if fragments := {
+        each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
+    }:
+        visitors.insert(0, FragmentNestingVisitor(fragments))
+    together = ParallelVisitor(visitors)
+    walking = TypeInfoVisitor(types, together)
+    try:
+        visit(document, walking, query_document_keys_to_validate)
+    except (ValidationAbortedError, RecursionError):
+        errors.append(ValidationAbortedError(ABORTED))  # one that was never raised has no frames
+    finally:
+        for each in (*visitors, together, walking, context, types):
+            vars(each).clear()
+    for error in errors:
+        forget_frames(error)
+    return errors
 
 
 def _shortened(error: GraphQLError) -> GraphQLError:

@@ -33,6 +33,8 @@ FEW: Final = 3
 MANY: Final = 10
 AT_MOST: Final = 8
 """Objects that one may leave: where a connection to Redis is opened anew meanwhile, that leaves some dozens."""
+AT_MOST_JUDGED: Final = 50
+"""Of documents, which were thousands: what graphql-core has to find the variables of a definition keeps itself."""
 TRIES: Final = 3
 ME: Final = "{ me { id displayName } }"
 PAGE: Final = """query ($id: ID!) { conversation(id: $id) { id title owner { id displayName }
@@ -242,6 +244,21 @@ async def refused(counted: Counted, number: int) -> None:
         assert (await counted.guest.ask(APPEND, input=sent)).codes == ["NOT_FOUND"]
 
 
+async def judged_and_refused(counted: Counted, number: int) -> None:
+    """Those of it that are judged where they are asked for, and those beside; by its size, its sense and its syntax."""
+    long = f"{{ {'me { id } ' * 60}"
+    for each in range(number):
+        for wrong in ("{ nothing }", "{ me { ", f"{long} }}", f"{long} nothing }}", f"{long} "):
+            await _refused(counted, f"# {each}\n{wrong}")
+
+
+async def judged(counted: Counted, number: int) -> None:
+    """New ones, and more than are remembered."""
+    for each in range(number):
+        for text in (f"{{ me {{ id }} }} # {each}", f"{{ me {{ {'id ' * 40} }} }} # {each} {'x' * 30_000}"):
+            assert (await counted.alice.ask(text)).data
+
+
 async def decided(counted: Counted, number: int) -> None:
     """Asked by another service."""
     who, what = {"type": "user", "id": "alice@demo.example"}, {"type": "sales_data", "id": "2026-q1"}
@@ -251,6 +268,11 @@ async def decided(counted: Counted, number: int) -> None:
         assert answer.status_code == 200, answer.text
 
 
+async def _refused(counted: Counted, document: str) -> None:
+    answer = await counted.alice.ask(document)
+    assert answer.codes, document
+
+
 async def ready(counted: Counted, number: int) -> None:
     for _ in range(number):
         assert (await counted.http.get("/readyz")).status_code == 200
@@ -258,14 +280,15 @@ async def ready(counted: Counted, number: int) -> None:
 
 ENDINGS: Final = (
     *(lost, completed, closed, asked_over_a_socket, followed_alone, closed_for_no_message, streamed, streamed_alone),
-    *(paged, who_is_it, listed, appended, refused, decided, ready),
+    *(paged, who_is_it, listed, appended, refused, judged, judged_and_refused, decided, ready),
 )
 
 
 async def test_what_is_over_leaves_nothing_to_the_collector(counted: Counted) -> None:
     """All by one worker: to start one takes longer than to ask it."""
     left = {ending.__name__: await counted.each(partial(ending, counted)) for ending in ENDINGS}
-    assert not {name: number for name, number in left.items() if number >= AT_MOST}
+    more = {each.__name__: AT_MOST_JUDGED for each in (judged, judged_and_refused)}
+    assert not {name: number for name, number in left.items() if number >= more.get(name, AT_MOST)}
 
 
 async def answered(socket: ClientConnection) -> None:
