@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import socket
 import sys
@@ -15,6 +14,7 @@ from starlette.applications import Starlette
 from api import liveness
 from api.app import create_app
 from api.connections import Connections
+from api.garbage import Garbage
 from api.heads import with_limits
 from api.settings import Settings
 from api.socket_protocol import SocketProtocol
@@ -27,9 +27,6 @@ CLOSING_SECONDS = 4.0
 """How long sockets may take to close, what they are changing included, before they are closed for them."""
 SWITCH_SECONDS = 0.0005
 """So long a thread that judges a document keeps the event loop waiting, each time that it wants to go on."""
-COLLECTED = (700, 10, 50)
-"""Objects, and then collections, after which the next generation is looked through. The last is all that came since the
-start, for 20 to 50 ms: after ten of the one before, as Python has it, that was every ten seconds under pressure."""
 READY = b"r"
 
 
@@ -45,7 +42,7 @@ class Worker(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.watching = asyncio.create_task(liveness.watch(self.app.state.services.database.ping, self.give_up))
-        settle()
+        self.keeping = asyncio.create_task(settle().keep())
         with contextlib.suppress(BrokenPipeError):  # the supervisor let go meanwhile; `follow` knows
             self.lifeline.send(READY)
 
@@ -69,16 +66,15 @@ class Worker(uvicorn.Server):
         os._exit(1)
 
 
-def settle() -> None:
+def settle() -> Garbage:
     """Have threads let the event loop pass soon, and the garbage collector pass over what is loaded by now, and stays.
 
     Some 150,000 objects: a full collection, which a search in thirty set off, took 50 to 100 ms to look through them.
-    The first one would take 200 ms of a start, for 1,300 objects of garbage: they stay, too.
     """
-    gc.freeze()
-    gc.set_threshold(*COLLECTED)
-    gc.enable()
+    garbage = Garbage()
+    garbage.begin()
     sys.setswitchinterval(SWITCH_SECONDS)
+    return garbage
 
 
 def configure(app: Starlette, settings: Settings) -> uvicorn.Config:

@@ -63,7 +63,7 @@ async def test_one_call_that_does_not_end_is_enough() -> None:
 async def test_a_worker_that_is_stuck_ends_though_nobody_let_go_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does it wait for what doesn't end, not even as it closes."""
     ended = list[float]()
-    monkeypatch.setattr("api.worker.settle", lambda: None)
+    monkeypatch.setattr("api.worker.settle", lambda: SimpleNamespace(keep=_never))
     monkeypatch.setattr("api.worker.time.sleep", ended.append)
     monkeypatch.setattr("api.worker.os._exit", ended.append)
 

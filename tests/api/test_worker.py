@@ -1,35 +1,15 @@
 """A worker's process."""
 
-import gc
 import os
 import signal
 import socket
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from api.supervisor import WorkerProcess
-from api.worker import settle
 from api.worker_process import SIZE, give, given
-
-
-def test_a_full_collection_looks_at_nothing_that_was_loaded_before_the_worker_was_ready() -> None:
-    kept = [{"loaded": True}]
-    frozen, usual, interval = gc.get_freeze_count(), gc.get_threshold(), sys.getswitchinterval()
-    gc.disable()  # as it is while a worker imports
-    try:
-        settle()
-        assert gc.isenabled()
-        assert gc.get_freeze_count() > frozen
-        assert not any(each is kept for each in gc.get_objects())
-        assert len(gc.get_objects()) < 1_000
-    finally:
-        sys.setswitchinterval(interval)
-        gc.set_threshold(*usual)
-        gc.enable()
-        gc.unfreeze()
 
 
 @pytest.mark.parametrize("size", [0, 10, 3 * SIZE, 1_000_000])

@@ -57,8 +57,9 @@ async def kept() -> AsyncIterator[Kept]:
             await migrate(database.db)
             await many_messages(database)
             async with watching(database, stores.mongodb_uri, stores.pids()["MongoDB"]) as (db, watch):
-                settle()
+                garbage = settle()
                 yield Kept(database, db, watch)
+                garbage.end()
                 gc.unfreeze()
 
 
