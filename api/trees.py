@@ -25,4 +25,5 @@ def tree_limits(settings: Settings) -> TreeLimits:
         bucket_bytes=settings.bucket_bytes,
         message_bytes=settings.message_bytes,
         metadata_bytes=settings.metadata_bytes,
+        kept_bytes=settings.kept_page_bytes,
     )

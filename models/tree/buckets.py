@@ -1,6 +1,6 @@
 """Reads and writes of buckets: each method is one database call, on one index."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,6 +19,7 @@ from models.tree.draft import TreeLimits, bson_size
 from models.tree.growing import GROWING, grows, having
 from models.tree.lineage import UNNUMBERED, Chunk, Lineage
 from models.tree.meter import Meter
+from models.tree.page import Page
 from models.tree.tallies import FRESH, MARK, marked
 
 
@@ -65,11 +66,13 @@ class Ending(NamedTuple):
     """The end of a branch, and messages that were read with it."""
 
     tail: Tail
-    messages: dict[Address, Record]
+    messages: Mapping[Address, Record]
     buckets: tuple[PydanticObjectId, ...] = ()
     """Those that they are in."""
     size: int = 0
     """Characters of the messages."""
+    pages: dict[Hashable, Page] | None = None
+    """Pages of these messages, by what was asked for; None where the ending is not kept."""
 
 
 class Buckets:

@@ -6,6 +6,7 @@ then the page is read as if nobody had guessed.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Final, NamedTuple
 
 from beanie import PydanticObjectId
@@ -14,10 +15,10 @@ from models.conversation import Conversation
 from models.database import Record
 from models.tree.address import MAIN, Address, slots
 from models.tree.buckets import Ending, Tail, characters, following
+from models.tree.cuts import Cut
 from models.tree.figures import foretold
 from models.tree.lineage import Segment
 from models.tree.page import Path, Window
-from models.tree.slices import Cut
 
 REMEMBERED: Final = 4_096
 """Branches, the latest read; each takes less than 3 KB."""
@@ -133,13 +134,30 @@ def ended(branch: str, cuts: Collection[Cut], place: Place, conversation_id: Pyd
     An open bucket is the end: none is begun before it is closed. One that is closed is the end as long as the one that
     would follow it, whose id is known, was asked for and isn't there.
     """
-    ends = [each.tail for each in cuts if each.tail and each.branch == branch]
-    tail = max(ends, key=lambda each: each.next_depth, default=None)
-    if tail is None or any(each.branch == branch and each.first_depth > tail.first_depth for each in cuts):
+    ends = [each for each in cuts if each.tail and each.branch == branch]
+    end = max(ends, key=lambda each: each.tail.next_depth if each.tail else 0, default=None)
+    tail = end.tail if end else None
+    if (
+        end is None
+        or tail is None
+        or any(each.branch == branch and each.first_depth > tail.first_depth for each in cuts)
+    ):
         return None
     if not tail.open and place.next != following(conversation_id, branch, tail.next_depth):
         return None
+    return _ending(end, tail, [each for each in cuts if each is not end])
+
+
+def _ending(end: Cut, tail: Tail, others: Sequence[Cut]) -> Ending:
+    """The same one for the same cuts, where they come again."""
+    if end.ending is not None and len(others) == len(end.ending[0]) and all(map(is_, others, end.ending[0])):
+        return end.ending[1]
     found: dict[Address, Record] = {}
-    for each in cuts:
+    size = 0
+    for each in (*others, end):
         found |= each.messages
-    return Ending(tail, found, size=sum(characters(each.messages.values()) for each in cuts))
+        size += characters(each.messages.values())
+    ending = Ending(tail, found, size=size, pages={} if end.again else None)
+    if end.again:
+        end.ending = others, ending
+    return ending

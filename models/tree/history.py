@@ -1,9 +1,11 @@
 """Reading: pages of a branch's path, messages by address, siblings, branches. Three database calls at most a page."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from beanie import PydanticObjectId
 from pymongo.asynchronous.database import AsyncDatabase
@@ -20,7 +22,7 @@ from models.tree.growing import grows
 from models.tree.growth import STORED, Texts
 from models.tree.lineage import ENDLESS, Lineage, resolve
 from models.tree.listing import Listed, list_branches, list_named
-from models.tree.meter import Meter
+from models.tree.meter import Meter, size_of
 from models.tree.page import BranchEnd, CursorError, Page, Path, Row, Window
 from models.tree.removals import Removals
 from models.tree.sight import Sight
@@ -29,6 +31,21 @@ from models.tree.turns import Turns, in_turn
 
 TOMBSTONE: Final = ("depth", "role", "created_at", "author_id", "edited_from", "deleted_at", "forks", "gone")
 """The fields of a deleted message that are shown. What it said is stored until it is purged, and no reader gets it."""
+
+
+PAGES: Final = 4
+"""Of the same end of a branch that are kept, by what was asked for."""
+
+
+class _End(NamedTuple):
+    """Of a branch, if there is one, and what was read with it."""
+
+    tail: Tail | None
+    guess: Guess | None = None
+    """What was read: nothing, or all of this."""
+    messages: Mapping[Address, Record] = MappingProxyType({})
+    pages: dict[Hashable, Page] | None = None
+    """Those that are known of just these messages; None where they aren't kept."""
 
 
 class History:
@@ -68,7 +85,21 @@ class History:
 
         Raises `BranchNotFoundError` and `CursorError`.
         """
-        tail, guess, found = await self._end_of(branch, window)
+        end = await self._end_of(branch, window)
+        asked = window, self._conversation.root_forks, tuple(self._conversation.root_gone)
+        known = end.pages.get(asked) if end.pages is not None else None
+        if known is not None:
+            self._meter.add(known.size)
+            return known
+        page = await self._page(branch, window, end)
+        if end.pages is not None and page.size and not any(grows(row.message) for row in page.rows):
+            if len(end.pages) >= PAGES:
+                end.pages.clear()
+            page = end.pages[asked] = replace(page, derived={})
+        return page
+
+    async def _page(self, branch: str, window: Window, end: "_End") -> Page:
+        tail, guess, found, _ = end
         if tail is None or (length := self._end(tail)) == tail.lineage.own.start:
             return self._empty(branch, window)
         if any(cursor.depth >= length for cursor in (window.after, window.before) if cursor):
@@ -78,27 +109,28 @@ class History:
         start, stop = max(span.start - 1, 0), min(span.stop + 1, length)
         path = await self._path(tail, start, stop)
         path.check(window.after, window.before)
-        wanted = path.slots(self._buckets.width)
+        wanted, size = path.slots(self._buckets.width), 0
         if guess and guess.holds(wanted, start, stop):
-            self._meter.messages(each for address, each in found.items() if start <= address.depth < stop)
+            size = size_of(each for address, each in found.items() if start <= address.depth < stop)
+            self._meter.add(size)
         else:
             found = await self._buckets.messages(wanted, start, stop)
-        await self._bring_up_to_date(found)
-        return Page(self._rows(path, span, found), span, length)
+        found = await self._up_to_date(found)
+        return Page(self._rows(path, span, found), span, length, size)
 
-    async def _end_of(self, branch: str, window: Window) -> tuple[Tail | None, Guess | None, dict[Address, Record]]:
+    async def _end_of(self, branch: str, window: Window) -> "_End":
         """Where the branch ends. By a good guess with what was guessed to be the page; it is looked at before use."""
         if not self._known([branch]):
-            return None, None, {}
+            return _End(None)
         # Else what is out of his sight, or removed, would show in how long a page takes.
         ends = self._ends if self._whole else None
         guess = ends.guess(self._conversation, branch, window) if ends else None
         if guess and ends and (ending := await self._guessed(branch, guess, ends)):
-            return ending.tail, guess, ending.messages
+            return _End(ending.tail, guess, ending.messages, ending.pages)
         tail = await self._buckets.tail(branch)
         if ends:
             ends.note(self._conversation.id, branch, tail)
-        return tail, None, {}
+        return _End(tail)
 
     async def _guessed(self, branch: str, guess: Guess, ends: Ends) -> Ending | None:
         """The end of the branch where the guess has it, with what the guess names."""
@@ -183,11 +215,11 @@ class History:
         lineages = await self._buckets.first_lineages(begins) if begins else {}
         parents = [lineage.parent for lineage in lineages.values() if lineage.parent]
         found |= await self._buckets.messages_at(parents) if parents else {}
-        await self._bring_up_to_date(found)
+        told = await self._up_to_date(found)
         rows: dict[Address, Row] = {}
         for address in wanted:
             lineage = lineages.get(address.branch) if begins.get(address.branch) == address.depth else None
-            rows[address] = self._alone(address, lineage, found)
+            rows[address] = self._alone(address, lineage, told)
         return rows
 
     def rows_of(self, addresses: Collection[Address], read: Mapping[Address, Record]) -> dict[Address, Row] | None:
@@ -200,13 +232,16 @@ class History:
     def _in_sight(self, addresses: Collection[Address]) -> set[Address]:
         return {each for each in addresses if self._sight is None or self._sight.sees(each)}
 
-    async def _bring_up_to_date(self, found: dict[Address, Record]) -> None:
-        """Have messages that grow say what they say by now; where none grows it costs nothing."""
+    async def _up_to_date(self, found: Mapping[Address, Record]) -> Mapping[Address, Record]:
+        """The same, where messages that grow say what they say by now; where none grows it costs nothing."""
         growing = [address for address, message in found.items() if grows(message)]
-        if growing:
-            for address, text in (await self._texts.texts(self._conversation.id, growing)).items():
-                self._meter.add(len(text))
-                found[address] = {**found[address], "content": text}
+        if not growing:
+            return found
+        grown: dict[Address, Record] = {}
+        for address, text in (await self._texts.texts(self._conversation.id, growing)).items():
+            self._meter.add(len(text))
+            grown[address] = {**found[address], "content": text}
+        return {**found, **grown}
 
     def _alone(self, address: Address, begun: Lineage | None, found: Mapping[Address, Record]) -> Row:
         ordinal = max(begun.own.ordinal, 1) if begun else 0

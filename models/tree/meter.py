@@ -50,7 +50,12 @@ class Meter:
 
     def messages(self, messages: Iterable[Mapping[str, Any]]) -> None:
         """Messages that were read."""
-        self.add(sum([MESSAGE_BYTES + len(each.get("content") or "") for each in messages]))
+        self.add(size_of(messages))
+
+
+def size_of(messages: Iterable[Mapping[str, Any]]) -> int:
+    """What messages count as."""
+    return sum([MESSAGE_BYTES + len(each.get("content") or "") for each in messages])
 
 
 class Turn:

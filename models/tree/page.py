@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from models.tree.address import MAIN, Address, made, slots
@@ -48,6 +48,10 @@ class Page:
     rows: Sequence[Row]
     span: range
     length: int
+    size: int = field(default=0, compare=False)
+    """What was read for it, as a `Meter` counts."""
+    derived: dict[Any, Any] | None = field(default=None, compare=False)
+    """What others make of a page that is given again and again; None where this one is not."""
 
 
 class Path:

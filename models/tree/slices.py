@@ -5,15 +5,19 @@ By what a page is found by otherwise, only one conversation's buckets can be rea
 
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from beanie import PydanticObjectId
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models.database import Record
 from models.shared_reads import SharedReads
-from models.tree.address import Address
-from models.tree.buckets import NAIVE, TAIL_FIELDS, Tail, by_address
+from models.tree.buckets import TAIL_FIELDS
+from models.tree.cuts import Cut, Cuts
+
+RAW: Final = CodecOptions(document_class=RawBSONDocument)
 
 
 class Slice(NamedTuple):
@@ -25,25 +29,15 @@ class Slice(NamedTuple):
     stop: int
 
 
-class Cut(NamedTuple):
-    """What was read of a bucket. Others read it, too: nobody changes it."""
-
-    branch: str
-    first_depth: int
-    tail: Tail | None
-    """Where it is marked as the end of its branch."""
-    messages: Mapping[Address, Record]
-
-
 Slices = SharedReads[Slice, Cut]
 
 
-def slices(db: AsyncDatabase[Record]) -> Slices:
+def slices(db: AsyncDatabase[Record], cuts: Cuts) -> Slices:
     """Of one worker."""
-    return SharedReads(partial(_read, db.get_collection("buckets", codec_options=NAIVE)))
+    return SharedReads(partial(_read, db.get_collection("buckets", codec_options=RAW), cuts))
 
 
-async def _read(buckets: Any, wanted: Collection[Slice]) -> Mapping[Slice, Cut]:
+async def _read(buckets: Any, cuts: Cuts, wanted: Collection[Slice]) -> Mapping[Slice, Cut]:
     spans: dict[PydanticObjectId, tuple[int, int]] = {}
     for each in wanted:
         start, stop = spans.get(each.bucket_id, (each.start, each.stop))
@@ -55,13 +49,8 @@ async def _read(buckets: Any, wanted: Collection[Slice]) -> Mapping[Slice, Cut]:
         {"$project": {"conversation_id": 1, **TAIL_FIELDS, "tail": 1, "messages": _within(spans)}},
     ]
     cursor = await buckets.aggregate(stages, batchSize=len(spans) + 1)
-    found = {(each["conversation_id"], each["_id"]): _cut(each) for each in await cursor.to_list()}
+    found = {cut.place: cut for cut in [cuts.of(each.raw) for each in await cursor.to_list()]}
     return {each: found[each[:2]] for each in wanted if each[:2] in found}
-
-
-def _cut(bucket: Record) -> Cut:
-    tail = Tail.of(bucket) if bucket.get("tail") == bucket["branch"] else None
-    return Cut(bucket["branch"], bucket["first_depth"], tail, by_address(bucket))
 
 
 def _within(spans: Mapping[PydanticObjectId, tuple[int, int]]) -> Record:

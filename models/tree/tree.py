@@ -19,6 +19,7 @@ from models.tree.address import MAIN, Address
 from models.tree.append import ATTEMPTS, Appended, Appender
 from models.tree.buckets import Buckets
 from models.tree.copying import copied
+from models.tree.cuts import Cuts
 from models.tree.deletion import Deleter
 from models.tree.draft import Draft, TreeLimits
 from models.tree.ends import Ends
@@ -61,7 +62,7 @@ class MessageTree:
         self._turns = Turns()
         self.precedence: Final = self._turns.precedence
         self._ends = Ends()
-        self._slices = slices(db)
+        self._slices = slices(db, Cuts(limits.kept_bytes))
         self.conversations: Final = conversation_reads()
         """Those that are only looked at, for all requests together."""
         self._copying = asyncio.Semaphore(COPIES)

@@ -13,6 +13,7 @@ from models.database import Database
 from models.embedded import EmbeddedStores
 from models.tree import MAIN, Address, Draft, MessageTree, Window
 from models.tree.buckets import Buckets, following
+from models.tree.cuts import Cuts
 from models.tree.errors import BranchNotFoundError
 from models.tree.lineage import Lineage, Segment
 from models.tree.page import Page
@@ -148,7 +149,9 @@ async def test_a_bucket_is_read_for_its_own_conversation_only(tree: MessageTree,
     found = await database.db.buckets.find_one({"conversation_id": yours.id})
     assert found
     true = Slice(yours.id, found["_id"], 1, 9)
-    got = await slices(database.db).get([true, Slice(mine.id, found["_id"], 0, 9), Slice(mine.id, mine.id, 0, 9)])
+    got = await slices(database.db, Cuts(0)).get(
+        [true, Slice(mine.id, found["_id"], 0, 9), Slice(mine.id, mine.id, 0, 9)]
+    )
     assert list(got) == [true]
     assert {address.depth for address in got[true].messages} >= {1, 2}
 

@@ -1,0 +1,96 @@
+"""Parts of buckets as they were read: what comes again, byte for byte, is decoded once.
+
+Nothing is believed of what is kept: the bytes come from the database each time.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import bson
+from beanie import PydanticObjectId
+
+from models.database import Record
+from models.tree.address import Address
+from models.tree.buckets import NAIVE, Ending, Tail, by_address
+
+KEPT_SECONDS: Final = 60.0
+"""How long what nobody reads any more is kept at least: at most for twice as long, as it may have been erased."""
+
+
+@dataclass(slots=True, eq=False)
+class Cut:
+    """What was read of a bucket. Others read it, too: nobody changes it."""
+
+    place: tuple[PydanticObjectId, PydanticObjectId]
+    """Its conversation's id, and its own."""
+    branch: str
+    first_depth: int
+    tail: Tail | None
+    """Where it is marked as the end of its branch."""
+    messages: Mapping[Address, Record]
+    again: bool = False
+    """Whether it has come more than once, so that it is worth while to keep what is made of it."""
+    ending: "tuple[Sequence[Cut], Ending] | None" = None
+    """What it was last found to be the end of, with which others. No cycle: those are further up the tree."""
+
+    @classmethod
+    def of(cls, bucket: Record) -> "Cut":
+        """As `NAIVE` decodes it."""
+        tail = Tail.of(bucket) if bucket.get("tail") == bucket["branch"] else None
+        place = bucket["conversation_id"], bucket["_id"]
+        return cls(place, bucket["branch"], bucket["first_depth"], tail, by_address(bucket))
+
+
+@dataclass(slots=True)
+class _Kept:
+    cut: Cut
+    used: bool = True
+    """Since it was last looked for what nobody uses."""
+
+
+class Cuts:
+    """Of one worker: what was read last, `most` bytes of it as they are stored."""
+
+    def __init__(self, most: int) -> None:
+        self._most: Final = most
+        self._kept: Final[dict[bytes, _Kept]] = {}
+        self._size = 0
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, raw: bytes) -> Cut:
+        """What these bytes say: the same object for the same bytes, as long as it is kept."""
+        kept = self._kept.pop(raw, None)
+        if kept is None:
+            cut = Cut.of(bson.decode(raw, NAIVE))
+            if len(raw) <= self._most:
+                self._keep(raw, _Kept(cut))
+            return cut
+        kept.used = kept.cut.again = True
+        self._kept[raw] = kept  # the latest of all
+        return kept.cut
+
+    def _keep(self, raw: bytes, kept: _Kept) -> None:
+        self._kept[raw] = kept
+        self._size += len(raw)
+        while self._size > self._most:
+            self._drop(next(iter(self._kept)))
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(KEPT_SECONDS, self.sweep)
+
+    def sweep(self) -> None:
+        """Drop what was not used since this was last done."""
+        for raw in [raw for raw, kept in self._kept.items() if not kept.used]:
+            self._drop(raw)
+        for kept in self._kept.values():
+            kept.used = False
+        again = asyncio.get_running_loop().call_later(KEPT_SECONDS, self.sweep) if self._kept else None
+        self._sweep = again
+
+    def _drop(self, raw: bytes) -> None:
+        del self._kept[raw]
+        self._size -= len(raw)
