@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 import strawberry
 
 from resolvers.errors import BadInputError
+from resolvers.steady import Steady
 
 DEFAULT_PAGE: Final = 20
 MAX_PAGE: Final = 100
@@ -37,6 +38,8 @@ class Connection(Generic[T]):
 
     edges: list[Edge[T]]
     page_info: PageInfo
+    steady: strawberry.Private[Steady | None] = None
+    """Of a page that is given to several requests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Sights:
 
         What doesn't lie in the sight of `message:read` must look to him as if it didn't exist.
         """
-        if not _partly(conversation):
+        if not partly(conversation):
             return None
         if action is Action.MESSAGE_READ:
             await self._find(conversation, Action.MESSAGE_READ_METADATA)  # `hides` is asked for each message
@@ -41,7 +41,7 @@ class Sights:
 
     def hides(self, conversation: Conversation, address: Address, action: Action) -> bool:
         """Whether that message is out of a sight that is known; of one that isn't, everything is."""
-        if not _partly(conversation):
+        if not partly(conversation):
             return False
         key = (conversation.id, action)
         if key not in self._found:
@@ -85,7 +85,7 @@ def _key(asked: _Asked) -> tuple[PydanticObjectId, frozenset[str]]:
     return conversation.id, branches
 
 
-def _partly(conversation: Conversation) -> bool:
+def partly(conversation: Conversation) -> bool:
     """Whether some branch of it is shared by itself."""
     shares = conversation.shares
     return bool(shares) and any(share.branch is not None for share in shares)

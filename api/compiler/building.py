@@ -1,6 +1,7 @@
 """From an operation to the functions that make its answer."""
 
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from api.compiler.arguments import plan
 from api.compiler.errors import NotCompilableError
 from api.compiler.field import Field
 from api.compiler.inputs import Inputs
+from api.compiler.keeping import Asked, keeping
 from api.compiler.run import Builder
 from api.compiler.seams import (
     FragmentDetails,
@@ -22,6 +24,10 @@ from api.compiler.seams import (
     resolves_by_type,
 )
 from api.compiler.source import Selection, Source
+from permissions.guards import Guard
+
+Selected = Sequence[tuple[Field, dict[type, Any] | None]]
+"""Fields, and for those that are objects what makes their answers, by class."""
 
 MOST_FIELDS: Final = 200
 """Of an operation, one selected for several types counted with each: more is left to graphql-core. To compile takes a
@@ -72,6 +78,10 @@ class _Building:
         self._variables: Final = variables
         self._source: Final = Source()
         self._unfilled: Final[list[tuple[dict[type, Any], type, str]]] = []
+        self._guards: Final[dict[str, Sequence[Asked] | None]] = {}
+        """Of functions whose answers depend on nothing but the object, and these; None of others."""
+        self._functions: Final[dict[int, list[str]]] = defaultdict(list)
+        """The names of those that builders are filled with."""
         self._fields = 0
 
     def built(self, *, serially: bool) -> Built:
@@ -87,7 +97,8 @@ class _Building:
         text = "\n".join(self._source.lines)
         exec(compile(text, "<operation>", "exec"), self._source.names)  # noqa: S102 - see the invariant of `source`
         for builders, kind, name in self._unfilled:
-            builders[kind] = self._function(name)
+            made, guards = self._function(name), self._guards[name]
+            builders[kind] = made if guards is None or not hasattr(kind, "steady") else keeping(made, guards)
         makers = tuple(
             (part[0][0] if serially else None, self._function(name)) for part, name in zip(parts, names, strict=True)
         )
@@ -97,9 +108,7 @@ class _Building:
         function: Callable[..., Any] = self._source.names[name]
         return function
 
-    def _selected(
-        self, parent: GraphQLObjectType, grouped: dict[str, Any]
-    ) -> Sequence[tuple[Field, dict[type, Any] | None]]:
+    def _selected(self, parent: GraphQLObjectType, grouped: dict[str, Any]) -> Selected:
         self._fields += len(grouped)
         if self._fields > MOST_FIELDS:
             raise NotCompilableError
@@ -128,9 +137,26 @@ class _Building:
             )
             if found.new_defer_usages:
                 raise NotCompilableError
-            name = self._source.add(Selection(self._selected(type_, dict(found.grouped_field_set))))
+            selected = self._selected(type_, dict(found.grouped_field_set))
+            name = self._source.add(Selection(selected))
+            self._guards[name] = self._asked(selected)
+            self._functions[id(builders)].append(name)
             self._unfilled.extend((builders, kind, name) for kind in kinds)
         return builders
+
+    def _asked(self, selected: Selected) -> Sequence[Asked] | None:
+        """The guards of all that is selected, in their order; None where an answer may differ from time to time."""
+        asked: dict[Guard, Field] = {}
+        for field, builders in selected:
+            if not field.steady:
+                return None
+            asked |= dict.fromkeys(field.guards or (), field)
+            for name in self._functions.get(id(builders), ()):
+                below = self._guards[name]
+                if below is None:
+                    return None
+                asked |= dict(below)
+        return tuple(asked.items())
 
     def _possible(self, type_: Any) -> Sequence[GraphQLObjectType]:
         if is_abstract_type(type_):

@@ -19,6 +19,7 @@ from graphql import (
 from api.compiler.arguments import Plan
 from api.compiler.seams import FieldDetailsList, PermissionExtension, StrawberryField, field_of
 from permissions.guards import Guard
+from resolvers.steady import STEADY
 
 Guards = tuple[Guard, ...]
 
@@ -93,6 +94,17 @@ class Field:
         INVARIANT: a field with guards is not: `is_basic_field` says so, and graphql-core's own test does not.
         """
         return self.made is not None and self.made.is_basic_field
+
+    @property
+    def steady(self) -> bool:
+        """Whether it is the same for the same object, to all who get past its guards, which decide on that alone."""
+        if self.made is None:  # __typename
+            return self.leaf
+        if self.arguments or self.asynchronous or self.subscribed or not self.understood:
+            return False
+        if any(type(guard).about is Guard.about for guard in self.guards or ()):
+            return False
+        return self.made.base_resolver is None or STEADY.items() <= self.made.metadata.items()
 
     @property
     def subscribed(self) -> bool:

@@ -21,6 +21,7 @@ from api.compiler.seams import (
 )
 from models.tree.meter import Meter
 from permissions.guards import Guard
+from resolvers.steady import Steady
 
 Answer = dict[str, Any]
 Builder = Callable[[Any, "Run", Place], Answer | Awaitable[Answer]]
@@ -74,6 +75,11 @@ class Run:
         if self._executor is None:
             self._executor = self.operation.executor(self)
         return self._executor
+
+    @property
+    def foreseen(self) -> bool:
+        """Whether everything was, so far: nothing went wrong, and nothing was left to graphql-core."""
+        return self._executor is None
 
     @property
     def errors(self) -> list[Any] | None:
@@ -239,3 +245,13 @@ class Run:
             if access is not self.access:
                 self.access, self.allowed = access, {}
             self.allowed[guard] = about
+
+    def allows(self, guard: Guard, steady: Steady, field: Field, place: Place) -> bool:
+        """Whether it does for all that is decided together with `steady`; asked once, as `require_once` has it."""
+        if self.allowed.get(guard) is steady.about and self.access is self.context.access:
+            return True
+        try:
+            self.require_once(guard, steady.about, steady, LightInfo(self, field, place), {})
+        except Exception:
+            return False
+        return True

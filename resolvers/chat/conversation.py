@@ -17,13 +17,14 @@ from permissions.engine.facts import Resource
 from permissions.guards import may
 from permissions.resources import conversation_resource, message_resource
 from resolvers.account.types import User
+from resolvers.chat.pages import shown_page
 from resolvers.chat.shares import ConversationShare
 from resolvers.chat.tree import Branch, Message, load_branch, load_branches
 from resolvers.context import Context, Info
 from resolvers.errors import BadInputError
 from resolvers.ids import GlobalId, as_object_id, branch_name, encode, message_address, message_id
 from resolvers.node import Node
-from resolvers.pagination import Connection, Edge, PageArguments, connection, edge, page_arguments
+from resolvers.pagination import Connection, Edge, PageArguments, connection, page_arguments
 
 READS: Final = 8
 """So many times more branches are read to fill a page, where some are deleted."""
@@ -102,9 +103,7 @@ class Conversation(Node):
             page = await self._page(info, name, window, named=branch is not None)
         except CursorError as error:
             raise BadInputError("after" if after else "before", f"is no cursor of this branch: {error}") from None
-        # A message's cursor is its place in the tree, its id: so it stays where it is while the conversation grows.
-        edges = [edge(message.id, message) for message in Message.page(self.stored, page.rows, about)]
-        return connection(edges, has_next=page.span.stop < page.length, has_previous=page.span.start > 0)
+        return shown_page(self.stored, page, about)
 
     @strawberry.field(
         description="All branches, oldest first. A page may come short, or empty, where many in a row were deleted: go "

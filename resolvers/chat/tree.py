@@ -23,6 +23,7 @@ from resolvers.ids import branch_id, message_beginning, place_in_id
 from resolvers.loaders import Place
 from resolvers.node import Node
 from resolvers.pagination import MAX_PAGE
+from resolvers.steady import STEADY
 
 strawberry.enum(MessageRole, description="Who speaks.")
 strawberry.enum(MessageStatus, description="Whether a message is whole.")
@@ -115,7 +116,9 @@ class Message(Node):
         stored = await info.context.loaders.users.load(author_id) if author_id else None
         return User.of(stored) if stored else None
 
-    @strawberry.field(description="Of its content, in bytes of UTF-8: where the next `MessageDelta` goes on.")
+    @strawberry.field(
+        description="Of its content, in bytes of UTF-8: where the next `MessageDelta` goes on.", metadata=STEADY
+    )
     def content_length(self) -> int:
         return len((self.content or "").encode())
 
@@ -144,8 +147,9 @@ class Message(Node):
         stored = await info.context.loaders.answers.load((self.conversation.id, self.row.address))
         return AnswerRequest.of(stored, await info.context.sights.of(self.conversation)) if stored else None
 
-    @strawberry.field(permission_classes=[may(Action.MESSAGE_READ_METADATA)])
+    @strawberry.field(permission_classes=[may(Action.MESSAGE_READ_METADATA)], metadata=STEADY)
     def metadata(self, info: Info) -> MessageMetadata | None:
+        # Steady, as no page is kept of a conversation whose branches are shared by themselves.
         stored = self.row.message.get("metadata")
         if not stored or info.context.sights.hides(self.conversation, self.row.address, Action.MESSAGE_READ_METADATA):
             return None

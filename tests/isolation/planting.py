@@ -20,6 +20,8 @@ from tests.isolation.tenants import Place, World
 from tests.resolvers.chat.test_sharing import stored
 from tests.served import Caller
 
+WHOLE: Final = "sara"
+"""Whose conversation is neither shared, nor is anything of it removed."""
 TENANTS: Final = {"EMEA": ("alice", "sara"), "US-West": ("bob",)}
 CLERK: Final = "carl"
 NEARBY: Final = "resource.region == user.region"
@@ -39,7 +41,7 @@ async def plant(world: World) -> None:
     """All of it."""
     await _people(world)
     for number, (region, owner) in enumerate((region, owner) for region, some in TENANTS.items() for owner in some):
-        await Chat(world, owner, owner, region, 1 + number % 3).grow()
+        await Chat(world, owner, owner, region, 1 + number % 3, whole=owner == WHOLE).grow()
     await _shared(world)
     await _deleted(world)
     await _rules(world)
@@ -132,6 +134,8 @@ class Chat:
     name: str
     region: str
     clearance: int
+    whole: bool = False
+    """Whether nothing is removed of it: of such a one, pages are kept."""
 
     async def grow(self) -> None:
         world, caller = self.world, await self.world.served.as_(self.owner)
@@ -162,8 +166,10 @@ class Chat:
         await self.write(sender, "tomb", after="m1")
         await self.write(sender, "gone", after="m0")
         await do(caller, "deleteMessage", messageId=self.ids["tomb"])
-        await do(caller, "deleteMessage", messageId=self.ids["gone"], mode="SUBTREE")
-        world.places[self.of("tomb")].tombstone = world.places[self.of("gone")].removed = True
+        world.places[self.of("tomb")].tombstone = True
+        if not self.whole:
+            await do(caller, "deleteMessage", messageId=self.ids["gone"], mode="SUBTREE")
+            world.places[self.of("gone")].removed = True
         await do(caller, "requestAnswer", messageId=self.ids["end"])
 
     @property

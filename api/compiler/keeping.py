@@ -1,0 +1,47 @@
+"""Answers of objects that stay as they are are made once: see `resolvers.steady`."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from api.compiler.field import Field
+from api.compiler.paths import Place
+from api.compiler.run import Answer, Builder, Run
+from permissions.guards import Guard
+from resolvers.steady import Steady
+
+MOST: Final = 4
+"""Answers of one object, by what is selected of it."""
+
+Asked = tuple[Guard, Field]
+"""A guard, and where it stands."""
+
+
+class _Known(NamedTuple):
+    answer: Answer
+    size: int
+    """Bytes, as they are counted."""
+
+
+def keeping(build: Builder, guards: Sequence[Asked]) -> Builder:
+    """The same, which keeps its answers: `guards` are those that it asks, each of them in each request.
+
+    One that refuses has the answer made anew, so that each field that it guards has its own error.
+    """
+
+    def kept(source: Any, run: Run, place: Place) -> Any:
+        steady: Steady | None = source.steady
+        if steady is None:
+            return build(source, run, place)
+        known: _Known | None = steady.answers.get(build)
+        if known is not None and all(run.allows(guard, steady, field, place) for guard, field in guards):
+            run.size += known.size
+            return known.answer
+        before, size = run.foreseen, run.size
+        answer = build(source, run, place)
+        if before and run.foreseen and type(answer) is dict:
+            if len(steady.answers) >= MOST:
+                steady.answers.clear()
+            steady.answers[build] = _Known(answer, run.size - size)
+        return answer
+
+    return kept
