@@ -47,6 +47,8 @@ ON_PYTHON: Final = {
     "Strawberry, caches": "tests.benchmarks.cached_strawberry",
     "Strawberry": "tests.benchmarks.plain_strawberry",
 }
+FORGETFUL: Final = "Parley, keeping nothing"
+"""The same with what is kept of pages turned off: what one costs that did not come before."""
 ON_NODE: Final = {"Apollo Server": "apollo.mjs", "Mercurius, JIT": "mercurius.mjs"}
 """They only read: an append is two hundred lines of conditions and repairs, and half of it would be a smaller thing."""
 OTHERS: Final = ("root", "admin", "sara", "john", "bob", "guest")
@@ -79,7 +81,7 @@ async def test_http_requests_are_measured_beside_those_of_others(
     everybody = [*ON_PYTHON, *ON_NODE]
     conversation, *others = [await works.planted(served, alice) for _ in range(max(CONNECTIONS))]
     asked = [
-        works.page(conversation, alice, everybody, *others),
+        works.page(conversation, alice, [*everybody, FORGETFUL], *others),
         works.me(alice, everybody),
         await works.append(served, alice, ON_PYTHON, max(CONNECTIONS)),
     ]
@@ -87,7 +89,7 @@ async def test_http_requests_are_measured_beside_those_of_others(
         for work in asked:
             _require_equal(await work.answers(contenders.servers), given=True)
         for name in OTHERS:
-            work = works.page(conversation, await served.as_(name), everybody)
+            work = works.page(conversation, await served.as_(name), [*everybody, FORGETFUL])
             _require_equal(await work.answers(contenders.servers), given=name in READERS)
         _require_equal(await works.me(_forged(alice), everybody).answers(contenders.servers), given=False)
         measured = await asyncio.to_thread(_measured, asked, contenders, list(stores.pids().values()))
@@ -188,6 +190,8 @@ def _serving(settings: Settings, folder: Path, config: pytest.Config) -> Iterato
     with ExitStack() as stack:
         for name, module in ON_PYTHON.items():
             found.servers[name] = stack.enter_context(serving(module, variables, folder / f"{module}.log"))
+        nothing = variables | environment(settings.model_copy(update={"kept_page_bytes": 0}))
+        found.servers[FORGETFUL] = stack.enter_context(serving(ON_PYTHON[PARLEY], nothing, folder / "forgetful.log"))
         try:
             node = NodeServers.copy(folder / "node", config)
         except NoNodeError as missing:
