@@ -188,10 +188,12 @@ def _serving(settings: Settings, folder: Path, config: pytest.Config) -> Iterato
     """Everybody who can be served here."""
     variables, found = environment(settings), Field()
     with ExitStack() as stack:
+        nothing = variables | environment(settings.model_copy(update={"kept_page_bytes": 0}))
         for name, module in ON_PYTHON.items():
             found.servers[name] = stack.enter_context(serving(module, variables, folder / f"{module}.log"))
-        nothing = variables | environment(settings.model_copy(update={"kept_page_bytes": 0}))
-        found.servers[FORGETFUL] = stack.enter_context(serving(ON_PYTHON[PARLEY], nothing, folder / "forgetful.log"))
+            if name == PARLEY:
+                log = folder / "forgetful.log"
+                found.servers[FORGETFUL] = stack.enter_context(serving(module, nothing, log))
         try:
             node = NodeServers.copy(folder / "node", config)
         except NoNodeError as missing:
