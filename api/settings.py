@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     bucket_messages: int = Field(50, ge=1, le=1000, description="messages to a bucket, in new conversations")
     bucket_bytes: int = Field(256 * 1024, ge=1024, le=4 * 1024 * 1024, description="a bucket closes at this size")
     kept_page_bytes: int = Field(
-        4 * 1024 * 1024, ge=0, description="of pages, as stored, that a worker keeps ready: they take nine times that"
+        8 * 1024 * 1024, ge=0, description="of pages that a worker keeps ready; 0: none. They take some four times that"
     )
     message_bytes: int = Field(1024 * 1024, ge=1, le=4 * 1024 * 1024, description="longest content of a message, UTF-8")
     retention_days: int = Field(

@@ -13,7 +13,7 @@ from api.compiler.arguments import plan
 from api.compiler.errors import NotCompilableError
 from api.compiler.field import Field
 from api.compiler.inputs import Inputs
-from api.compiler.keeping import Asked, keeping
+from api.compiler.keeping import Lasting, keeping
 from api.compiler.run import Builder
 from api.compiler.seams import (
     FragmentDetails,
@@ -78,8 +78,8 @@ class _Building:
         self._variables: Final = variables
         self._source: Final = Source()
         self._unfilled: Final[list[tuple[dict[type, Any], type, str]]] = []
-        self._guards: Final[dict[str, Sequence[Asked] | None]] = {}
-        """Of functions whose answers depend on nothing but the object, and these; None of others."""
+        self._lasting: Final[dict[str, Lasting | None]] = {}
+        """By function; None where an answer may differ from time to time."""
         self._functions: Final[dict[int, list[str]]] = defaultdict(list)
         """The names of those that builders are filled with."""
         self._fields = 0
@@ -97,8 +97,8 @@ class _Building:
         text = "\n".join(self._source.lines)
         exec(compile(text, "<operation>", "exec"), self._source.names)  # noqa: S102 - see the invariant of `source`
         for builders, kind, name in self._unfilled:
-            made, guards = self._function(name), self._guards[name]
-            builders[kind] = made if guards is None or not hasattr(kind, "steady") else keeping(made, guards)
+            made, lasting = self._function(name), self._lasting[name]
+            builders[kind] = made if lasting is None or not hasattr(kind, "steady") else keeping(made, lasting)
         makers = tuple(
             (part[0][0] if serially else None, self._function(name)) for part, name in zip(parts, names, strict=True)
         )
@@ -139,24 +139,27 @@ class _Building:
                 raise NotCompilableError
             selected = self._selected(type_, dict(found.grouped_field_set))
             name = self._source.add(Selection(selected))
-            self._guards[name] = self._asked(selected)
+            self._lasting[name] = self._lasts(selected)
             self._functions[id(builders)].append(name)
             self._unfilled.extend((builders, kind, name) for kind in kinds)
         return builders
 
-    def _asked(self, selected: Selected) -> Sequence[Asked] | None:
-        """The guards of all that is selected, in their order; None where an answer may differ from time to time."""
-        asked: dict[Guard, Field] = {}
+    def _lasts(self, selected: Selected) -> Lasting | None:
+        guards: dict[Guard, Field] = {}
+        number = len(selected)
         for field, builders in selected:
             if not field.steady:
                 return None
-            asked |= dict.fromkeys(field.guards or (), field)
+            asked = [(guard, field) for guard in field.guards or ()]
             for name in self._functions.get(id(builders), ()):
-                below = self._guards[name]
+                below = self._lasting[name]
                 if below is None:
                     return None
-                asked |= dict(below)
-        return tuple(asked.items())
+                asked += below.guards.items()
+                number += below.fields
+            for guard, at in asked:
+                guards.setdefault(guard, at)
+        return Lasting(guards, number)
 
     def _possible(self, type_: Any) -> Sequence[GraphQLObjectType]:
         if is_abstract_type(type_):

@@ -15,6 +15,8 @@ from models.database import Record
 from models.tree.address import Address
 from models.tree.buckets import NAIVE, Ending, Tail, by_address
 
+MESSAGE_BYTES: Final = 512
+"""What a message weighs besides: what is made of it takes some 1.8 KB, however short it is, and its answers 4.3."""
 KEPT_SECONDS: Final = 60.0
 """How long what nobody reads any more is kept at least: at most for twice as long, as it may have been erased."""
 
@@ -46,17 +48,18 @@ class Cut:
 @dataclass(slots=True)
 class _Kept:
     cut: Cut
+    weight: int
     used: bool = True
     """Since it was last looked for what nobody uses."""
 
 
 class Cuts:
-    """Of one worker: what was read last, `most` bytes of it as they are stored."""
+    """Of one worker: what was read last. It weighs `most` bytes: those that are stored, and some for each message."""
 
     def __init__(self, most: int) -> None:
         self._most: Final = most
         self._kept: Final[dict[bytes, _Kept]] = {}
-        self._size = 0
+        self._weight = 0
         self._sweep: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -67,8 +70,9 @@ class Cuts:
         kept = self._kept.pop(raw, None)
         if kept is None:
             cut = Cut.of(bson.decode(raw, NAIVE))
-            if len(raw) <= self._most:
-                self._keep(raw, _Kept(cut))
+            kept = _Kept(cut, len(raw) + MESSAGE_BYTES * len(cut.messages))
+            if kept.weight <= self._most:
+                self._keep(raw, kept)
             return cut
         kept.used = kept.cut.again = True
         self._kept[raw] = kept  # the latest of all
@@ -76,8 +80,8 @@ class Cuts:
 
     def _keep(self, raw: bytes, kept: _Kept) -> None:
         self._kept[raw] = kept
-        self._size += len(raw)
-        while self._size > self._most:
+        self._weight += kept.weight
+        while self._weight > self._most:
             self._drop(next(iter(self._kept)))
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(KEPT_SECONDS, self.sweep)
@@ -92,5 +96,4 @@ class Cuts:
         self._sweep = again
 
     def _drop(self, raw: bytes) -> None:
-        del self._kept[raw]
-        self._size -= len(raw)
+        self._weight -= self._kept.pop(raw).weight

@@ -26,8 +26,8 @@ class TreeLimits:
     bucket_bytes: int = 256 * 1024
     message_bytes: int = 1024 * 1024
     metadata_bytes: int = 16 * 1024
-    kept_bytes: int = 4 * 1024 * 1024
-    """Of what a worker read, as stored, to be decoded once where it comes again."""
+    kept_bytes: int = 8 * 1024 * 1024
+    """What a worker read, as `models.tree.cuts` weighs it, to be decoded once where it comes again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ from typing import Any, Final
 
 import pytest
 
+from api.compiler.keeping import MOST, MOST_FIELDS
 from models.bucket import MessageRole
 from models.conversation import Conversation
 from models.tree import MAIN, Address, Draft
+from permissions.engine.facts import Resource
 from resolvers.chat.tree import Message, MessageMetadata
 from resolvers.ids import encode, object_id
+from resolvers.steady import Steady
 from tests.differential.cases import Case
 from tests.differential.executing import Executors
 from tests.differential.outcomes import Outcome
@@ -79,6 +82,32 @@ async def test_a_page_that_is_kept_is_made_once(
     assert len({outcome.data for outcome in outcomes}) == 1
     assert len({outcome.counted for outcome in outcomes}) == 1
     assert len({outcome.allowed for outcome in outcomes}) == 1, "guards are asked each time"
+
+
+async def test_of_a_page_few_answers_are_kept_and_none_that_is_large(
+    executors: Executors, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who asks for the same page in a thousand ways would fill a worker's memory."""
+    kept: list[Steady] = []
+
+    def noted(about: Resource) -> Steady:
+        kept.append(Steady(about))
+        return kept[-1]
+
+    monkeypatch.setattr("resolvers.chat.pages.Steady", noted)
+    conversation = world.chat_id(WHOLE)
+
+    async def ask(fields: str) -> None:
+        for _ in range(5):
+            await executors.compiled(asked(conversation, fields, WHOLE))
+
+    for number in range(MOST + 2):
+        await ask(f"messages(branch: $branch, last: 50) {{ edges {{ n{number}: node {{ content }} }} }}")
+        assert [len(each.answers) for each in kept] == [number % MOST + 1]
+    many = " ".join(f"n{number}: content" for number in range(MOST_FIELDS))
+    before = list(kept[0].answers)
+    await ask(f"messages(branch: $branch, last: 50) {{ edges {{ node {{ {many} }} }} }}")
+    assert list(kept[0].answers) == before
 
 
 async def _append(world: World, conversation: Conversation) -> None:

@@ -13,7 +13,7 @@ from models.clock import now
 from models.conversation import Conversation
 from models.database import Database
 from models.tree import MAIN, Address, Draft, MessageTree, Page, Window
-from models.tree.cuts import Cuts
+from models.tree.cuts import MESSAGE_BYTES, Cuts
 from models.tree.meter import Meter
 from tests.models.tree.conftest import SMALL
 from tests.models.tree.test_slices import again, append
@@ -40,7 +40,7 @@ async def test_the_same_bytes_are_decoded_once() -> None:
 
 async def test_what_was_read_longest_ago_makes_room() -> None:
     one, other, third = (bucket(each) for each in ("one", "two", "six"))
-    cuts = Cuts(len(one) * 2)
+    cuts = Cuts((len(one) + MESSAGE_BYTES) * 2)
     first, second = cuts.of(one), cuts.of(other)
     assert cuts.of(one) is first
     cuts.of(third)
@@ -51,11 +51,13 @@ async def test_what_was_read_longest_ago_makes_room() -> None:
 
 async def test_what_is_larger_than_all_is_not_kept() -> None:
     one = bucket("x" * 1_000)
-    for most in (0, len(one) - 1):
+    weight = len(one) + MESSAGE_BYTES
+    for most in (0, weight - 1):
         cuts = Cuts(most)
         assert cuts.of(one) is not cuts.of(one)
         assert len(cuts) == 0
-    assert Cuts(len(one)).of(one).messages
+    cuts = Cuts(weight)
+    assert cuts.of(one) is cuts.of(one)
 
 
 async def test_what_nobody_reads_is_forgotten() -> None:
