@@ -2,7 +2,7 @@
 
 import gc
 
-from api.worker import COLLECTED
+from api.garbage import COLLECTED
 from resolvers.live.collector import FEW_PASSES, RARELY
 
 
