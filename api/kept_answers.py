@@ -1,6 +1,6 @@
 """Answers that are the same whenever their caller asks: made as any other once, and told again as long as he may ask.
 
-INVARIANT: who asks, whether he may, and what he has left is found out each time, by the functions of all other requests.
+INVARIANT: who asks, whether he may, and what he has left is found out each time, by the functions of all requests.
 Only where each of these is known at once, and is as it mostly is, a kept answer is told; all else goes the common way.
 """
 
