@@ -1,7 +1,8 @@
 """Where documents are judged that nobody has sent before: the long ones beside the event loop, in one thread.
 
 To read a document within the limits and to judge it takes up to 60 ms of the processor, in which nothing else would be
-done. In a thread it takes turns with the loop; and of each asker one document is in its queue.
+done. In a thread it takes turns with the loop, and lets who asks for little go first: to take the interpreter back from
+it costs the loop half a millisecond each time. Of each asker one document is in its queue.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
 from api.documents.judging import flaws, read, suggests
 from api.documents.limits import DocumentLimits
+from api.documents.parsing import Step
+from models.tree.precedence import Precedence
 from permissions.authn.addresses import subscriber
 from permissions.engine.facts import Id
 from permissions.errors import BusyError
@@ -21,6 +24,10 @@ from resolvers.errors import TooFastError
 
 SHORT: Final = 500
 """Characters of a document that is judged where it is asked for: a few ms at worst."""
+STEPS: Final = 50
+"""Tokens or nodes, after which it is looked whether somebody should go first: half a millisecond."""
+STOOD_BACK_SECONDS: Final = 0.25
+"""How long, in all, one document's thread stands back."""
 AGAIN_SECONDS: Final = 5
 """After which one may come back whose document found no turn."""
 
@@ -41,7 +48,7 @@ class Bench:
         """
         suggest = suggests(asker, limits)
         if len(text) > SHORT:
-            return await self._beside(name_of(asker), partial(_judged, schema, text, limits, suggest))
+            return await self._beside(name_of(asker), partial(_judged, schema, text, limits, suggest, _pace(asker)))
         document = read(text, limits)
         await asyncio.sleep(0)  # to read one takes a few ms, and to judge it takes as long: let others pass
         return document, flaws(schema, document, limits, suggest=suggest)
@@ -54,9 +61,28 @@ class Bench:
             raise TooFastError(reason, AGAIN_SECONDS) from None
 
 
-def _judged(schema: GraphQLSchema, text: str, limits: DocumentLimits, suggest: bool) -> Judged:
-    document = read(text, limits)
-    return document, flaws(schema, document, limits, suggest=suggest)
+def _judged(schema: GraphQLSchema, text: str, limits: DocumentLimits, suggest: bool, pace: Step | None) -> Judged:
+    document = read(text, limits, pace)
+    return document, flaws(schema, document, limits, suggest=suggest, step=pace)
+
+
+class Pace:
+    """Steps of the thread, which stands back from time to time for who asks for little, and not for ever."""
+
+    def __init__(self, precedence: Precedence) -> None:
+        self._precedence: Final = precedence
+        self._steps = 0
+        self._patience = STOOD_BACK_SECONDS
+
+    def __call__(self) -> None:
+        """One more."""
+        self._steps += 1
+        if self._steps % STEPS == 0 and self._patience > 0:
+            self._patience -= self._precedence.stand_back(self._patience)
+
+
+def _pace(asker: object) -> Pace | None:
+    return Pace(asker.tree.precedence) if isinstance(asker, Context) else None
 
 
 def name_of(asker: object) -> Id:

@@ -8,7 +8,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema
 from api.documents.limits import DocumentLimits, exceeded
 from api.documents.measure import problem, require
 from api.documents.memory import Documents
-from api.documents.parsing import TOO_DEEP, parse
+from api.documents.parsing import TOO_DEEP, Step, parse
 from api.documents.schema_access import may_introspect
 from api.documents.tokens import crowded
 from api.documents.validation import validate
@@ -51,12 +51,12 @@ def sound(schema: GraphQLSchema, text: str, documents: Documents, limits: Docume
     return document
 
 
-def read(text: str, limits: DocumentLimits) -> DocumentNode:
+def read(text: str, limits: DocumentLimits, step: Step | None = None) -> DocumentNode:
     """A document that is not too long, parsed. Raise `GraphQLError` where it can't be."""
     if crowded(text, limits.tokens):
         raise _too_many_tokens(limits)
     try:
-        return parse(text, max_tokens=limits.tokens)
+        return parse(text, max_tokens=limits.tokens, step=step)
     except GraphQLError as error:
         told = unread(error, limits)
         error.message, error.extensions = told.message, told.extensions
@@ -64,12 +64,21 @@ def read(text: str, limits: DocumentLimits) -> DocumentNode:
 
 
 def flaws(
-    schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    limits: DocumentLimits,
+    *,
+    suggest: bool,
+    step: Step | None = None,
 ) -> list[GraphQLError]:
     """What is wrong with a document, or too much of it; `suggest` what may have been meant."""
-    if (error := problem(document, limits)) is not None:
+    if (error := problem(document, limits, step or _none)) is not None:
         return [error]
-    return validate(schema, document, limits, suggest=suggest)
+    return validate(schema, document, limits, suggest=suggest, step=step)
+
+
+def _none() -> None:
+    """Nobody is told of a step."""
 
 
 def suggests(asker: object, limits: DocumentLimits) -> bool:

@@ -176,10 +176,10 @@ def _whole(part: _Part, totals: Mapping[str, Counts], visited: Visit) -> Counts:
     return part.counts
 
 
-def problem(document: DocumentNode, limits: DocumentLimits) -> GraphQLError | None:
+def problem(document: DocumentNode, limits: DocumentLimits, visited: Visit = lambda: None) -> GraphQLError | None:
     """What is too much about a document, if anything is."""
     try:
-        require(document, limits)
+        require(document, limits, visited)
     except GraphQLError as error:
         return error.with_traceback(None)  # who is told it is in that: they would keep each other
     return None

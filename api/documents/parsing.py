@@ -3,16 +3,34 @@
 A document that is refused was freed by the garbage collector alone, for that: thousands of objects of each.
 """
 
+from collections.abc import Callable
+from typing import Final
+
 from graphql import DocumentNode, GraphQLSyntaxError, Lexer, Source, Token
 from graphql.language.parser import Parser
 
-TOO_DEEP = "Document is nested too deeply."
+TOO_DEEP: Final = "Document is nested too deeply."
+
+Step = Callable[[], None]
+"""Called as long as something goes on, again and again."""
 
 
-def parse(text: str, *, max_tokens: int, no_location: bool = False) -> DocumentNode:
+class _Stepping(Lexer):
+    """Tells of each token."""
+
+    def __init__(self, source: Source, step: Step) -> None:
+        super().__init__(source)
+        self._step = step
+
+    def advance(self) -> Token:
+        self._step()
+        return super().advance()
+
+
+def parse(text: str, *, max_tokens: int, no_location: bool = False, step: Step | None = None) -> DocumentNode:
     """It. Raise `GraphQLError` where it can't be read, or has more tokens."""
     source = Source(text)
-    lexer = Lexer(source)
+    lexer = Lexer(source) if step is None else _Stepping(source, step)
     first = lexer.token
     try:
         return Parser(source, no_location=no_location, max_tokens=max_tokens, lexer=lexer).parse_document()

@@ -27,6 +27,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from api.documents.limits import DocumentLimits, exceeded
+from api.documents.parsing import Step
 from api.errors import forget_frames
 
 MESSAGE_CHARACTERS: Final = 500
@@ -38,23 +39,28 @@ ABORTED: Final = "Too many validation errors, error limit reached. Validation ab
 
 
 def validate(
-    schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    limits: DocumentLimits,
+    *,
+    suggest: bool,
+    step: Step | None = None,
 ) -> list[GraphQLError]:
     """What is wrong with a document that is within its limits; `suggest` what may have been meant, unless it is much.
 
     Each suggestion compares a name with all that the type has: twenty took longer than all the rest.
     """
-    found = _found(schema, document, limits, suggest=False)
+    found = _found(schema, document, limits, suggest=False, step=step)
     aborted = bool(found) and isinstance(found[-1], ValidationAbortedError)
     if suggest and 0 < len(found) <= SUGGESTED and not aborted:
-        found = _found(schema, document, limits, suggest=True)
+        found = _found(schema, document, limits, suggest=True, step=step)
     if aborted and len(found) <= limits.errors:
         return [exceeded("overlaps", limits.overlaps, "fields of the same name may be compared in so many steps:")]
     return [_shortened(each) for each in found]
 
 
 def _found(
-    schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool
+    schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits, *, suggest: bool, step: Step | None
 ) -> list[GraphQLError]:
     """As graphql-core's `validate`. Its visitors keep themselves by their methods, and the document: not longer."""
     errors: list[GraphQLError] = []
@@ -71,6 +77,8 @@ def _found(
         each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
     }:
         visitors.insert(0, FragmentNestingVisitor(fragments))
+    if step is not None:
+        visitors.append(_Stepping(step))
     together = ParallelVisitor(visitors)
     walking = TypeInfoVisitor(types, together)
     try:
@@ -88,6 +96,17 @@ def _found(
 def _shortened(error: GraphQLError) -> GraphQLError:
     """It is about the document, also where a number was too long to be read; it does not repeat all of that."""
     return GraphQLError(error.message[:MESSAGE_CHARACTERS], error.nodes, extensions=error.extensions)
+
+
+class _Stepping(Visitor):
+    """Tells of each node."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self.step = step
+
+    def enter(self, *_: object) -> None:
+        self.step()
 
 
 @cache

@@ -5,6 +5,8 @@ steps of theirs at each of his own.
 """
 
 import asyncio
+import threading
+import time
 from types import TracebackType
 from typing import Final
 
@@ -15,12 +17,14 @@ PATIENCE_SECONDS: Final = 0.05
 class Precedence:
     """One a worker. Within a block of it something is under way that asks for little."""
 
-    __slots__ = ("_little", "_over")
+    __slots__ = ("_little", "_over", "_passed")
 
     def __init__(self) -> None:
         self._little = 0
         self._over: asyncio.Future[None] | None = None
         """Done when nothing of that is under way any more; None where nobody waits."""
+        self._passed: threading.Event | None = None
+        """The same for threads."""
 
     def __enter__(self) -> None:
         self._little += 1
@@ -29,9 +33,14 @@ class Precedence:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._little -= 1
-        if not self._little and self._over is not None:
+        if self._little:
+            return
+        if self._over is not None:
             self._over.set_result(None)
             self._over = None
+        if self._passed is not None:
+            self._passed.set()
+            self._passed = None
 
     async def give_way(self) -> None:
         """Return when nothing is under way that asks for little, or after a moment."""
@@ -40,3 +49,14 @@ class Precedence:
         if self._over is None:
             self._over = asyncio.get_running_loop().create_future()
         await asyncio.wait([self._over], timeout=PATIENCE_SECONDS)
+
+    def stand_back(self, seconds: float = PATIENCE_SECONDS) -> float:
+        """The same for a thread beside the loop, which it keeps from the interpreter; gives how long that was."""
+        if not self._little:
+            return 0.0
+        passed = self._passed = self._passed or threading.Event()
+        if not self._little:  # meanwhile: nobody may ever tell
+            return 0.0
+        began = time.monotonic()
+        passed.wait(seconds)
+        return time.monotonic() - began

@@ -2,17 +2,22 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, parse
+from graphql import GraphQLError
 
-from api.documents.bench import SHORT, Bench
+from api.documents.bench import SHORT, STEPS, STOOD_BACK_SECONDS, Bench, Pace
+from api.documents.judging import flaws, read
 from api.documents.limits import DEFAULT_LIMITS
+from api.documents.parsing import parse
 from api.execution import price_of
 from api.schema import build_schema
+from models.tree.precedence import Precedence
 from permissions.turns import Turns
 from resolvers.errors import TooFastError
+from tests.served import Served
 
 SCHEMA = build_schema()
 LONG = "{ __typename }" + " " * SHORT
@@ -77,3 +82,48 @@ async def test_what_was_judged_for_a_socket_is_remembered_where_it_has_no_flaw()
 def test_to_judge_costs_as_much_as_a_document_is_long() -> None:
     assert price_of("a" * SHORT) == 0, "that is part of what anything costs"
     assert price_of("a" * 4_000) == 1_000
+
+
+class Noting(Precedence):
+    """Of which is noted how long a thread would stand back, and that it has stood back for so long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.asked: list[float] = []
+
+    def stand_back(self, seconds: float = 0) -> float:
+        self.asked.append(seconds)
+        return self.seconds
+
+
+def test_the_thread_stands_back_as_it_reads_and_as_it_judges() -> None:
+    text = f"{{ {'__typename ' * 400} }}"
+    precedence = Noting(0)
+    document = read(text, DEFAULT_LIMITS, Pace(precedence))
+    assert len(precedence.asked) >= 400 / STEPS
+    precedence.asked.clear()
+    assert flaws(SCHEMA._schema, document, replace(DEFAULT_LIMITS, repeats=400), suggest=False, step=Pace(precedence))
+    assert len(precedence.asked) >= 400 / STEPS
+
+
+def test_it_does_not_do_so_for_ever() -> None:
+    precedence = Noting(0.6 * STOOD_BACK_SECONDS)
+    pace = Pace(precedence)
+    for _ in range(10 * STEPS):
+        pace()
+    assert precedence.asked == pytest.approx([STOOD_BACK_SECONDS, 0.4 * STOOD_BACK_SECONDS])
+
+
+async def test_it_stands_back_for_others_of_the_same_worker(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[Precedence]()
+
+    def noted(self: Precedence, seconds: float) -> float:
+        asked.append(self)
+        return 0.0
+
+    monkeypatch.setattr(Precedence, "stand_back", noted)
+    alice = await served.as_("alice")
+    assert (await alice.ask(f"{{ me {{ {'id ' * 45} }} }} {' ' * SHORT}")).codes == []
+    assert asked
+    assert set(asked) == {served.services.tree.precedence}

@@ -1,6 +1,7 @@
 """What asks for much lets others go first, and is not starved by them."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -83,3 +84,22 @@ async def test_while_it_waits_it_holds_none_of_the_turns_of_others() -> None:
     done.set()
     await asyncio.gather(little, *waiting)
     assert turns._value == AT_ONCE
+
+
+async def test_a_thread_stands_back_until_nothing_else_is_under_way() -> None:
+    precedence = Precedence()
+    with ThreadPoolExecutor(2) as threads:
+        with precedence:
+            standing = [asyncio.wrap_future(threads.submit(precedence.stand_back, 600)) for _ in range(2)]
+            while precedence._passed is None:  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0)
+            await settled()
+            assert not any(each.done() for each in standing)
+        assert all(seconds >= 0 for seconds in await asyncio.gather(*standing))
+
+
+def test_a_thread_does_not_stand_back_for_ever() -> None:
+    precedence = Precedence()
+    assert precedence.stand_back(600) == 0, "there is nobody"
+    with precedence:
+        assert 0.001 <= precedence.stand_back(0.001) < 600
