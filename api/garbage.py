@@ -15,7 +15,7 @@ COLLECTED: Final = (700, 10, 50)
 """Objects, and then passes, after which the next generation is looked through; the last is all that is not kept."""
 OLDEST: Final = 2
 SELDOM_SECONDS: Final = 3600.0
-"""After so long all is looked at again: some 200 ms."""
+"""After so long all is looked at again: 100 to 200 ms."""
 MOST_GROWTH: Final = 2.0
 """Or when so many times as much is kept as outlived the last look: so what is kept in vain is no more than the rest."""
 EVERY_SECONDS: Final = 60.0
