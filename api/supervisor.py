@@ -73,14 +73,15 @@ class WorkerProcess:
     def __init__(self) -> None:
         self.lifeline, theirs = socket.socketpair()
         self.ready = False
-        # -P: nothing is imported from the working directory. A session of its own: Ctrl-C is for us.
+        # -P: nothing is imported from the working directory. A process group of its own: Ctrl-C is for us. No session:
+        # where Linux shares the processors by sessions, what one does at low priority would be equal to other workers.
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 (our own command line)
                 [sys.executable, "-P", "-m", "api.worker_process", str(theirs.fileno())],
                 env={},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,
+                process_group=0,
             )
         self.lifeline.setblocking(False)
         self.started = time.monotonic()

@@ -6,6 +6,7 @@ What it serves with comes over the lifeline when that is done: settings, and the
 import gc
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ def given(lifeline: socket.socket) -> Given | None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # some terminals stop who writes and isn't their foreground
     gc.disable()  # hardly anything of what is imported is garbage; `worker.settle` has it on again
     from api import worker
 
