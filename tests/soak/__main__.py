@@ -28,8 +28,8 @@ MOST_GROWTH: Final = 0.1
 WARM: Final = 0.3
 SETTLING_SECONDS: Final = 1
 """Until what was begun in the part before has ended."""
-LOW: Final = 10
-"""The priority of those who press: elsewhere they would have machines of their own."""
+LOW: Final = 19
+"""The lowest priority, of those who press: elsewhere they would have machines of their own."""
 FAIR: Final = (
     "All on one machine, those who press at low priority: elsewhere they would have machines of their own. The busy "
     "programs have, at that priority, the share of the cores that those who pressed and the stores had: what they cost "
