@@ -33,8 +33,8 @@ TOMBSTONE: Final = ("depth", "role", "created_at", "author_id", "edited_from", "
 """The fields of a deleted message that are shown. What it said is stored until it is purged, and no reader gets it."""
 
 
-PAGES: Final = 4
-"""Of the same end of a branch that are kept, by what was asked for."""
+PAGES: Final = 1
+"""Of the same messages that are kept, whichever window was asked for: what is kept is weighed by messages."""
 
 
 class _End(NamedTuple):

@@ -92,6 +92,17 @@ async def test_a_page_that_comes_again_is_the_same_one(tree: MessageTree) -> Non
     assert page.rows[-1].message["content"] == "another"
 
 
+async def test_of_the_same_messages_one_page_is_kept(tree: MessageTree) -> None:
+    """Of a short conversation every window reads all: else each would be kept beside the others, and weigh nothing."""
+    conversation = await planted(tree, line(3))
+    for most in range(10, 20):
+        for _ in range(4):
+            page = await read(tree, conversation, Window(last=most))
+        assert page.derived is not None
+        (cut,) = [kept.cut for kept in tree._slices._read.args[1]._kept.values()]  # type: ignore[attr-defined]
+        assert list(cut.ending[1].pages.values()) == [page]
+
+
 async def test_a_page_that_is_kept_is_counted_as_if_it_were_read(tree: MessageTree) -> None:
     conversation, counted = await again(await planted(tree, line(10))), []
     for _ in range(6):
