@@ -67,27 +67,38 @@ async def test_who_is_not_in_doubt_is_told_before_the_others_are_judged(
 async def test_while_many_are_judged_another_conversation_goes_on(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async with crowd_of(served) as crowd:
+        crowded, pairs = await followed(served, crowd, DOUBTFUL)
+        quiet, ((_, reader),) = await followed(served, crowd, 1)
+        settle = Member.settle
+
+        async def watched(member: Member, *, patient: bool = True) -> bool:
+            monkeypatch.setattr(Member, "settle", settle)
+            await crowd.heard(quiet, reader)
+            return await settle(member, patient=patient)
+
+        monkeypatch.setattr(Member, "settle", watched)
+        for member, _ in pairs:
+            member.standing.suspect()
+        await crowd.heard(crowded, *(each for _, each in pairs))
+        assert Member.settle is settle, "nobody was judged"
+
+
+async def test_others_have_their_turn_between_judgements(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telling, "BATCH", 1)
     order = list[str]()
     async with crowd_of(served) as crowd:
         crowded, pairs = await followed(served, crowd, DOUBTFUL)
-        quiet, ((_, reader),) = await followed(served, crowd, 1)
-        settle, write = Member.settle, Reader.write
+        settle = Member.settle
 
         async def watched(member: Member, *, patient: bool = True) -> bool:
+            settled = await settle(member, patient=patient)
             order.append("judged")
-            return await settle(member, patient=patient)
-
-        def written(self: Reader, body: bytes) -> bool:
-            if self is reader:
-                order.append("told")
-            return write(self, body)
+            asyncio.get_running_loop().call_soon(order.append, "turn")
+            return settled
 
         monkeypatch.setattr(Member, "settle", watched)
-        monkeypatch.setattr(Reader, "write", written)
         for member, _ in pairs:
             member.standing.suspect()
-        await asyncio.gather(crowd.say(crowded), crowd.say(quiet))
         await crowd.heard(crowded, *(each for _, each in pairs))
-        await crowd.heard(quiet, reader)
-    assert "told" in order[: order.index("judged") + DOUBTFUL]
+    assert order[: 2 * DOUBTFUL] == ["judged", "turn"] * DOUBTFUL
