@@ -1,6 +1,6 @@
 """Reading: pages of a branch's path, messages by address, siblings, branches. Three database calls at most a page."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -215,19 +215,36 @@ class History:
         lineages = await self._buckets.first_lineages(begins) if begins else {}
         parents = [lineage.parent for lineage in lineages.values() if lineage.parent]
         found |= await self._buckets.messages_at(parents) if parents else {}
-        told = await self._up_to_date(found)
+        return self._each(wanted, await self._up_to_date(found), begins, lineages)
+
+    def rows_of(
+        self, addresses: Collection[Address], read: Mapping[Address, Record], lineages: Mapping[str, Lineage]
+    ) -> dict[Address, Row] | None:
+        """The same without a call; None where it takes one, as a message grows, or one is removed.
+
+        `lineages` has those of branches that begin with one of them.
+        """
+        if self._removals or any(map(grows, read.values())):
+            return None
+        wanted = _there(self._in_sight(addresses), read)
+        return self._each(wanted, read, _begun(wanted, read), lineages)
+
+    def begins(self, addresses: Collection[Address], read: Mapping[Address, Record]) -> dict[str, int]:
+        """The branches that begin with one of them, and at which depth."""
+        return _begun(_there(self._in_sight(addresses), read), read)
+
+    def _each(
+        self,
+        wanted: Iterable[Address],
+        read: Mapping[Address, Record],
+        begins: Mapping[str, int],
+        lineages: Mapping[str, Lineage],
+    ) -> dict[Address, Row]:
         rows: dict[Address, Row] = {}
         for address in wanted:
             lineage = lineages.get(address.branch) if begins.get(address.branch) == address.depth else None
-            rows[address] = self._alone(address, lineage, told)
+            rows[address] = self._alone(address, lineage, read)
         return rows
-
-    def rows_of(self, addresses: Collection[Address], read: Mapping[Address, Record]) -> dict[Address, Row] | None:
-        """The same without a call; None where it takes one, as a branch begins, a message grows, or one is removed."""
-        wanted = _there(self._in_sight(addresses), read)
-        if self._removals or _begun(wanted, read) or any(map(grows, read.values())):
-            return None
-        return {address: self._alone(address, None, read) for address in wanted}
 
     def _in_sight(self, addresses: Collection[Address]) -> set[Address]:
         return {each for each in addresses if self._sight is None or self._sight.sees(each)}

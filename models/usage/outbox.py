@@ -1,7 +1,5 @@
 """Buckets whose tallies aren't true: marked by the write that changed them, read as they are until a tally is."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -29,7 +27,6 @@ FIELDS: Final = {
 SOME: Final = 2_000
 """As many marked buckets are looked at for whoever asks about many conversations, instead of asking for each."""
 AT_ONCE: Final = 500
-_CALLS: Final = 8
 
 
 async def marked(db: AsyncDatabase[Record], conversation_ids: Sequence[ObjectId]) -> list[Record]:
@@ -49,19 +46,16 @@ async def marked(db: AsyncDatabase[Record], conversation_ids: Sequence[ObjectId]
 
 async def published(db: AsyncDatabase[Record], buckets: Iterable[Record]) -> list[Record]:
     """Those that are on a branch which somebody can find: a fork's bucket is stored before its branch."""
-    found: list[Record] = []
-    forks: dict[ObjectId, list[Record]] = defaultdict(list)
-    for bucket in buckets:
-        (found if bucket["branch"] == MAIN else forks[bucket["conversation_id"]]).append(bucket)
-    calls = asyncio.Semaphore(_CALLS)
-
-    async def known(conversation_id: ObjectId, some: Sequence[Record]) -> list[Record]:
-        names = list({bucket["branch"] for bucket in some})
-        async with calls:
-            query = {"conversation_id": conversation_id, "branch": {"$in": names}}
-            there = {branch["branch"] async for branch in db.branches.find(query, {"branch": 1})}
-        return [bucket for bucket in some if bucket["branch"] in there]
-
-    for some in await asyncio.gather(*(known(id_, buckets) for id_, buckets in forks.items())):
-        found += some
-    return found
+    there = list(buckets)
+    forks = [bucket for bucket in there if bucket["branch"] != MAIN]
+    known: set[tuple[ObjectId, str]] = set()
+    for start in range(0, len(forks), AT_ONCE):
+        some = forks[start : start + AT_ONCE]
+        stages: list[Record] = [
+            {"$match": {"conversation_id": {"$in": list({bucket["conversation_id"] for bucket in some})}}},
+            {"$match": {"branch": {"$in": list({bucket["branch"] for bucket in some})}}},  # MongoDB makes one of both
+            {"$project": {"conversation_id": 1, "branch": 1}},
+        ]
+        cursor = await db.branches.aggregate(stages, batchSize=AT_ONCE)
+        known |= {(branch["conversation_id"], branch["branch"]) for branch in await cursor.to_list()}
+    return [each for each in there if each["branch"] == MAIN or (each["conversation_id"], each["branch"]) in known]

@@ -125,6 +125,23 @@ async def test_messages_of_short_conversations_take_one_call_and_a_long_one_anot
     assert names(sent) == ["aggregate buckets", "find buckets"]
 
 
+async def test_messages_that_begin_branches_of_many_short_conversations_take_three_calls(
+    listened: tuple[MessageTree, Commands],
+) -> None:
+    tree, commands = listened
+    asked = []
+    for _ in range(3):
+        conversation = await started(tree, 50)
+        await tree.append(conversation, None, SAYS)
+        for _ in range(2):
+            fork = await tree.append(conversation, Address(MAIN, 0), SAYS)
+        asked.append((conversation, None, [fork.address]))
+    with commands.during() as sent:
+        rows = await tree.rows(asked)
+    assert names(sent) == ["aggregate buckets"] * 3
+    assert [row.parent for each in rows for row in each.values()] == [Address(MAIN, 0)] * 3
+
+
 async def test_a_hundred_siblings_and_their_branches_take_a_call_each(listened: tuple[MessageTree, Commands]) -> None:
     tree, commands = listened
     conversation = await planted(tree, [*line(1), *(replace(line(2)[1], content=f"{n}") for n in range(120))])
