@@ -14,7 +14,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema
 from api.documents.judging import flaws, read, suggests
 from api.documents.limits import DocumentLimits
 from api.documents.parsing import Step
-from models.tree.precedence import Precedence
+from models.tree.precedence import Pace
 from permissions.authn.addresses import subscriber
 from permissions.engine.facts import Id
 from permissions.errors import BusyError
@@ -26,8 +26,6 @@ SHORT: Final = 500
 """Characters of a document that is judged where it is asked for: a few ms at worst."""
 STEPS: Final = 50
 """Tokens or nodes, after which it is looked whether somebody should go first: half a millisecond."""
-STOOD_BACK_SECONDS: Final = 0.25
-"""How long, in all, one document's thread stands back."""
 AGAIN_SECONDS: Final = 5
 """After which one may come back whose document found no turn."""
 
@@ -50,7 +48,7 @@ class Bench:
         if len(text) > SHORT:
             return await self._beside(name_of(asker), partial(_judged, schema, text, limits, suggest, _pace(asker)))
         document = read(text, limits)
-        await asyncio.sleep(0)  # to read one takes a few ms, and to judge it takes as long: let others pass
+        await _let_pass(asker)  # to read one takes a few ms, and to judge it takes as long
         return document, flaws(schema, document, limits, suggest=suggest)
 
     async def _beside(self, asker: Id, work: partial[Judged]) -> Judged:
@@ -66,23 +64,15 @@ def _judged(schema: GraphQLSchema, text: str, limits: DocumentLimits, suggest: b
     return document, flaws(schema, document, limits, suggest=suggest, step=pace)
 
 
-class Pace:
-    """Steps of the thread, which stands back from time to time for who asks for little, and not for ever."""
-
-    def __init__(self, precedence: Precedence) -> None:
-        self._precedence: Final = precedence
-        self._steps = 0
-        self._patience = STOOD_BACK_SECONDS
-
-    def __call__(self) -> None:
-        """One more."""
-        self._steps += 1
-        if self._steps % STEPS == 0 and self._patience > 0:
-            self._patience -= self._precedence.stand_back(self._patience)
+async def _let_pass(asker: object) -> None:
+    """Others; before all who ask for little."""
+    await asyncio.sleep(0)
+    if isinstance(asker, Context):
+        await asker.tree.precedence.give_way()
 
 
 def _pace(asker: object) -> Pace | None:
-    return Pace(asker.tree.precedence) if isinstance(asker, Context) else None
+    return Pace(asker.tree.precedence, STEPS) if isinstance(asker, Context) else None
 
 
 def name_of(asker: object) -> Id:

@@ -6,7 +6,7 @@ on.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -27,6 +27,7 @@ from models.search.reader import Reader
 from models.search.snippets import Snippet, snippet
 from models.tree import Address, MessageTree, Row, Sight
 from models.tree.meter import Meter
+from models.tree.precedence import Pace
 
 AT_ONCE: Final = 4
 """Searches that a worker does at a time: others wait, and the rest of the server does not wait for them."""
@@ -50,6 +51,8 @@ TRIES: Final = 5
 
 Found: TypeAlias = Mapping[bytes, tuple[Conversation, Row]]
 """Messages, with their conversations, by key."""
+Judged: TypeAlias = tuple[dict[bytes, tuple[Conversation, Row, Snippet]], int, int]
+"""Those of the first candidates that match, by key; how many were judged, and how many characters these have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ class MessageSearch:
             candidates, more = await ranking.next(weights, place, size)
             rows = await self._rows(candidates, reach, request)
             rounds -= bool(candidates)
-            found, judged, spent = await _judge(candidates, rows, request, budget)
+            await self._tree.precedence.give_way()
+            found, judged, spent = await self._judge(candidates, rows, request, budget)
             budget -= spent
             more = more or judged < len(candidates)
             for candidate in candidates[:judged]:
@@ -177,6 +181,13 @@ class MessageSearch:
         cursor = await self._db.conversations.aggregate(stages, batchSize=CANDIDATES)
         return {record["_id"]: Conversation.model_validate(record) for record in await cursor.to_list()}
 
+    async def _judge(self, candidates: Sequence[Candidate], rows: Found, request: SearchRequest, budget: int) -> Judged:
+        """In a thread where it is much, which stands back for who asks for little."""
+        if sum(len(row.message.get("content") or "") for _, row in rows.values()) <= LITTLE:
+            return _judged(candidates, rows, request, budget)
+        pace = Pace(self._tree.precedence)
+        return await asyncio.to_thread(_judged, candidates, rows, request, budget, pace)
+
 
 def _polite() -> Meter:
     """What counts nothing, and has readings let those of others go first: eight of a search's are under way then."""
@@ -198,28 +209,21 @@ def _next_size(size: int, looked: int, most: int) -> int:
     return min(max(2 * size, SECOND_ROUND), TOGETHER, most - looked)
 
 
-async def _judge(
-    candidates: Sequence[Candidate], rows: Found, request: SearchRequest, budget: int
-) -> tuple[dict[bytes, tuple[Conversation, Row, Snippet]], int, int]:
-    """What `_judged` gives."""
-    if sum(len(row.message.get("content") or "") for _, row in rows.values()) <= LITTLE:
-        return _judged(candidates, rows, request, budget)
-    return await asyncio.to_thread(_judged, candidates, rows, request, budget)
-
-
 def _judged(
-    candidates: Sequence[Candidate], rows: Found, request: SearchRequest, budget: int
-) -> tuple[dict[bytes, tuple[Conversation, Row, Snippet]], int, int]:
-    """Those of the first candidates that match, by key; how many were judged, and how many characters these have.
-
-    One at least, and no more once there are `budget` characters.
-    """
+    candidates: Sequence[Candidate],
+    rows: Found,
+    request: SearchRequest,
+    budget: int,
+    step: Callable[[], None] = lambda: None,
+) -> Judged:
+    """One at least, and no more once there are `budget` characters. `step` is called before each."""
     found: dict[bytes, tuple[Conversation, Row, Snippet]] = {}
     spent = 0
     for number, candidate in enumerate(candidates):
         if spent >= budget:
             return found, number, spent
         if candidate.key in rows:
+            step()
             conversation, row = rows[candidate.key]
             spent += len(row.message.get("content") or "")
             if there := _matching(row, request):

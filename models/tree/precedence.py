@@ -12,6 +12,8 @@ from typing import Final
 
 PATIENCE_SECONDS: Final = 0.05
 """How long each reading waits at most, so that much is done, too, where little is always asked for."""
+STOOD_BACK_SECONDS: Final = 0.25
+"""How long, in all, a thread stands back with one piece of work."""
 
 
 class Precedence:
@@ -60,3 +62,21 @@ class Precedence:
         began = time.monotonic()
         passed.wait(seconds)
         return time.monotonic() - began
+
+
+class Pace:
+    """Steps of a thread, which stands back from time to time for who asks for little, and not for ever."""
+
+    __slots__ = ("_every", "_patience", "_precedence", "_steps")
+
+    def __init__(self, precedence: Precedence, every: int = 1) -> None:
+        self._precedence: Final = precedence
+        self._every: Final = every
+        self._steps = 0
+        self._patience = STOOD_BACK_SECONDS
+
+    def __call__(self) -> None:
+        """One more. After each `every`, half a millisecond at best, it is looked whether somebody should go first."""
+        self._steps += 1
+        if self._steps % self._every == 0 and self._patience > 0:
+            self._patience -= self._precedence.stand_back(self._patience)

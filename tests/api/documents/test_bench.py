@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from graphql import GraphQLError
 
-from api.documents.bench import SHORT, STEPS, STOOD_BACK_SECONDS, Bench, Pace
+from api.documents.bench import SHORT, STEPS, Bench
 from api.documents.judging import flaws, read
 from api.documents.limits import DEFAULT_LIMITS
 from api.documents.parsing import parse
 from api.execution import price_of
 from api.schema import build_schema
-from models.tree.precedence import Precedence
+from models.tree.precedence import Pace, Precedence
 from permissions.turns import Turns
 from resolvers.errors import TooFastError
 from tests.served import Served
@@ -100,19 +100,23 @@ class Noting(Precedence):
 def test_the_thread_stands_back_as_it_reads_and_as_it_judges() -> None:
     text = f"{{ {'__typename ' * 400} }}"
     precedence = Noting(0)
-    document = read(text, DEFAULT_LIMITS, Pace(precedence))
+    document = read(text, DEFAULT_LIMITS, Pace(precedence, STEPS))
     assert len(precedence.asked) >= 400 / STEPS
     precedence.asked.clear()
-    assert flaws(SCHEMA._schema, document, replace(DEFAULT_LIMITS, repeats=400), suggest=False, step=Pace(precedence))
+    assert flaws(
+        SCHEMA._schema, document, replace(DEFAULT_LIMITS, repeats=400), suggest=False, step=Pace(precedence, STEPS)
+    )
     assert len(precedence.asked) >= 400 / STEPS
 
 
-def test_it_does_not_do_so_for_ever() -> None:
-    precedence = Noting(0.6 * STOOD_BACK_SECONDS)
-    pace = Pace(precedence)
-    for _ in range(10 * STEPS):
-        pace()
-    assert precedence.asked == pytest.approx([STOOD_BACK_SECONDS, 0.4 * STOOD_BACK_SECONDS])
+async def test_a_short_one_lets_others_go_first_between_reading_and_judging(served: Served) -> None:
+    alice, precedence = await served.as_("alice"), served.services.tree.precedence
+    with precedence:
+        asking = asyncio.ensure_future(alice.ask("{ me { id displayName } }"))
+        while precedence._over is None:  # noqa: ASYNC110 (it tells nobody)
+            await asyncio.sleep(0)
+        assert not asking.done()
+    assert (await asking).codes == []
 
 
 async def test_it_stands_back_for_others_of_the_same_worker(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ async def test_it_does_so_wherever_it_is_about_to_read(
     monkeypatch.setattr(Precedence, "give_way", give_way)
     alice = await served.as_("alice")
     await append(alice, await start(alice), "hello")
+    assert (await alice.ask(document)).codes == [], "which has it judged"
     given.clear()
     assert (await alice.ask(document)).codes == []
     assert bool(given) == gives

@@ -11,6 +11,7 @@ from models.search.matching import Mark, marks
 from models.search.query import Query, parse
 from models.search.reach import MessageFilter
 from models.search.search import CHARACTERS, LITTLE, SearchRequest
+from models.tree.precedence import Precedence
 from tests.models.search.corpus import Corpus, owner, texts
 
 
@@ -39,6 +40,21 @@ async def test_more_than_a_little_is_judged_beside_the_event_loop(
     little = sum(each for _, each in judged) <= LITTLE
     assert little is (length <= LITTLE // 4)
     assert [stands_still for stands_still, _ in judged] == [little] * 3
+
+
+async def test_that_stands_back_for_who_asks_for_little(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[bool]()
+
+    def noted(self: Precedence, seconds: float) -> float:
+        asked.append(self is corpus.search._tree.precedence)
+        return 0.0
+
+    monkeypatch.setattr(Precedence, "stand_back", noted)
+    corpus, alice = Corpus(database), PydanticObjectId()
+    await corpus.chat(alice, ["a fox " + "x" * LITTLE, "two foxes"])
+    await corpus.indexed()
+    assert len(await corpus.found(owner(alice), "fox")) == 2
+    assert asked == [True, True]
 
 
 async def test_a_request_judges_so_many_characters_and_the_next_goes_on(

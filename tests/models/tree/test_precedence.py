@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from models.tree.meter import Meter
-from models.tree.precedence import Precedence
+from models.tree.precedence import STOOD_BACK_SECONDS, Pace, Precedence
 from models.tree.turns import AT_ONCE, Turns
 
 PATIENCE = "models.tree.precedence.PATIENCE_SECONDS"
@@ -103,3 +103,24 @@ def test_a_thread_does_not_stand_back_for_ever() -> None:
     assert precedence.stand_back(600) == 0, "there is nobody"
     with precedence:
         assert 0.001 <= precedence.stand_back(0.001) < 600
+
+
+class Noting(Precedence):
+    """Of which is noted how long a thread would stand back, and that it has stood back for so long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.asked: list[float] = []
+
+    def stand_back(self, seconds: float = 0) -> float:
+        self.asked.append(seconds)
+        return self.seconds
+
+
+def test_a_thread_stands_back_from_time_to_time_and_not_for_ever() -> None:
+    precedence = Noting(0.6 * STOOD_BACK_SECONDS)
+    pace = Pace(precedence, 3)
+    for _ in range(10):
+        pace()
+    assert precedence.asked == pytest.approx([STOOD_BACK_SECONDS, 0.4 * STOOD_BACK_SECONDS])
