@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
+from api.shares import NOBODY, Counts, Share
 from api.worker_process import give
 
 TICK_SECONDS: Final = 0.5
@@ -86,10 +87,10 @@ class WorkerProcess:
         self.lifeline.setblocking(False)
         self.started = time.monotonic()
 
-    def serve(self, listener: socket.socket, environment: Mapping[str, str]) -> None:
-        """Accept from `listener`, by the settings in `environment`."""
+    def serve(self, listener: socket.socket, environment: Mapping[str, str], share: Share | None = None) -> None:
+        """Accept from `listener`, by the settings in `environment`, this `share` where others do, too."""
         try:
-            give(self.lifeline, listener, environment)
+            give(self.lifeline, listener, environment, share)
         except TimeoutError:
             self.process.kill()
         except ConnectionError:  # it is dead already, and replaced like any other
@@ -151,6 +152,7 @@ class Supervisor:
         self.listener = listener
         self.environment = environment
         self.count = count
+        self.counts = Counts.of(count)
         self.workers: list[WorkerProcess] = []
         self.served = False
 
@@ -171,14 +173,15 @@ class Supervisor:
     @contextlib.contextmanager
     def _workers(self) -> Iterator[None]:
         try:
-            self.workers = [self._start() for _ in range(self.count)]
+            self.workers = [self._start(place) for place in range(self.count)]
             yield
         finally:
             self._stop()
+            self.counts.close()
 
-    def _start(self) -> WorkerProcess:
+    def _start(self, place: int) -> WorkerProcess:
         worker = self.begun.pop() if self.begun else WorkerProcess()
-        worker.serve(self.listener, self.environment)
+        worker.serve(self.listener, self.environment, Share(self.counts, place) if self.count > 1 else None)
         return worker
 
     def _signalled(self, signals: Signals) -> bool:
@@ -196,11 +199,12 @@ class Supervisor:
         for place, worker in enumerate(self.workers):
             if not worker.ended:
                 continue
+            self.counts[place] = NOBODY
             if not self.served:
                 raise WorkerFailedError
             if worker.worth_another:
                 worker.let_go()
-                self.workers[place] = self._start()
+                self.workers[place] = self._start(place)
 
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS

@@ -7,16 +7,20 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from api import liveness
+from api.acceptor import Acceptor
 from api.app import create_app
 from api.connections import Connections
 from api.garbage import Garbage
 from api.heads import with_limits
 from api.settings import Settings
+from api.shares import Share
 from api.socket_protocol import SocketProtocol
 
 DRAIN_SECONDS = 5
@@ -33,18 +37,33 @@ READY = b"r"
 class Worker(uvicorn.Server):
     """Tells the supervisor when it is ready, and stops when the lifeline breaks, however that came about."""
 
-    def __init__(self, app: Starlette, config: uvicorn.Config, lifeline: socket.socket) -> None:
+    def __init__(
+        self, app: Starlette, config: uvicorn.Config, lifeline: socket.socket, share: Share | None = None
+    ) -> None:
         super().__init__(config)
         self.app = app
         self.lifeline = lifeline
+        self.share = share
         self.connections: Connections = app.state.connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self.share is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            self.servers = [self._sharing(each, self.share) for each in sockets or []]
         self.watching = asyncio.create_task(liveness.watch(self.app.state.services.database.ping, self.give_up))
         self.keeping = asyncio.create_task(settle().keep())
         with contextlib.suppress(BrokenPipeError):  # the supervisor let go meanwhile; `follow` knows
             self.lifeline.send(READY)
+
+    def _sharing(self, listener: socket.socket, share: Share) -> Any:
+        """In place of the server that uvicorn would have for it."""
+        protocol: Any = self.config.http_protocol_class
+        given = {"config": self.config, "server_state": self.server_state, "app_state": self.lifespan.state}
+        acceptor = Acceptor(listener, share, partial(protocol, **given))
+        self.server_state.connections = acceptor.held
+        return acceptor
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in any more, and have those who are in come back elsewhere, before uvicorn ends the rest."""
@@ -100,11 +119,11 @@ def main() -> None:
     serve(listener, lifeline)
 
 
-def serve(listener: socket.socket, lifeline: socket.socket) -> None:
-    """Serve by the settings of the environment until the lifeline breaks."""
+def serve(listener: socket.socket, lifeline: socket.socket, share: Share | None = None) -> None:
+    """Serve by the settings of the environment until the lifeline breaks; in equal shares where there are others."""
     settings = Settings()
     app = create_app(settings)
-    worker = Worker(app, configure(app, settings), lifeline)
+    worker = Worker(app, configure(app, settings), lifeline, share)
     threading.Thread(target=worker.follow, name="lifeline", daemon=True).start()
     worker.run(sockets=[listener])
 

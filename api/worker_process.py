@@ -1,6 +1,7 @@
 """`python -m api.worker_process LIFELINE`: imports what a worker needs, while whoever started it is still preparing.
 
-What it serves with comes over the lifeline when that is done: settings, and the listening socket with them.
+What it serves with comes over the lifeline when that is done: settings, the listening socket, and what it shares with
+other workers, if there are any.
 """
 
 import gc
@@ -11,21 +12,26 @@ import socket
 import sys
 from collections.abc import Mapping
 
-Given = tuple[socket.socket, Mapping[str, str]]
+from api.shares import Counts, Share
+
+Given = tuple[socket.socket, Mapping[str, str], Share | None]
 SIZE = 65_536
 GIVE_SECONDS = 60.0
 """How long a worker may take to read what the lifeline can't hold: it imports first."""
 
 
-def give(lifeline: socket.socket, listener: socket.socket, environment: Mapping[str, str]) -> None:
+def give(
+    lifeline: socket.socket, listener: socket.socket, environment: Mapping[str, str], share: Share | None = None
+) -> None:
     """Tell a worker what to serve with: settings as the variables that make them.
 
     Raise `OSError` where it is gone, `TimeoutError` where it doesn't read.
     """
-    text, before = json.dumps(dict(environment)).encode() + b"\n", lifeline.gettimeout()
+    place, descriptors = (share.place, [share.counts.descriptor]) if share else (None, [])
+    text, before = json.dumps([place, dict(environment)]).encode() + b"\n", lifeline.gettimeout()
     lifeline.settimeout(GIVE_SECONDS)
     try:
-        sent = socket.send_fds(lifeline, [text], [listener.fileno()])
+        sent = socket.send_fds(lifeline, [text], [listener.fileno(), *descriptors])
         lifeline.sendall(text[sent:])  # a lifeline holds 200 KB, on some systems 8
     finally:
         lifeline.settimeout(before)
@@ -35,12 +41,14 @@ def given(lifeline: socket.socket) -> Given | None:
     """Wait for it; None where the other end was closed instead."""
     text, descriptors = b"", list[int]()
     while not text.endswith(b"\n"):
-        part, came, _, _ = socket.recv_fds(lifeline, SIZE, 1)
+        part, came, _, _ = socket.recv_fds(lifeline, SIZE, 2)
         if not part:
             return None
         text += part
         descriptors += came
-    return socket.socket(fileno=descriptors[0]), json.loads(text)
+    listener, *shared = descriptors
+    place, environment = json.loads(text)
+    return socket.socket(fileno=listener), environment, Share(Counts(*shared), place) if shared else None
 
 
 def main() -> None:
@@ -50,9 +58,9 @@ def main() -> None:
 
     lifeline = socket.socket(fileno=int(sys.argv[1]))
     if found := given(lifeline):
-        listener, environment = found
+        listener, environment, share = found
         os.environ.update(environment)
-        worker.serve(listener, lifeline)
+        worker.serve(listener, lifeline, share)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from api.shares import NOBODY, Counts, Share, clearly_more
 from api.supervisor import WorkerProcess
 from api.worker_process import SIZE, give, given
 
@@ -42,6 +43,34 @@ def test_a_worker_that_takes_no_settings_is_ended(monkeypatch: pytest.MonkeyPatc
     finally:
         worker.let_go()
         worker.reap(time.monotonic())
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_workers_that_share_see_what_the_others_hold(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    """Whether the system has nameless files in memory or not. Where nobody has begun, nobody is waited for."""
+    monkeypatch.setattr("sys.platform", system)
+    counts, (ours, theirs) = Counts.of(2), socket.socketpair()
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
+        give(ours, listener, {}, Share(counts, 1))
+        found = given(theirs)
+        assert found is not None
+        found[0].close()
+        share = found[2]
+        assert share is not None
+        assert (share.own, share.others()) == (NOBODY, {0: NOBODY})
+        counts[0] = 40
+        share.tell(7)
+        assert (counts[1], share.others()) == (7, {0: 40})
+        share.counts.close()
+    counts.close()
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "clear"),
+    [(0, 0, False), (1, 0, True), (0, 1, False), (31, 30, True), (33, 32, False), (34, 32, True), (5, NOBODY, False)],
+)
+def test_more_is_clear_by_a_thirty_second(mine: int, other: int, clear: bool) -> None:
+    assert clearly_more(mine, other) is clear
 
 
 @pytest.mark.parametrize("begun", [b"", b'{"PARLEY_PORT": "0"'])

@@ -1,0 +1,1 @@
+"""Workers that listen to one socket take equal shares of the connections."""
