@@ -7,10 +7,11 @@ the server. It tells what of a core it took itself: near 1 it is the limit, and 
 
 import asyncio
 import itertools
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any, Final, cast
@@ -23,16 +24,24 @@ OK: Final = b"HTTP/1.1 200 "
 HEAD_END: Final = b"\r\n\r\n"
 LENGTH: Final = b"content-length:"
 ERRORS: Final = b'"errors":'
+WARM: Final = b"warm\n"
+"""Said when what counts begins."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """`requests` are shared out: a connection sends the same one again and again."""
+    """`requests` are shared out: a connection sends the same one again and again.
+
+    It does so for `warm` seconds before what counts. A job that is `patient` preempts nobody as it wakes, where the
+    system knows such (`sched(7)`, `SCHED_BATCH`).
+    """
 
     port: int
     connections: int
     seconds: float
     requests: Sequence[str]
+    warm: float = 0.0
+    patient: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,12 +82,20 @@ async def ask(port: int, sent: str) -> Any:
         connection.close()
 
 
-def run(job: Job) -> Outcome:
-    """Do `job` in another process, and wait for it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.load"], input=orjson.dumps(job), stdout=subprocess.PIPE, check=True
-    )
-    return Outcome(**orjson.loads(done.stdout))
+def run(job: Job, begun: Callable[[], None] = lambda: None) -> Outcome:
+    """Do `job` in another process, and wait for it. `begun` is called when what counts begins."""
+    command = [sys.executable, "-m", "tests.benchmarks.load"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(orjson.dumps(job))
+        process.stdin.close()
+        if process.stdout.readline() == WARM:
+            begun()
+        done = process.stdout.read()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Outcome(**orjson.loads(done))
 
 
 class Connection(asyncio.Protocol):
@@ -100,6 +117,8 @@ class Connection(asyncio.Protocol):
     async def exchange(self, until: float = 0.0) -> None:
         """Ask once, and as long as it is before `until`. Raise `NoAnswerError`."""
         self._deadline = until
+        if self._over.done():
+            self._over = asyncio.get_running_loop().create_future()
         self._ask()
         await self._over
 
@@ -157,11 +176,22 @@ async def _connect(port: int, sent: str) -> Connection:
     return connection
 
 
+async def _exchange(connections: Sequence[Connection], seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    await asyncio.gather(*(each.exchange(until) for each in connections))
+
+
 async def _work(job: Job) -> Outcome:
     sent = itertools.islice(itertools.cycle(job.requests), job.connections)
     connections = [await _connect(job.port, each) for each in sent]
+    if job.warm:
+        await _exchange(connections, job.warm)
+        for each in connections:
+            each.taken.clear()
+    sys.stdout.buffer.write(WARM)
+    sys.stdout.buffer.flush()
     busy, started = time.process_time(), time.perf_counter()
-    await asyncio.gather(*(each.exchange(started + job.seconds) for each in connections))
+    await _exchange(connections, job.seconds)
     seconds, busy = time.perf_counter() - started, time.process_time() - busy
     for each in connections:
         each.close()
@@ -172,6 +202,8 @@ async def _work(job: Job) -> Outcome:
 
 def main() -> None:
     job = Job(**orjson.loads(sys.stdin.buffer.read()))
+    if job.patient:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     outcome = uvloop.run(_work(job))
     sys.stdout.buffer.write(orjson.dumps(outcome))
 
