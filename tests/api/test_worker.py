@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from api.shares import NOBODY, Counts, Share, clearly_more
-from api.supervisor import WorkerProcess
+from api.supervisor import Supervisor, WorkerFailedError, WorkerProcess
 from api.worker_process import SIZE, give, given
 
 
@@ -63,6 +63,22 @@ def test_workers_that_share_see_what_the_others_hold(monkeypatch: pytest.MonkeyP
         assert (counts[1], share.others()) == (7, {0: 40})
         share.counts.close()
     counts.close()
+
+
+def test_who_has_ended_is_not_waited_for() -> None:
+    """It may have held few; its successor says so when it begins."""
+    worker = WorkerProcess()
+    worker.process.kill()
+    worker.reap(time.monotonic() + 30)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        supervisor = Supervisor(listener, {}, 2)
+        supervisor.workers = [worker]
+        supervisor.counts[0] = 3
+        with pytest.raises(WorkerFailedError):
+            supervisor._replace_ended()
+    assert supervisor.counts[0] == NOBODY
+    supervisor.counts.close()
+    worker.let_go()
 
 
 @pytest.mark.parametrize(
