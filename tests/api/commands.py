@@ -111,6 +111,7 @@ class Parley:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # as if from a terminal of its own: what the soak does to its own is not for it
             )
         server = Server(process, said)
         try:
