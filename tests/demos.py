@@ -1,5 +1,6 @@
 """A demo, served in processes as people serve it, for what presses on it: fuzzing, attacks, the soak."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,11 @@ def resident(pid: int) -> int:
     """Bytes of a process that are in memory."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+def interruptible() -> None:
+    """Have SIGTERM unwind this program as Ctrl-C does: by default it would leave the server running."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import httpx
 from tests.attacks.injecting import injections
 from tests.attacks.running import MOST_SECONDS, Attacker, Result, timed
 from tests.benchmarks.report import Table, publish
-from tests.demos import UNBOUNDED, Demo, demo
+from tests.demos import UNBOUNDED, Demo, demo, interruptible
 from tests.fuzz.judging import Judge
 
 PATIENCE_SECONDS: Final = 60
@@ -48,6 +48,7 @@ def _ms(seconds: float) -> str:
 
 def main() -> int:
     """The exit status."""
+    interruptible()
     with demo(1, LOG_LEVEL="warning", **UNBOUNDED) as served:
         served.person("root")
         served.person("alice")

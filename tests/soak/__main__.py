@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from tests.benchmarks.report import Table, publish
-from tests.demos import Demo, demo, resident
+from tests.demos import Demo, demo, interruptible, resident
 from tests.soak.busy import busy, lowered, processor_seconds
 from tests.soak.pressure import PACE, Pressure
 from tests.soak.reader import WELL, Waited, WellBehaved, p50, p99, row, well_behaved
@@ -112,6 +112,7 @@ async def pressing(soaked: Soaked, pids: Sequence[int], seconds: float) -> Async
 
 def main() -> int:
     """The exit status."""
+    interruptible()
     minutes = float(os.environ.get("MINUTES", "10"))
     with demo(WORKERS, LOG_LEVEL="warning", ACCESS_TOKEN_SECONDS="3600") as served:
         served.add(WELL, "analyst", region="EMEA", department="Sales")

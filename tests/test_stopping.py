@@ -1,21 +1,27 @@
-"""A run of an hour can be ended early, and takes its server with it."""
+"""Runs of minutes and hours can be ended early, and take their servers with them."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.processes import PATIENCE_SECONDS, children, gone, until
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[1]
 
 
-def test_sigterm_ends_the_server_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "expected"), [("tests.fuzz", 1), ("tests.soak", -signal.SIGINT), ("tests.attacks", -signal.SIGINT)]
+)
+def test_sigterm_ends_the_server_too(tmp_path: Path, module: str, expected: int) -> None:
     told = tmp_path / "told.txt"
     with told.open("wb") as file:
         run = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz"],
+            [sys.executable, "-m", module],
             cwd=tmp_path,  # what it leaves is left there
             env={**os.environ, "PYTHONPATH": str(ROOT), "CASES": "100000", "SEED": "1"},
             stdout=file,
@@ -28,7 +34,7 @@ def test_sigterm_ends_the_server_too(tmp_path: Path) -> None:
     finally:
         run.kill()
         run.wait()
-    assert status == 1, told.read_text()
+    assert status == expected, told.read_text()
     assert gone(started)
 
 
