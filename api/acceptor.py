@@ -17,7 +17,10 @@ from api.shares import NOBODY, Share, clearly_more
 
 LOOK_SECONDS: Final = 0.001
 LOOKS: Final = 5
-"""A moment: so often who stands back looks whether it is his turn by now, and then whether somebody waits still."""
+"""A moment: so often who stands back looks whether it is his turn by now, and then whether somebody waits still.
+
+He looks also when one of his own has left: else who has a connection for each request would be served in that rhythm.
+"""
 AGAIN_SECONDS: Final = 1.0
 """Pause after none could be taken, as where no descriptor is left. They wait, or others take them."""
 
@@ -82,7 +85,7 @@ class Acceptor:
         self._loop: Final = asyncio.get_running_loop()
         self._tasks: Final = set[asyncio.Task[None]]()
         self._timer: asyncio.TimerHandle | None = None
-        self._closed = self._resting = False
+        self._closed = self._resting = self._standing_back = False
         self._lapses = dict[int, Lapse]()
         """By the places of those workers."""
         listener.setblocking(False)
@@ -110,11 +113,15 @@ class Acceptor:
     def _tell(self, held: int) -> None:
         if not self._resting:
             self._share.tell(held)
+        if self._standing_back and not self._fewer():
+            self._listen()
 
     def _listen(self) -> None:
+        self._stop()
         self._loop.add_reader(self._listener, self._called)
 
     def _stop(self) -> None:
+        self._standing_back = False
         self._loop.remove_reader(self._listener)
         if self._timer is not None:
             self._timer.cancel()
@@ -123,6 +130,7 @@ class Acceptor:
         """Somebody waits."""
         if fewer := self._fewer():
             self._stop()
+            self._standing_back = True
             self._look_later(LOOKS, fewer)
         else:
             self._take()

@@ -9,7 +9,7 @@ from typing import Final, Self
 NOBODY: Final = 2**63 - 1
 """Stands where no worker lets anybody in: more than anybody holds."""
 SLACK: Final = 32
-"""More by less than one in so many is not clearly more."""
+"""More by one, and by one in so many, is not clearly more. With connections of one request each, that is chance."""
 
 
 class Counts:
@@ -67,7 +67,7 @@ class Share:
 
 def clearly_more(one: int, other: int) -> bool:
     """Whether one is more than the other by what counts."""
-    return one - other > one // SLACK
+    return one - other > 1 + one // SLACK
 
 
 def _nameless() -> int:

@@ -83,7 +83,16 @@ def test_who_has_ended_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize(
     ("mine", "other", "clear"),
-    [(0, 0, False), (1, 0, True), (0, 1, False), (31, 30, True), (33, 32, False), (34, 32, True), (5, NOBODY, False)],
+    [
+        (0, 0, False),
+        (1, 0, False),
+        (2, 0, True),
+        (0, 2, False),
+        (31, 29, True),
+        (34, 32, False),
+        (35, 32, True),
+        (5, NOBODY, False),
+    ],
 )
 def test_more_is_clear_by_a_thirty_second(mine: int, other: int, clear: bool) -> None:
     assert clearly_more(mine, other) is clear

@@ -13,7 +13,7 @@ from typing import Final
 
 from api.shares import NOBODY, Counts, Share
 from api.worker_process import give
-from tests.api.sharing.worker import LOOKS
+from tests.api.sharing.worker import LOOK_SECONDS, LOOKS
 from tests.processes import PATIENCE_SECONDS, kill_9, until
 
 PATIENT: Final = 1_000 * int(PATIENCE_SECONDS)
@@ -27,6 +27,7 @@ class Crew:
     listener: socket.socket
     counts: Counts
     looks: int
+    look_seconds: float
     said: Path
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     lifelines: list[socket.socket] = field(default_factory=list)
@@ -41,7 +42,7 @@ class Crew:
                 process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=said, stderr=said)
             self.workers[place : place + 1], self.lifelines[place : place + 1] = [process], [ours]
             share = Share(self.counts, place) if len(self.counts) > 1 else None
-            give(ours, self.listener, {LOOKS: str(self.looks)}, share)
+            give(ours, self.listener, {LOOKS: str(self.looks), LOOK_SECONDS: str(self.look_seconds)}, share)
         for place in places:
             self.lifelines[place].settimeout(PATIENCE_SECONDS)
             assert self.lifelines[place].recv(1) == b"r", self.said.read_text()
@@ -85,10 +86,10 @@ def who_has(client: HTTPConnection) -> int:
 
 
 @contextmanager
-def crew(workers: int, said: Path, looks: int = PATIENT) -> Iterator[Crew]:
+def crew(workers: int, said: Path, looks: int = PATIENT, look_seconds: float = 0.001) -> Iterator[Crew]:
     """For the length of a block."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        made = Crew(listener, Counts.of(workers), looks, said)
+        made = Crew(listener, Counts.of(workers), looks, look_seconds, said)
         try:
             made.start(*range(workers))
             yield made

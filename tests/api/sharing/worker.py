@@ -20,8 +20,8 @@ from api.http_protocol import HttpProtocol
 from api.worker import Worker
 from api.worker_process import given
 
-LOOKS = "LOOKS"
-"""How often it looks, each millisecond, before it takes a connection that another should have."""
+LOOKS, LOOK_SECONDS = "LOOKS", "LOOK_SECONDS"
+"""How often it looks, and how long between two, before it takes a connection that another should have."""
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
     assert found
     listener, environment, share = found
     acceptor.LOOKS = int(environment[LOOKS])  # type: ignore[misc]
+    acceptor.LOOK_SECONDS = float(environment[LOOK_SECONDS])  # type: ignore[misc]
     app = Starlette(routes=[Route("/", _who)], lifespan=_lifespan)
     app.state.connections = Connections(ConnectionLimits())
     config = uvicorn.Config(
