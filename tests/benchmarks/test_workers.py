@@ -50,7 +50,8 @@ pytestmark = [
 ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "3"))
 WARM_SECONDS: Final = 1.0
-CONNECTIONS: Final = 128
+EACH: Final = 64
+"""Connections to a worker: what a turn of its loop costs is shared by those who have something in it."""
 NAME: Final = "Parley"
 PATIENT: Final = hasattr(os, "sched_setscheduler")
 
@@ -99,7 +100,7 @@ async def test_a_second_worker_on_a_second_core(served: Served, stores: Embedded
     head = ["", "CPU a request, one", "of both", "of the busier"]
     head += ["capacity", "by the busier", "answered a second", "workers' part"]
     note = (
-        f"Medians (lowest to highest) of {ROUNDS} rounds of {SECONDS:g} s in turns, {CONNECTIONS} connections. "
+        f"Medians (lowest to highest) of {ROUNDS} rounds of {SECONDS:g} s in turns, {EACH} connections to a worker. "
         "Capacity: one worker's processor time a request, to that of the one of two that holds more connections, for "
         "its part of them. Beside it the same of the one that had most to do here, and how much more was answered on "
         "cores that the load and the stores use, too, and what part of them was left to two workers. "
@@ -113,7 +114,7 @@ async def _works(served: Served, alice: Caller, conversation: Conversation) -> l
     return [
         me(alice, [NAME]),
         page(conversation, alice, [NAME]),
-        await append(served, alice, [NAME], CONNECTIONS),
+        await append(served, alice, [NAME], 2 * EACH),
     ]
 
 
@@ -164,7 +165,7 @@ def _measured(crew: Crew, work: Work, stores: Sequence[int]) -> Sample:
         began.extend(spent())
         share = crew.largest_share
 
-    job = Job(crew.port, CONNECTIONS, SECONDS, work.requests[NAME], warm=WARM_SECONDS, patient=PATIENT)
+    job = Job(crew.port, EACH * len(crew.pids), SECONDS, work.requests[NAME], warm=WARM_SECONDS, patient=PATIENT)
     outcome = run(job, begin)
     *workers, stored = [(after - before) / outcome.answers for before, after in zip(began, spent(), strict=True)]
     load = outcome.busy * outcome.seconds / outcome.answers
