@@ -9,10 +9,11 @@ from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from models import conditions
+from models import conditions, exchanges
 from models.documents import DOCUMENTS
 
 conditions.install()
+exchanges.install()
 
 Record = dict[str, Any]
 """A stored document, as PyMongo reads it."""
