@@ -21,7 +21,7 @@ asked for by as many calls a request), and networks.
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -40,6 +40,7 @@ from tests.benchmarks.load import HOST, Job, run
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.servers import READY_SECONDS, cpu_seconds, unlimited
 from tests.benchmarks.works import Work, append, me, page, planted
+from tests.scheduling import KNOWN, patient
 from tests.served import Caller, Served
 
 pytestmark = [
@@ -53,7 +54,6 @@ WARM_SECONDS: Final = 1.0
 EACH: Final = 64
 """Connections to a worker: what a turn of its loop costs is shared by those who have something in it."""
 NAME: Final = "Parley"
-PATIENT: Final = hasattr(os, "sched_setscheduler")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ async def test_a_second_worker_on_a_second_core(served: Served, stores: Embedded
     conversation = await planted(served, alice)
     pairs = [await _works(served, alice, conversation) for _ in range(2)]
     pids, rows, settings = list(stores.pids().values()), list[list[str]](), _settings(served, stores)
-    with _patient(pids), _crew(settings, 1) as one, _crew(settings, 2) as two:
+    with patient(pids), _crew(settings, 1) as one, _crew(settings, 2) as two:
         for works in zip(*pairs, strict=True):
             turns = [(0, 1) if number % 2 == 0 else (1, 0) for number in range(ROUNDS)]
             taken = [{each: _measured((one, two)[each], works[each], pids) for each in turn} for turn in turns]
@@ -104,7 +104,7 @@ async def test_a_second_worker_on_a_second_core(served: Served, stores: Embedded
         "Capacity: one worker's processor time a request, to that of the one of two that holds more connections, for "
         "its part of them. Beside it the same of the one that had most to do here, and how much more was answered on "
         "cores that the load and the stores use, too, and what part of them was left to two workers. "
-        + ("Load and stores preempted nobody." if PATIENT else "Load and stores preempted workers: capacity is higher.")
+        + ("Load and stores preempted nobody." if KNOWN else "Load and stores preempted workers: capacity is higher.")
     )
     publish("workers", [Table("A second worker on a second core", head, rows)], [note])
 
@@ -116,25 +116,6 @@ async def _works(served: Served, alice: Caller, conversation: Conversation) -> l
         page(conversation, alice, [NAME]),
         await append(served, alice, [NAME], 2 * EACH),
     ]
-
-
-@contextmanager
-def _patient(pids: Sequence[int]) -> Iterator[None]:
-    """Processes that preempt nobody as they wake, where the system knows such."""
-    if not PATIENT:
-        yield
-        return
-    _schedule(pids, os.SCHED_BATCH)
-    try:
-        yield
-    finally:
-        _schedule(pids, os.SCHED_OTHER)
-
-
-def _schedule(pids: Sequence[int], policy: int) -> None:
-    for thread in (int(each.name) for pid in pids for each in Path(f"/proc/{pid}/task").iterdir()):
-        with suppress(ProcessLookupError):  # it has ended meanwhile
-            os.sched_setscheduler(thread, policy, os.sched_param(0))
 
 
 @contextmanager
@@ -165,7 +146,7 @@ def _measured(crew: Crew, work: Work, stores: Sequence[int]) -> Sample:
         began.extend(spent())
         share = crew.largest_share
 
-    job = Job(crew.port, EACH * len(crew.pids), SECONDS, work.requests[NAME], warm=WARM_SECONDS, patient=PATIENT)
+    job = Job(crew.port, EACH * len(crew.pids), SECONDS, work.requests[NAME], warm=WARM_SECONDS, patient=KNOWN)
     outcome = run(job, begin)
     *workers, stored = [(after - before) / outcome.answers for before, after in zip(began, spent(), strict=True)]
     load = outcome.busy * outcome.seconds / outcome.answers

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from tests.scheduling import patient, stand_aside
 
 TURN_SECONDS: Final = 0.02
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -24,14 +26,16 @@ def _had(pid: int) -> float:
 
 
 @contextmanager
-def busy(shares: Iterable[tuple[float, bool]]) -> Iterator[None]:
-    """For the length of a block: of each the share of a core, and whether in a session of its own: not `lowered`."""
+def busy(shares: Sequence[tuple[float, bool]]) -> Iterator[None]:
+    """For the length of a block: of each the share of a core, and whether as the stores have it: not `lowered`."""
     programs = [
         subprocess.Popen([sys.executable, "-m", "tests.soak.busy", f"{share}"], start_new_session=apart)
         for share, apart in shares
     ]
+    stores = [program.pid for program, (_, apart) in zip(programs, shares, strict=True) if apart]
     try:
-        yield
+        with patient(stores):
+            yield
     finally:
         for program in programs:
             program.kill()
@@ -40,12 +44,13 @@ def busy(shares: Iterable[tuple[float, bool]]) -> Iterator[None]:
 
 @contextmanager
 def lowered(by: int) -> Iterator[None]:
-    """From now on this process has a lower priority, and within the block its session, too.
+    """From now on this process has a lower priority, and stands aside; within the block its session has it, too.
 
     Linux may share the processors among sessions before it looks at priorities: then that of a process says nothing to
     those of other sessions, as workers and stores are. That of the session is put back, for whoever started this in it.
     """
     os.nice(by)
+    stand_aside()
     session = Path("/proc/self/autogroup")
     with suppress(OSError):
         session.write_text(str(by))
