@@ -14,7 +14,7 @@ import httpx
 
 from tests.benchmarks.report import Table, publish
 from tests.demos import Demo, demo, interruptible, resident
-from tests.scheduling import patient
+from tests.scheduling import aside
 from tests.soak.busy import busy, lowered, processor_seconds
 from tests.soak.pressure import PACE, Pressure
 from tests.soak.reader import WELL, Waited, WellBehaved, p50, p99, row, well_behaved
@@ -32,8 +32,8 @@ SETTLING_SECONDS: Final = 1
 LOW: Final = 19
 """The lowest priority, of those who press: elsewhere they would have machines of their own."""
 FAIR: Final = (
-    "All on one machine, those who press at the lowest priority, and the stores so that they interrupt nobody as they "
-    "wake: elsewhere they would have machines of their own. The busy "
+    "All on one machine, those who press at the lowest priority, and they and the stores where no worker wants the core "
+    "(`SCHED_IDLE`): elsewhere they would have machines of their own. The busy "
     "programs have, at that priority, the share of the cores that those who pressed and the stores had: what they cost "
     "him is the machine's, not the server's."
 )
@@ -65,7 +65,7 @@ async def soak(served: Demo, seconds: float) -> Soaked:
         well_behaved(served) as well,  # before our priority is lowered
         httpx.AsyncClient(base_url=served.server.url, timeout=60, verify=False, limits=limits) as theirs,
     ):
-        with patient(served.stores()), lowered(LOW):
+        with aside(served.stores()), lowered(LOW):
             pressure = Pressure(served, dict(served.known), theirs, float(os.environ.get("PRESSURE", "1")))
             soaked = Soaked(pressure, failed=well.failed)
             async with pressing(soaked, pids, seconds):

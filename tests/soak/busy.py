@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.scheduling import patient, stand_aside
+from tests.scheduling import aside, stand_aside
 
 TURN_SECONDS: Final = 0.02
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -34,7 +34,7 @@ def busy(shares: Sequence[tuple[float, bool]]) -> Iterator[None]:
     ]
     stores = [program.pid for program, (_, apart) in zip(programs, shares, strict=True) if apart]
     try:
-        with patient(stores):
+        with aside(stores):
             yield
     finally:
         for program in programs:
@@ -44,7 +44,7 @@ def busy(shares: Sequence[tuple[float, bool]]) -> Iterator[None]:
 
 @contextmanager
 def lowered(by: int) -> Iterator[None]:
-    """From now on this process has a lower priority, and stands aside; within the block its session has it, too.
+    """From now on this process has a lower priority, and stands aside; its session has it within the block.
 
     Linux may share the processors among sessions before it looks at priorities: then that of a process says nothing to
     those of other sessions, as workers and stores are. That of the session is put back, for whoever started this in it.
