@@ -32,10 +32,9 @@ SETTLING_SECONDS: Final = 1
 LOW: Final = 19
 """The lowest priority, of those who press: elsewhere they would have machines of their own."""
 FAIR: Final = (
-    "All on one machine, those who press at the lowest priority, and they and the stores where no worker wants the core "
-    "(`SCHED_IDLE`): elsewhere they would have machines of their own. The busy "
-    "programs have, at that priority, the share of the cores that those who pressed and the stores had: what they cost "
-    "him is the machine's, not the server's."
+    "All on one machine; those who press, at the lowest priority, and the stores have a core where no worker wants it "
+    "(`SCHED_IDLE`): elsewhere they would have machines of their own. The busy programs have as much of the cores, in "
+    "the same way: what they cost him is the machine's, not the server's."
 )
 
 

@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.scheduling import aside, stand_aside
+from tests.scheduling import stand_aside
 
 TURN_SECONDS: Final = 0.02
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -26,16 +26,14 @@ def _had(pid: int) -> float:
 
 
 @contextmanager
-def busy(shares: Sequence[tuple[float, bool]]) -> Iterator[None]:
+def busy(shares: Iterable[tuple[float, bool]]) -> Iterator[None]:
     """For the length of a block: of each the share of a core, and whether as the stores have it: not `lowered`."""
     programs = [
         subprocess.Popen([sys.executable, "-m", "tests.soak.busy", f"{share}"], start_new_session=apart)
         for share, apart in shares
     ]
-    stores = [program.pid for program, (_, apart) in zip(programs, shares, strict=True) if apart]
     try:
-        with aside(stores):
-            yield
+        yield
     finally:
         for program in programs:
             program.kill()
