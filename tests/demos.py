@@ -61,10 +61,6 @@ class Demo:
         """The processes that serve, oldest first."""
         return sorted(self.server.started("api.worker"))
 
-    def stores(self) -> list[int]:
-        """MongoDB and Redis."""
-        return [pid for pid in self.server.started() if pid not in self.workers()]
-
     def memory(self) -> int:
         """Bytes of memory that they have, together."""
         return sum(resident(pid) for pid in self.workers())

@@ -2,33 +2,21 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 KNOWN: Final = hasattr(os, "sched_setscheduler")
 
 
-def patient(pids: Iterable[int]) -> AbstractContextManager[None]:
-    """Within the block these processes preempt nobody as they wake, where the system knows such."""
-    return _scheduled(pids, os.SCHED_BATCH) if KNOWN else nullcontext()
-
-
-def aside(pids: Iterable[int]) -> AbstractContextManager[None]:
-    """Within the block they are preempted, besides, by whatever else wakes."""
-    return _scheduled(pids, os.SCHED_IDLE) if KNOWN else nullcontext()
-
-
-def stand_aside() -> None:
-    """The same of this process and what it starts, from now on."""
-    if KNOWN:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
 @contextmanager
-def _scheduled(pids: Iterable[int], policy: int) -> Iterator[None]:
+def patient(pids: Iterable[int]) -> Iterator[None]:
+    """Within the block these processes preempt nobody as they wake, where the system knows such."""
+    if not KNOWN:
+        yield
+        return
     known = list(pids)
-    _schedule(known, policy)
+    _schedule(known, os.SCHED_BATCH)
     try:
         yield
     finally:
@@ -39,5 +27,5 @@ def _schedule(pids: Iterable[int], policy: int) -> None:
     for pid in pids:
         with suppress(FileNotFoundError):  # it has ended meanwhile
             for thread in Path(f"/proc/{pid}/task").iterdir():
-                with suppress(ProcessLookupError, PermissionError):  # not everybody may take it back
+                with suppress(ProcessLookupError):
                     os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))

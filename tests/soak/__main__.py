@@ -14,7 +14,6 @@ import httpx
 
 from tests.benchmarks.report import Table, publish
 from tests.demos import Demo, demo, interruptible, resident
-from tests.scheduling import aside
 from tests.soak.busy import busy, lowered, processor_seconds
 from tests.soak.pressure import PACE, Pressure
 from tests.soak.reader import WELL, Waited, WellBehaved, p50, p99, row, well_behaved
@@ -32,9 +31,9 @@ SETTLING_SECONDS: Final = 1
 LOW: Final = 19
 """The lowest priority, of those who press: elsewhere they would have machines of their own."""
 FAIR: Final = (
-    "All on one machine; those who press, at the lowest priority, and the stores have a core where no worker wants it "
-    "(`SCHED_IDLE`): elsewhere they would have machines of their own. The busy programs have as much of the cores, in "
-    "the same way: what they cost him is the machine's, not the server's."
+    "All on one machine, those who press at low priority: elsewhere they would have machines of their own. The busy "
+    "programs have, at that priority, the share of the cores that those who pressed and the stores had: what they cost "
+    "him is the machine's, not the server's."
 )
 
 
@@ -64,7 +63,7 @@ async def soak(served: Demo, seconds: float) -> Soaked:
         well_behaved(served) as well,  # before our priority is lowered
         httpx.AsyncClient(base_url=served.server.url, timeout=60, verify=False, limits=limits) as theirs,
     ):
-        with aside(served.stores()), lowered(LOW):
+        with lowered(LOW):
             pressure = Pressure(served, dict(served.known), theirs, float(os.environ.get("PRESSURE", "1")))
             soaked = Soaked(pressure, failed=well.failed)
             async with pressing(soaked, pids, seconds):
@@ -76,7 +75,7 @@ async def soak(served: Demo, seconds: float) -> Soaked:
 
 async def take_a_round(soaked: Soaked, well: WellBehaved, served: Demo, seconds: float) -> None:
     """Alone, beside the others, beside busy programs."""
-    stores = served.stores()
+    stores = [pid for pid in served.server.started() if pid not in served.workers()]
     await well.run(SETTLING_SECONDS)
     soaked.quiet += await well.run(seconds * QUIET)
     before, began = (time.process_time(), processor_seconds(stores)), time.monotonic()

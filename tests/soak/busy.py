@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.scheduling import stand_aside
-
 TURN_SECONDS: Final = 0.02
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -27,7 +25,7 @@ def _had(pid: int) -> float:
 
 @contextmanager
 def busy(shares: Iterable[tuple[float, bool]]) -> Iterator[None]:
-    """For the length of a block: of each the share of a core, and whether as the stores have it: not `lowered`."""
+    """For the length of a block: of each the share of a core, and whether in a session of its own: not `lowered`."""
     programs = [
         subprocess.Popen([sys.executable, "-m", "tests.soak.busy", f"{share}"], start_new_session=apart)
         for share, apart in shares
@@ -42,13 +40,12 @@ def busy(shares: Iterable[tuple[float, bool]]) -> Iterator[None]:
 
 @contextmanager
 def lowered(by: int) -> Iterator[None]:
-    """From now on this process has a lower priority, and stands aside; its session has it within the block.
+    """From now on this process has a lower priority, and within the block its session, too.
 
     Linux may share the processors among sessions before it looks at priorities: then that of a process says nothing to
     those of other sessions, as workers and stores are. That of the session is put back, for whoever started this in it.
     """
     os.nice(by)
-    stand_aside()
     session = Path("/proc/self/autogroup")
     with suppress(OSError):
         session.write_text(str(by))
