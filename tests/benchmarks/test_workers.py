@@ -38,9 +38,9 @@ from models.conversation import Conversation
 from models.embedded import EmbeddedStores
 from tests.benchmarks.load import HOST, Job, run
 from tests.benchmarks.report import Table, publish
+from tests.benchmarks.scheduling import KNOWN, patient
 from tests.benchmarks.servers import READY_SECONDS, cpu_seconds, unlimited
 from tests.benchmarks.works import Work, append, me, page, planted
-from tests.scheduling import KNOWN, patient
 from tests.served import Caller, Served
 
 pytestmark = [
