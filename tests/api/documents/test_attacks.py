@@ -15,7 +15,9 @@ from tests.attacks.documents import ATTACKS, Attack
 
 SCHEMA = build_schema()
 CPU_SECONDS = 0.05
-"""An attack may take so long, whoever else is at work: it is time of the processor, and the least of five tries."""
+"""An attack may take so long, whoever else is at work: it is time of the processor, and the least of all tries."""
+TRIES = 25
+"""At most. A machine's other guests slow it down to half for longer than five of them take."""
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def without_collecting() -> Iterator[None]:
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 async def test_an_attack_is_answered_at_once(attack: Attack) -> None:
     least, errors = 1.0, list[GraphQLError]()
-    for _ in range(5):
+    for _ in range(TRIES):
         if least < CPU_SECONDS:
             break
         with without_collecting():
