@@ -17,6 +17,7 @@ from api.schema import build_schema
 from models.tree.precedence import Pace, Precedence
 from permissions.turns import Turns
 from resolvers.errors import TooFastError
+from tests.models.tree.test_precedence import Noting
 from tests.served import Served
 
 SCHEMA = build_schema()
@@ -82,19 +83,6 @@ async def test_what_was_judged_for_a_socket_is_remembered_where_it_has_no_flaw()
 def test_to_judge_costs_as_much_as_a_document_is_long() -> None:
     assert price_of("a" * SHORT) == 0, "that is part of what anything costs"
     assert price_of("a" * 4_000) == 1_000
-
-
-class Noting(Precedence):
-    """Of which is noted how long a thread would stand back, and that it has stood back for so long."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.seconds = seconds
-        self.asked: list[float] = []
-
-    def stand_back(self, seconds: float = 0) -> float:
-        self.asked.append(seconds)
-        return self.seconds
 
 
 def test_the_thread_stands_back_as_it_reads_and_as_it_judges() -> None:
