@@ -25,6 +25,9 @@ REDIS_TESTS := tests/resolvers/test_live.py tests/resolvers/test_live_redis.py t
 	tests/resolvers/chat/test_streaming.py tests/permissions/authn tests/resolvers/account tests/api/rates/test_storage.py tests/api/test_presence.py \
 	tests/models/pubsub tests/api/test_listening.py
 
+# None takes 100 seconds. One that hangs fails, and says where.
+PATIENT := --patience 600
+
 CONFORMANCE := tests/conformance tests/api/test_ws_client.py tests/api/persisted/test_npm_clients.py
 
 serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.1:8000 (ARGS="--port 9000" adds options)
@@ -32,12 +35,12 @@ serve: $(VENV)/runtime ## set everything up and serve the demo world on 127.0.0.
 
 test: $(VENV)/development ## run every test (ARGS="-k tree" adds options)
 	@# One process more than cores: tests wait for servers that they start and kill.
-	@$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest $(PATIENT) -n $$($(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-redis: $(VENV)/development ## run the tests of Redis' users over a cluster of three masters, and over sentinels (REDIS_SERVER=/usr/bin/redis-server)
 	@for kind in cluster sentinel; do \
 		echo "== over $$kind"; \
-		PARLEY_TEST_REDIS=$$kind $(BIN)/pytest -n 2 --dist loadscope $(or $(ARGS),$(REDIS_TESTS)) || exit 1; \
+		PARLEY_TEST_REDIS=$$kind $(BIN)/pytest $(PATIENT) -n 2 --dist loadscope $(or $(ARGS),$(REDIS_TESTS)) || exit 1; \
 	done
 
 check: $(VENV)/development ## format, lint, import contracts, types

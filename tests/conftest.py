@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.order",
     "tests.open_log",
     "tests.abandoned",
+    "tests.hanging",
 ]
