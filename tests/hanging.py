@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 OPTION: Final = "--patience"
-GRACE: Final = 0.2
+GRACE: Final = 0.5
 """The part of the patience that a test has to tidy up after it was ended."""
 
 

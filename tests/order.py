@@ -34,6 +34,7 @@ LONG: Final = (
     "models/transfer/test_memory.py",
     "permissions/authn/revocation/test_redis_trouble.py",
     "resolvers/test_live_failover.py",
+    "test_hanging.py",
 )
 """Modules and folders that take ten seconds and more, or start processes and wait for them."""
 WHOLE: Final = ("tests/api/browser/",)

@@ -54,7 +54,7 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_hangs.py").write_text(HANGS)
     (folder / "pytest.ini").write_text(SETTINGS)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "--patience", "1", *options],
+        [sys.executable, "-m", "pytest", "--patience", "6", *options],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -64,11 +64,16 @@ ENDS: dict[str, End] = {"bob": session_ended, "sara": account_disabled, "alice":
 
 
 async def closed(client: ClientConnection) -> int | None:
-    """The code with which it is; before that nothing comes, but that access is lost."""
+    """The code with which it is; before that nothing comes, but that access is lost, or was before it began."""
     with suppress(ConnectionClosed):
         while True:
             message = json.loads(await client.recv())
-            assert message["type"] == "complete" or typename(message["payload"]) == "AccessRevoked"
+            if message["type"] == "error":
+                assert message["payload"][0]["extensions"]["code"] in ("UNAUTHENTICATED", "TOKEN_REVOKED")
+            elif message["type"] == "next":
+                assert typename(message["payload"]) == "AccessRevoked"
+            else:
+                assert message["type"] == "complete"
     return client.close_code
 
 
