@@ -46,7 +46,7 @@ class Uploads:
     async def receive(self, request: Request) -> Response:
         """What came of it."""
         response = await self._answer(request)
-        if response.status_code >= 400:  # what is left of the body isn't read
+        if response.status_code >= 400:  # what is left of the body is thrown away
             response.headers.update(CLOSE)
         return response
 

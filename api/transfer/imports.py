@@ -64,7 +64,7 @@ class Imports:
                 answer = await self._answered(request, send)
             finally:
                 self._under_way -= 1
-        if answer is not None:  # what is left of the body isn't read
+        if answer is not None:  # what is left of the body is thrown away
             answer.headers.update(CLOSE)
             await answer(scope, receive, send)
 

@@ -4,6 +4,9 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from api import lingering
 from api.attachments.multipart import HEADER_BYTES
 from api.attachments.uploads import ENVELOPE, OF_ONE
 from api.security_headers import SANDBOX
@@ -18,6 +21,12 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 GIF_AND_SCRIPT = b"GIF89a=0;alert(1);//" + bytes(60)
 PDF_AND_PAGE = b"%PDF-1.7\n" + PAGE
 DANGEROUS = {"page.html": PAGE, "page.png": PAGE, "drawing.svg": SVG, "drawing.jpg": SVG, "x.js": b"alert(1)"}
+
+
+@pytest.fixture
+def curt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after a refusal is not even thrown away."""
+    monkeypatch.setattr(lingering, "MOST_BYTES", -1)
 
 
 async def test_markup_is_text_to_be_downloaded_whatever_its_name(alice: Sender) -> None:
@@ -98,6 +107,7 @@ async def test_no_cookie_and_no_form_of_another_site_uploads(served: Served, ali
     assert not any(name.startswith("access-control") for name in preflight.headers)
 
 
+@pytest.mark.usefixtures("curt")
 async def test_a_stranger_is_refused_before_his_body_is_read(served: Served) -> None:
     read = 0
 
@@ -200,6 +210,7 @@ async def test_other_kinds_of_bodies_and_lengths_that_lie_are_refused(served: Se
     assert await files(served) == []
 
 
+@pytest.mark.usefixtures("curt")
 async def test_files_over_the_limit_are_cut_off(served: Served, alice: Sender) -> None:
     limit(served, file_bytes=2 * CHUNK)
     sent = 0
