@@ -17,12 +17,15 @@ Both crews have as many connections, with conversations of their own: what a wor
 another crew has appended is wrong. A connection stays with its worker, and its conversation with the connection, from
 the warming up on. It leaves out what people do who have two devices on two workers, what the stores can do (they are
 asked for by as many calls a request), and networks.
+
+Below stands what a second core adds to programs that share nothing: two workers can't have more than that.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -36,6 +39,7 @@ from api.shares import Counts, Share
 from api.supervisor import WorkerProcess
 from models.conversation import Conversation
 from models.embedded import EmbeddedStores
+from tests.benchmarks.ceiling import Ceiling, measured
 from tests.benchmarks.load import HOST, Job, run
 from tests.benchmarks.report import Table, publish
 from tests.benchmarks.scheduling import KNOWN, patient
@@ -97,6 +101,7 @@ async def test_a_second_worker_on_a_second_core(served: Served, stores: Embedded
             turns = [(0, 1) if number % 2 == 0 else (1, 0) for number in range(ROUNDS)]
             taken = [{each: _measured((one, two)[each], works[each], pids) for each in turn} for turn in turns]
             rows.append(_row(works[0].name, [(each[0], each[1]) for each in taken]))
+        rows.append(_bound([measured(SECONDS) for _ in range(ROUNDS)]))
     head = ["", "CPU a request, one", "of both", "of the busier"]
     head += ["capacity", "by the busier", "answered a second", "workers' part"]
     note = (
@@ -165,6 +170,12 @@ def _row(name: str, samples: Sequence[tuple[Sample, Sample]]) -> list[str]:
         _spread([two.rate / one.rate for one, two in samples], "x"),
         _spread([100 * each.all / (each.all + each.stores + each.load) for each in twos], " %"),
     ]
+
+
+def _bound(ceilings: Sequence[Ceiling]) -> list[str]:
+    alone, beside = ([of(each) for each in ceilings] for of in (attrgetter("alone"), attrgetter("beside")))
+    capacity = _spread([each.capacity for each in ceilings], "x")
+    return ["programs that share nothing", _spread(alone, " ms"), _spread(beside, " ms"), "", capacity, "", "", ""]
 
 
 def _spread(values: Sequence[float], unit: str) -> str:
