@@ -14,7 +14,7 @@ from typing import Final
 from tests.processes import PATIENCE_SECONDS
 
 TEXT: Final = json.dumps([{"id": f"{number:024}", "content": f"{number} " * 100} for number in range(500)])
-"""Some 400 KB that are read, sorted and written: more than a core has for itself in its first caches."""
+"""Some 200 KB that are read, sorted and written: more than a core has for itself in its first caches."""
 
 
 @dataclass(frozen=True)
