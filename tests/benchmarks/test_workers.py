@@ -1,24 +1,26 @@
 """What a second worker adds on a second core. `make bench ARGS="-k workers"`.
 
-The load generator and the stores run on the same cores, so that what is answered a second can't double, whoever
-serves. Both are far away elsewhere, and a core is a worker's own. So the capacity is told by the workers' processor
-time, and by the one that holds most connections, since the others can't help it. That counts what workers cost each
-other, and an uneven sharing out of connections. Beside it stands what the busier one took here: where it shares its
-core with less it answers sooner, is asked sooner, and has more to do than its connections are. So does what was
-answered a second, and who took which part of the cores.
+The load generator and the stores run on the same cores as the workers, which they would not elsewhere. So one worker
+has one core, with all of them, and two workers have two: what each worker shares its core with is the same, and the
+second core is all that differs. (Were one worker measured on both cores it would have one of them for itself, and its
+caches, which neither of two ever has.) Which core it is changes with the rounds.
 
-Where load and stores are elsewhere they interrupt no worker. Here an answer wakes who waits for it, and he takes the
-core from the worker that gave it: with one worker he finds the other core idle, with two hardly ever. A worker then did
-one request a turn of its loop, and its processor time a request said how often it was interrupted. So load and stores
-are patient (`SCHED_BATCH`): they run when a core is free, or when it is their turn, and never because they were woken.
-The same for both crews.
+Capacity is told by the workers' processor time, and by the one that holds most connections, since the others can't
+help it. That counts what workers cost each other, and an uneven sharing out of connections. Beside it stands what the
+busier one took here: where it shares its core with less it answers sooner, is asked sooner, and has more to do than
+its connections are. So does what was answered a second, and who took which part of the cores.
 
-Both crews have as many connections, with conversations of their own: what a worker foretells of a conversation to which
-another crew has appended is wrong. A connection stays with its worker, and its conversation with the connection, from
-the warming up on. It leaves out what people do who have two devices on two workers, what the stores can do (they are
-asked for by as many calls a request), and networks.
+Where load and stores are elsewhere they interrupt no worker. Here an answer wakes who waits for it, who would take the
+core from the worker that gave it, and its processor time a request would say how often it was interrupted. So load and
+stores are patient (`SCHED_BATCH`): they run when it is their turn, and never because they were woken.
 
-Below stands what a second core adds to programs that share nothing: two workers can't have more than that.
+Both crews have as many connections to a worker, with conversations of their own: what a worker foretells of a
+conversation to which another crew has appended is wrong. A connection stays with its worker, and its conversation with
+the connection, from the warming up on. It leaves out what people do who have two devices on two workers, what the
+stores can do (they are asked for by as many calls a request), and networks.
+
+Each round also has programs that share nothing, of which two can't but have twice what one has, if the machine gives
+it: two workers can't have more than that.
 """
 
 import os
@@ -26,7 +28,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
-from pathlib import Path
 from statistics import median
 from typing import Final
 
@@ -42,14 +43,16 @@ from models.embedded import EmbeddedStores
 from tests.benchmarks.ceiling import Ceiling, measured
 from tests.benchmarks.load import HOST, Job, run
 from tests.benchmarks.report import Table, publish
-from tests.benchmarks.scheduling import KNOWN, patient
+from tests.benchmarks.scheduling import KNOWN, confined, patient
 from tests.benchmarks.servers import READY_SECONDS, cpu_seconds, unlimited
 from tests.benchmarks.works import Work, append, me, page, planted
 from tests.served import Caller, Served
 
+CORES: Final = sorted(os.sched_getaffinity(0))[:2] if KNOWN else []
 pytestmark = [
     pytest.mark.benchmark,
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="CPU time is read from Linux's /proc"),
+    pytest.mark.skipif(not KNOWN, reason="Linux alone keeps processes to their cores, and tells what they took"),
+    pytest.mark.skipif(len(CORES) < 2, reason="there is one core"),
 ]
 
 ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -91,25 +94,32 @@ class Sample:
     load: float
 
 
+@dataclass(frozen=True)
+class Round:
+    """Of each work what one worker did and what two did, and what programs that share nothing had."""
+
+    samples: Sequence[tuple[Sample, Sample]]
+    ceiling: Ceiling
+
+
 async def test_a_second_worker_on_a_second_core(served: Served, stores: EmbeddedStores) -> None:
     alice = await served.as_("alice")
     conversation = await planted(served, alice)
     pairs = [await _works(served, alice, conversation) for _ in range(2)]
-    pids, rows, settings = list(stores.pids().values()), list[list[str]](), _settings(served, stores)
+    pids, settings = list(stores.pids().values()), _settings(served, stores)
     with patient(pids), _crew(settings, 1) as one, _crew(settings, 2) as two:
-        for works in zip(*pairs, strict=True):
-            turns = [(0, 1) if number % 2 == 0 else (1, 0) for number in range(ROUNDS)]
-            taken = [{each: _measured((one, two)[each], works[each], pids) for each in turn} for turn in turns]
-            rows.append(_row(works[0].name, [(each[0], each[1]) for each in taken]))
-        rows.append(_bound([measured(SECONDS) for _ in range(ROUNDS)]))
+        taken = [_round((one, two), pairs, pids, number) for number in range(ROUNDS)]
+    samples = zip(*(each.samples for each in taken), strict=True)
+    rows = [_row(work.name, each) for work, each in zip(pairs[0], samples, strict=True)]
+    rows.append(_bound([each.ceiling for each in taken]))
     head = ["", "CPU a request, one", "of both", "of the busier"]
     head += ["capacity", "by the busier", "answered a second", "workers' part"]
     note = (
         f"Medians (lowest to highest) of {ROUNDS} rounds of {SECONDS:g} s in turns, {EACH} connections to a worker. "
+        "One worker shares one core with load and stores, two share two. "
         "Capacity: one worker's processor time a request, to that of the one of two that holds more connections, for "
-        "its part of them. Beside it the same of the one that had most to do here, and how much more was answered on "
-        "cores that the load and the stores use, too, and what part of them was left to two workers. "
-        + ("Load and stores preempted nobody." if KNOWN else "Load and stores preempted workers: capacity is higher.")
+        "its part of them. Beside it the same of the one that had most to do here; how much more was answered; and "
+        "what part of the cores was left to two workers. Load and stores preempted nobody."
     )
     publish("workers", [Table("A second worker on a second core", head, rows)], [note])
 
@@ -140,7 +150,19 @@ def _crew(settings: Settings, size: int) -> Iterator[Crew]:
         yield Crew(listener.getsockname()[1], [each.process.pid for each in workers], counts)
 
 
-def _measured(crew: Crew, work: Work, stores: Sequence[int]) -> Sample:
+def _round(crews: Sequence[Crew], pairs: Sequence[Sequence[Work]], stores: Sequence[int], number: int) -> Round:
+    """All works of both crews, by turns who begins, and what the machine gives meanwhile."""
+    turn = 1 if number % 2 == 0 else -1
+    cores = ([CORES[number // 2 % 2]], CORES)
+    samples = []
+    for works in zip(*pairs, strict=True):
+        contenders = [*zip(crews, works, cores, strict=True)]
+        one, two = [_measured(*each, stores) for each in contenders[::turn]][::turn]
+        samples.append((one, two))
+    return Round(samples, measured(SECONDS))
+
+
+def _measured(crew: Crew, work: Work, cores: Sequence[int], stores: Sequence[int]) -> Sample:
     began, share = list[float](), 1.0
 
     def spent() -> list[float]:
@@ -151,8 +173,9 @@ def _measured(crew: Crew, work: Work, stores: Sequence[int]) -> Sample:
         began.extend(spent())
         share = crew.largest_share
 
-    job = Job(crew.port, EACH * len(crew.pids), SECONDS, work.requests[NAME], warm=WARM_SECONDS, patient=KNOWN)
-    outcome = run(job, begin)
+    job = Job(crew.port, EACH * len(crew.pids), SECONDS, work.requests[NAME], warm=WARM_SECONDS, patient=True)
+    with confined([*crew.pids, *stores], cores):
+        outcome = run(job, begin)
     *workers, stored = [(after - before) / outcome.answers for before, after in zip(began, spent(), strict=True)]
     load = outcome.busy * outcome.seconds / outcome.answers
     return Sample(outcome.answers / outcome.seconds, share, sum(workers), max(workers), stored, load)
