@@ -1,10 +1,10 @@
 """Requests through GraphQL beside the same requests to an endpoint by hand, plain Strawberry, and servers on Node.
 
-`make bench ARGS="-k http_requests"`; `BENCH_ROUNDS` and `BENCH_SECONDS` (of each round) make it longer or shorter. All
-serve at once, each as one process on the same stores and data, and are kept busy by turns. Before anything is measured
-all give the same answers, value for value: to the same token, whose signature each of them has verified, after the same
-decisions on the conversation, its messages and their metadata, to the same people and not to others. What each of them
-leaves out stands in its own file.
+`make bench ARGS="-k http_requests"`; `BENCH_ROUNDS` and `BENCH_SECONDS` (of each round) make it longer or shorter, and
+with `BENCH_CONNECTIONS=32` there are so many connections only. All serve at once, each as one process on the same
+stores and data, and are kept busy by turns. Before anything is measured all give the same answers, value for value: to
+the same token, whose signature each of them has verified, after the same decisions on the conversation, its messages
+and their metadata, to the same people and not to others. What each of them leaves out stands in its own file.
 
 Only what requests cost is measured: what a worker does by itself (indexing for search, tallies of usage) is off.
 """
@@ -38,7 +38,7 @@ pytestmark = [
 
 ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS: Final = float(os.environ.get("BENCH_SECONDS", "2"))
-CONNECTIONS: Final = (1, 32)
+CONNECTIONS: Final = tuple(map(int, os.environ.get("BENCH_CONNECTIONS", "1,32").split(",")))
 TOKEN_SECONDS: Final = 3600
 PARLEY: Final = "Parley"
 ON_PYTHON: Final = {
