@@ -17,6 +17,9 @@ from models.tree.buckets import NAIVE, Ending, Tail, by_address
 
 MESSAGE_BYTES: Final = 512
 """What a message weighs besides: what is made of it takes some 1.8 KB, however short it is, and its answers 4.3."""
+HEAD: Final = 21
+"""Bytes by which something is looked for before all are compared, as to hash all takes longer: the length of the BSON,
+and a bucket's id."""
 KEPT_SECONDS: Final = 60.0
 """How long what nobody reads any more is kept at least: at most for twice as long, as it may have been erased."""
 
@@ -47,6 +50,7 @@ class Cut:
 
 @dataclass(slots=True)
 class _Kept:
+    raw: bytes
     cut: Cut
     weight: int
     used: bool = True
@@ -67,19 +71,26 @@ class Cuts:
 
     def of(self, raw: bytes) -> Cut:
         """What these bytes say: the same object for the same bytes, as long as it is kept."""
-        kept = self._kept.pop(raw, None)
-        if kept is None:
-            cut = Cut.of(bson.decode(raw, NAIVE))
-            kept = _Kept(cut, len(raw) + MESSAGE_BYTES * len(cut.messages))
-            if kept.weight <= self._most:
-                self._keep(raw, kept)
-            return cut
+        head = raw[:HEAD]
+        kept = self._kept.get(head)
+        if kept is None or kept.raw != raw:
+            return self._decoded(head, raw)
         kept.used = kept.cut.again = True
-        self._kept[raw] = kept  # the latest of all
+        self._kept[head] = self._kept.pop(head)  # the latest of all
         return kept.cut
 
-    def _keep(self, raw: bytes, kept: _Kept) -> None:
-        self._kept[raw] = kept
+    def _decoded(self, head: bytes, raw: bytes) -> Cut:
+        """Kept, unless it is too large, in place of what had the same head."""
+        if head in self._kept:
+            self._drop(head)
+        cut = Cut.of(bson.decode(raw, NAIVE))
+        kept = _Kept(raw, cut, len(raw) + MESSAGE_BYTES * len(cut.messages))
+        if kept.weight <= self._most:
+            self._keep(head, kept)
+        return cut
+
+    def _keep(self, head: bytes, kept: _Kept) -> None:
+        self._kept[head] = kept
         self._weight += kept.weight
         while self._weight > self._most:
             self._drop(next(iter(self._kept)))
@@ -88,12 +99,12 @@ class Cuts:
 
     def sweep(self) -> None:
         """Drop what was not used since this was last done."""
-        for raw in [raw for raw, kept in self._kept.items() if not kept.used]:
-            self._drop(raw)
+        for head in [head for head, kept in self._kept.items() if not kept.used]:
+            self._drop(head)
         for kept in self._kept.values():
             kept.used = False
         again = asyncio.get_running_loop().call_later(KEPT_SECONDS, self.sweep) if self._kept else None
         self._sweep = again
 
-    def _drop(self, raw: bytes) -> None:
-        self._weight -= self._kept.pop(raw).weight
+    def _drop(self, head: bytes) -> None:
+        self._weight -= self._kept.pop(head).weight

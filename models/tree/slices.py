@@ -49,7 +49,8 @@ async def _read(buckets: Any, cuts: Cuts, wanted: Collection[Slice]) -> Mapping[
         {"$project": {"conversation_id": 1, **TAIL_FIELDS, "tail": 1, "messages": _within(spans)}},
     ]
     cursor = await buckets.aggregate(stages, batchSize=len(spans) + 1)
-    found = {cut.place: cut for cut in [cuts.of(each.raw) for each in await cursor.to_list()]}
+    # Bytes of their own: the driver gives a view, which keeps its whole reply, and compares one byte after the other.
+    found = {cut.place: cut for cut in [cuts.of(bytes(each.raw)) for each in await cursor.to_list()]}
     return {each: found[each[:2]] for each in wanted if each[:2] in found}
 
 

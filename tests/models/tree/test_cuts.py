@@ -38,6 +38,18 @@ async def test_the_same_bytes_are_decoded_once() -> None:
     assert [each["content"] for each in cuts.of(other).messages.values()] == ["other"]
 
 
+async def test_of_what_begins_alike_the_latest_is_kept() -> None:
+    """Two windows of one bucket, of the same length: neither is taken for the other, and what they weigh is theirs."""
+    cuts, one = Cuts(10_000), bucket("one")
+    other = one.replace(b"one", b"two")
+    for _ in range(3):
+        assert [each["content"] for each in cuts.of(one).messages.values()] == ["one"]
+        assert [each["content"] for each in cuts.of(other).messages.values()] == ["two"]
+    assert cuts.of(other) is cuts.of(other)
+    assert len(cuts) == 1
+    assert cuts._weight == len(other) + MESSAGE_BYTES
+
+
 async def test_what_was_read_longest_ago_makes_room() -> None:
     one, other, third = (bucket(each) for each in ("one", "two", "six"))
     cuts = Cuts((len(one) + MESSAGE_BYTES) * 2)
@@ -101,6 +113,18 @@ async def test_of_the_same_messages_one_page_is_kept(tree: MessageTree) -> None:
         assert page.derived is not None
         (cut,) = [kept.cut for kept in tree._slices._read.args[1]._kept.values()]  # type: ignore[attr-defined]
         assert list(cut.ending[1].pages.values()) == [page]
+
+
+async def test_what_is_kept_is_bytes_of_its_own(tree: MessageTree) -> None:
+    """A view of what the driver read would keep all of it: other people's pages, which are weighed by themselves."""
+    conversation = await planted(tree, line(10))
+    await append(tree, conversation, "x" * 5_000)  # of less than 4 KB the driver makes bytes
+    for _ in range(3):
+        await read(tree, conversation)
+    kept = tree._slices._read.args[1]._kept  # type: ignore[attr-defined]
+    assert max(each.weight for each in kept.values()) > 5_000
+    assert {type(each.raw) for each in kept.values()} == {bytes}
+    assert {type(head) for head in kept} == {bytes}
 
 
 async def test_a_page_that_is_kept_is_counted_as_if_it_were_read(tree: MessageTree) -> None:
