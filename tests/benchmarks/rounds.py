@@ -28,6 +28,8 @@ class Sample:
 
     rate: float
     cpu: float
+    loop: float
+    """Of it the main thread's."""
     p50: float
     p99: float
     stores: float
@@ -52,12 +54,16 @@ FIGURES: Final[Mapping[str, Callable[[Sample], float]]] = {
 
 def measure(contender: Contender, stores: Sequence[int], connections: int, seconds: float) -> Sample:
     """Keep a server busy for a while. `stores` are the process numbers of those that all contenders share."""
-    before, stores_before = contender.server.cpu_seconds(), cpu_seconds(stores)
-    outcome = run(Job(contender.server.port, connections, seconds, contender.requests))
-    cpu = contender.server.cpu_seconds() - before
-    each = 1000 / outcome.answers
-    shared = (cpu_seconds(stores) - stores_before) * each
-    return Sample(outcome.answers / outcome.seconds, cpu * each, outcome.p50, outcome.p99, shared, outcome.busy * 100)
+    server = contender.server
+
+    def spent() -> tuple[float, float, float]:
+        return server.cpu_seconds(), server.loop_seconds(), cpu_seconds(stores)
+
+    before = spent()
+    outcome = run(Job(server.port, connections, seconds, contender.requests))
+    cpu, loop, shared = (1000 * (end - start) / outcome.answers for start, end in zip(before, spent(), strict=True))
+    rate = outcome.answers / outcome.seconds
+    return Sample(rate, cpu, loop, outcome.p50, outcome.p99, shared, outcome.busy * 100)
 
 
 def warm(contenders: Sequence[Contender]) -> None:

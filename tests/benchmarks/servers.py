@@ -42,11 +42,19 @@ class Server:
         """User and system time of the process so far, all threads; in steps of 10 ms."""
         return cpu_seconds([self.pid])
 
+    def loop_seconds(self) -> float:
+        """Of that the main thread's, which is that of the event loop."""
+        return _seconds(Path(f"/proc/{self.pid}/task/{self.pid}/stat"))
+
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """The same of several processes together."""
-    stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
+    return sum(_seconds(Path(f"/proc/{pid}/stat")) for pid in pids)
+
+
+def _seconds(stat: Path) -> float:
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def unlimited(served: Served, stores: EmbeddedStores, **others: Any) -> Settings:
