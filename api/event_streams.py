@@ -21,6 +21,7 @@ from api.background import break_off
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import ServedContext
 from api.documents import Documents
+from api.documents.bench import SHORT
 from api.documents.parsing import parse
 from api.errors import Code
 from api.http_protocol import FLOW
@@ -61,13 +62,18 @@ def answered(response: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> str:
 
 
 def subscribes(documents: Documents, query: str | None, name: str | None, max_tokens: int) -> bool:
-    """Whether an operation may have many answers; also where that can't be told, for want of a sound document."""
+    """Whether an operation may have many answers; also where that can't be told, for want of a sound document.
+
+    A long one was judged before this is asked: it is remembered, or has a flaw.
+    """
     text = query or ""
     try:
-        document = documents.find(text) or parse(text, max_tokens=max_tokens, no_location=True)
+        document = documents.find(text)
+        if document is None and len(text) <= SHORT:
+            document = parse(text, max_tokens=max_tokens, no_location=True)
     except GraphQLError:
         return True
-    chosen = _chosen(document, name)
+    chosen = None if document is None else _chosen(document, name)
     return chosen is None or chosen.operation is OperationType.SUBSCRIPTION
 
 

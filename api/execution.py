@@ -17,7 +17,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from api.decisions import settle
-from api.documents.bench import SHORT, name_of
+from api.documents.bench import SHORT, name_of, pay
 from api.documents.cost import Actual
 from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, cost_extension, priced, require_right
 from api.documents.gate import HEAVY
@@ -34,9 +34,6 @@ from resolvers.errors import TooFastError
 
 AWAY: Final = Code.UNAVAILABLE.value
 BAD_INPUT: Final = {"code": Code.BAD_USER_INPUT.value}
-JUDGED_CHARACTERS: Final = 4
-"""Of a document that is judged; so many count as an object, which is what they take of the processor at worst: 2,000
-tokens of 6,500 characters took 17 to 39 ms, and a thousand objects take some ten."""
 NEVER_EXECUTED: Final = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 """What is told in other ways than as the errors of an answer."""
 
@@ -56,7 +53,7 @@ class Question:
     operation: Prepared | None = None
     """None until the document is found to be sound."""
     judging: int = 0
-    """What it cost to judge its document; 0 where that was done before."""
+    """What was counted for judging its document; 0 where that was done before."""
     price: Price | None = None
 
 
@@ -94,12 +91,12 @@ async def find(schema: Remembering, asked: Question) -> list[GraphQLError]:
     try:
         errors = await _looked_up(schema, asked, asked.text)
     except NEVER_EXECUTED:
-        await count_refused(asked.context, asked.text)
+        await count_refused(asked.context, asked.judging)
         raise
     except Exception as error:
-        await count_refused(asked.context, asked.text)
+        await count_refused(asked.context, asked.judging)
         return [located(error)]
-    if errors and (more := await count_refused(asked.context, asked.text)) is not None:
+    if errors and (more := await count_refused(asked.context, asked.judging)) is not None:
         return [more]
     return errors
 
@@ -140,6 +137,7 @@ async def _looked_up(schema: Remembering, asked: Question, text: str | None) -> 
 
 async def _judged(schema: Remembering, asked: Question, text: str) -> list[GraphQLError]:
     """What is wrong with a document that is not remembered; from now on it is, if that is nothing."""
+    asked.judging = await pay(asked.context, text)
     try:
         document, errors = await schema.bench.judge(schema._schema, text, asked.context, schema.limits)
     except GraphQLError as error:
@@ -150,7 +148,6 @@ async def _judged(schema: Remembering, asked: Question, text: str) -> list[Graph
     if errors:
         _require_kind(asked, OperationType(operation.operation.value))
         return errors
-    asked.judging = price_of(text)
     schema.documents.remember(text, document)
     asked.operation = prepared(schema, text, asked.name) or Prepared(schema, text, document, operation)
     return _misplaced(asked)
@@ -176,21 +173,14 @@ def undetermined() -> GraphQLError:
     return GraphQLError("`operationName` must say which of the document's operations is meant", extensions=BAD_INPUT)
 
 
-def price_of(text: str) -> int:
-    """What it costs to judge a document; of short ones it is part of what anything costs."""
-    return len(text) // JUDGED_CHARACTERS if len(text) > SHORT else 0
-
-
-async def count_refused(context: object, text: str | None) -> GraphQLError | None:
-    """To find out that a document has flaws costs as much as it is long; what is said where that is too much."""
-    if not isinstance(context, Context):
+async def count_refused(context: object, judging: int) -> GraphQLError | None:
+    """What is refused counts as the least, where `judging` it didn't; what is said where that is too much."""
+    if judging or not isinstance(context, Context):
         return None
     try:
         with suppress(*UNAVAILABLE):
-            await context.spend(price_of(text or ""))
+            await context.spend(0)
     except TooFastError as error:
-        with suppress(TooFastError, *UNAVAILABLE):
-            await context.spend(0)  # or he could go on sending what he can't pay for
         return GraphQLError(str(error), original_error=error)
     return None
 

@@ -143,13 +143,14 @@ class Endpoint(GraphQLView):
         except GraphQLError as error:
             return PreExecutionError(data=None, errors=[error])
         asked = replace(asked, query=text)
+        if asked.protocol == "sse":
+            await self.schema.judge(text or "", context)  # what is wrong is told when it is executed
         if _streams_one_answer(asked, self.schema):
             asked = replace(asked, protocol="http")
         elif asked.protocol == "sse":
             request.state.context = context  # until `create_streaming_response`
         ask = partial(super().execute_operation, request, request_adapter, asked, context, root_value, sub_response)
         if asked.protocol == "sse":
-            await self.schema.judge(asked.query or "", context)  # what is wrong is told when it is executed
             question = self.questions.asked(asked.query or "", asked.operation_name, asked.variables)
             if question is not None:
                 request.state.asked = question

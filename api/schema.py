@@ -13,12 +13,13 @@ from strawberry.types.graphql import OperationType
 
 from api.documents import Documents
 from api.documents.answering import CountingExecution
-from api.documents.bench import SHORT, Bench
+from api.documents.bench import SHORT, Bench, pay
 from api.documents.cost_model import declare
 from api.documents.gate import Gate
 from api.documents.judging import sound
 from api.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from api.documents.shares import Shares
+from api.errors import UNAVAILABLE
 from api.execution import Question, answer, tell
 from api.prepared import Remembering
 from api.response_streams import answers
@@ -109,10 +110,11 @@ class Schema(Remembering):
         if len(text) <= SHORT or len(text) > self.limits.characters or self.documents.find(text) is not None:
             return []
         try:
+            await pay(asker, text)
             document, errors = await self.bench.judge(self._schema, text, asker, self.limits)
         except GraphQLError as error:
             return [error]
-        except TooFastError as error:
+        except (TooFastError, *UNAVAILABLE) as error:
             return [GraphQLError(str(error), original_error=error)]
         if not errors:
             self.documents.remember(text, document)

@@ -54,11 +54,11 @@ def priced(context: Context, cost: int, introspecting: int, limits: DocumentLimi
 async def admit(context: Context, price: Price, introspecting: int, limits: DocumentLimits, judging: int = 0) -> None:
     """Have it counted, and raise where it may not be executed. It is counted before it is refused, too.
 
-    It counts as much as it cost to judge its document, where that is more.
+    What was counted already for `judging` its document is part of that.
     """
     cost, budget = price["estimated"], price["budget"]
-    counted = max(cost if cost <= budget else 0, judging)
-    if not context.spent(counted):
+    counted = (cost if cost <= budget else 0) - judging
+    if (counted > 0 or not judging) and not context.spent(counted):
         await context.spend(counted)
     require_right(context, price, introspecting, limits)
 

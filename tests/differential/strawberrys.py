@@ -18,6 +18,7 @@ from strawberry.types.graphql import OperationType
 from api.decisions import settle
 from api.documents import Documents
 from api.documents.answering import refusal
+from api.documents.bench import price_of
 from api.documents.cost import Actual, Estimate, operation_of
 from api.documents.cost_model import Model
 from api.documents.executing import GRACE_SECONDS, Price, Timer, admit, cost_extension, introspections, priced
@@ -228,17 +229,18 @@ class Strawberrys(Schema):
         if error is not None:
             context.pre_execution_errors = [error]
             return PreExecutionError(data=None, errors=[error])
+        judging = 0 if self.documents.find(context.query or "") is not None else price_of(context.query or "")
         try:
             failed = await self._judged_beside(context)
             failed = failed or await super()._prepare_operation_async(context, extensions_runner)
         except Exception:
-            await count_refused(context.context, context.query)
+            await count_refused(context.context, judging)
             raise
         if failed is None and _is_undetermined(context):
             failed = PreExecutionError(data=None, errors=[undetermined()])
         if failed is not None:
             context.pre_execution_errors = failed.errors
-            if (error := await count_refused(context.context, context.query)) is not None:
+            if (error := await count_refused(context.context, judging)) is not None:
                 context.pre_execution_errors = [error]
                 return PreExecutionError(data=None, errors=[error])
         return failed

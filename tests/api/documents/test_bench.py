@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from graphql import GraphQLError
 
-from api.documents.bench import SHORT, STEPS, Bench
+from api.documents.bench import SHORT, STEPS, Bench, price_of
 from api.documents.judging import flaws, read
 from api.documents.limits import DEFAULT_LIMITS
 from api.documents.parsing import parse
-from api.execution import price_of
 from api.schema import build_schema
 from models.tree.precedence import Pace, Precedence
 from permissions.turns import Turns
