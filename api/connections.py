@@ -33,7 +33,7 @@ class Register(Protocol):
     """Knows what all workers hold."""
 
     async def hold(self, user_id: PydanticObjectId, count: Callable[[], int], most: int) -> bool:
-        """Whether this worker may hold as many of the account's as `count` tells."""
+        """Whether this worker may hold as many of the account's as `count` tells; else it holds one less."""
 
     async def let_go(self, user_id: PydanticObjectId, count: Callable[[], int]) -> None:
         """It holds less by now."""
@@ -77,15 +77,17 @@ class Connections:
         if self._of[user_id] >= most:
             raise TooManyConnectionsError(most)
         self._of[user_id] += 1
+        refused = False
         try:
-            if not await register.hold(user_id, lambda: self._of[user_id], most):
+            refused = not await register.hold(user_id, lambda: self._of[user_id], most)
+            if refused:
                 raise TooManyConnectionsError(most)
             yield
         finally:
             self._of[user_id] -= 1
             if not self._of[user_id]:
                 del self._of[user_id]
-            if not self.draining:  # with the worker all of it ends
+            if not refused and not self.draining:  # with the worker all of it ends
                 await register.let_go(user_id, lambda: self._of.get(user_id, 0))
 
     async def drain(self, seconds: float) -> None:

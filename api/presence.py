@@ -33,10 +33,11 @@ return {now, redis.call('ZRANGE', KEYS[1], 0, -1)}
 """
 HOLD: Final = """
 -- KEYS: an account's. ARGV: this worker, what it would hold, the most that all may, seconds to remember it, when the
--- workers were listed (ms), who lived then. Answers 1; 0 where it would be too many.
+-- workers were listed (ms), who lived then. Answers 1; 0 where it would be too many, and one less is held.
 local lives = {}
 for i = 6, #ARGV do lives[ARGV[i]] = true end
 local held, all = tonumber(ARGV[2]), redis.call('HGETALL', KEYS[1])
+local mine = held
 for i = 1, #all, 2 do
   local worker = all[i]
   if worker ~= ARGV[1] then
@@ -47,10 +48,11 @@ for i = 1, #all, 2 do
     end
   end
 end
-if held > tonumber(ARGV[3]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+local lets = held <= tonumber(ARGV[3])
+if not lets then mine = mine - 1 end
+if mine > 0 then redis.call('HSET', KEYS[1], ARGV[1], mine) else redis.call('HDEL', KEYS[1], ARGV[1]) end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-return 1
+return lets and 1 or 0
 """
 LET_GO: Final = """
 -- KEYS: an account's. ARGV: this worker, what it still holds.
@@ -94,7 +96,10 @@ class Presence:
         self._others = [name for name in map(_text, live) if name != self._name]
 
     async def hold(self, user_id: PydanticObjectId, count: Count, most: int) -> bool:
-        """Whether this worker may hold as many of the account's as it does now; True where nobody can say."""
+        """Whether this worker may hold as many of the account's as it does now; True where nobody can say.
+
+        Where it may not, it is written down that it holds one less: nothing else has to be said.
+        """
         async with self._turn(user_id):
             args: list[str | int] = [self._name, count(), most, KEPT_SECONDS, self._listed, *self._others]
             return await self._asked(self._hold, user_id, args) != 0

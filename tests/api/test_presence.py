@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from beanie import PydanticObjectId
@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from api.connections import ConnectionLimits, Connections, TooManyConnectionsError
 from api.presence import SILENT_SECONDS, WORKERS, Presence, present
 from models.redis import open_redis
+from tests.api.rates.conftest import counted
 from tests.api.test_socket_expiry import closing_of, greeted, listening, opened
 from tests.own_redis import OwnRedis
 from tests.served import Served
@@ -98,6 +99,19 @@ async def test_whatever_they_do_at_once_they_hold_no_more_together_and_all_that_
         while await random.choice(several).open():
             pass
         assert sum(each.count for each in several) == 3
+        written: Any = await redis.hgetall(f"parley:open:{ALICE}")
+        assert {each.presence._name: each.count for each in several if each.count} == {
+            name.decode(): int(count) for name, count in written.items()
+        }
+
+
+async def test_who_is_refused_takes_one_call(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = await workers(redis, 2)
+    assert [await one.open() for _ in range(3)] == [True] * 3
+    asked = counted(redis, monkeypatch)
+    assert not await other.open()
+    assert not await one.open()  # it knows by itself
+    assert asked == ["EVALSHA"]
 
 
 async def test_what_a_worker_held_that_died_counts_no_more(redis: Redis) -> None:
