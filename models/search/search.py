@@ -18,13 +18,13 @@ from models.conversation import Conversation
 from models.database import Record
 from models.search.entries import STRONGEST
 from models.search.manifest import read_parts
-from models.search.matching import marks
+from models.search.matching import Mark, marks
 from models.search.merging import MissingPageError
 from models.search.query import Query
 from models.search.ranking import PRECISION, Candidate, Place, Ranking
 from models.search.reach import MessageFilter, Reach
 from models.search.reader import Reader
-from models.search.snippets import Snippet, snippet
+from models.search.snippets import CONSIDERED, Snippet, snippet
 from models.tree import Address, MessageTree, Row, Sight
 from models.tree.meter import Meter
 from models.tree.precedence import Pace
@@ -51,8 +51,8 @@ TRIES: Final = 5
 
 Found: TypeAlias = Mapping[bytes, tuple[Conversation, Row]]
 """Messages, with their conversations, by key."""
-Judged: TypeAlias = tuple[dict[bytes, tuple[Conversation, Row, Snippet]], int, int]
-"""Those of the first candidates that match, by key; how many were judged, and how many characters these have."""
+Judged: TypeAlias = tuple[dict[bytes, tuple[Conversation, Row, Sequence[Mark]]], int, int]
+"""Those of the first candidates that match, by key, and where; how many were judged, and characters of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,14 @@ class Hit:
 
     conversation: Conversation
     row: Row
-    snippet: Snippet
+    marks: Sequence[Mark]
     score: float
     place: Place
+
+    @property
+    def snippet(self) -> Snippet:
+        """Made when it is asked for."""
+        return snippet(self.row.message["content"], self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +222,7 @@ def _judged(
     step: Callable[[], None] = lambda: None,
 ) -> Judged:
     """One at least, and no more once there are `budget` characters. `step` is called before each."""
-    found: dict[bytes, tuple[Conversation, Row, Snippet]] = {}
+    found: dict[bytes, tuple[Conversation, Row, Sequence[Mark]]] = {}
     spent = 0
     for number, candidate in enumerate(candidates):
         if spent >= budget:
@@ -231,10 +236,10 @@ def _judged(
     return found, len(candidates), spent
 
 
-def _matching(row: Row, request: SearchRequest) -> Snippet | None:
-    """What to show of the message, if it is wanted."""
+def _matching(row: Row, request: SearchRequest) -> Sequence[Mark] | None:
+    """Where it matches, as far as that may be shown, if the message is wanted."""
     text = row.message.get("content")
     if not text or row.message.get("deleted_at") or not request.wanted.passes(row.message):
         return None
     found = marks(request.query, text)
-    return snippet(text, found) if found else None
+    return found[:CONSIDERED] if found else None

@@ -2,6 +2,7 @@
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -36,9 +37,9 @@ class Snippet:
 
 
 def snippet(text: str, marks: Sequence[Mark]) -> Snippet:
-    """The stretch of `text` that shows the most marks; the first such."""
+    """The stretch of `text` that shows the most marks; the first such. They are in order, and apart."""
     marks = marks[:CONSIDERED]
-    best = max(marks, key=lambda mark: (_shown(marks, mark.start), -mark.start), default=Mark(0, 0))
+    best = marks[_fullest(marks)] if marks else Mark(0, 0)
     start = max(0, min(best.start - BEFORE, len(text) - LENGTH))
     stop = min(len(text), start + LENGTH)
     while 0 < start < best.start and text[start - 1].isalnum():  # don't begin in the middle of a word
@@ -50,9 +51,11 @@ def snippet(text: str, marks: Sequence[Mark]) -> Snippet:
     return Snippet(before + text[start:stop] + after, shown)
 
 
-def _shown(marks: Sequence[Mark], start: int) -> int:
-    """How many of `marks` fit in a stretch that shows the one at `start` first."""
-    return sum(start <= mark.start and mark.end <= start - BEFORE + LENGTH for mark in marks)
+def _fullest(marks: Sequence[Mark]) -> int:
+    """Which of them comes first in the stretch that shows the most of them."""
+    ends = [mark.end for mark in marks]
+    shown = [bisect_right(ends, mark.start - BEFORE + LENGTH) - place for place, mark in enumerate(marks)]
+    return shown.index(max(shown))
 
 
 def _escaped(text: str) -> str:

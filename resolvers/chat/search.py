@@ -1,6 +1,7 @@
 """Searching messages."""
 
 import struct
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -49,16 +50,24 @@ class MessageSearchFilter:
 
 @strawberry.type
 class MessageSearchEdge:
-    """A message that was found."""
+    """A message that was found. What is seldom asked for is made when it is."""
 
-    cursor: str
+    hit: strawberry.Private[Hit]
+    seal: strawberry.Private[Callable[[Place], str]]
     node: Message
-    snippet: str = strawberry.field(
-        description="A piece of the message as HTML: what was found is in `<mark>`, everything else is escaped."
-    )
     score: float = strawberry.field(
         description="BM25. How rare a word is, is told by your own messages only: others' don't show in it."
     )
+
+    @strawberry.field
+    def cursor(self) -> str:
+        return self.seal(self.hit.place)
+
+    @strawberry.field(
+        description="A piece of the message as HTML: what was found is in `<mark>`, everything else is escaped."
+    )
+    def snippet(self) -> str:
+        return self.hit.snippet.html
 
 
 @strawberry.type
@@ -151,24 +160,19 @@ def _reach(context: Context) -> Reach:
 
 
 def _shown(context: Context, page: SearchPage, about: bytes, after: str | None) -> MessageSearchConnection:
-    edges = [_edge(context, hit, about) for hit in page.hits]
+    seal = partial(_sealed, context, about)
+    edges = [
+        MessageSearchEdge(hit=hit, seal=seal, node=Message.of(hit.conversation, hit.row), score=round(hit.score, 4))
+        for hit in page.hits
+    ]
     info = PageInfo(
         has_next_page=page.more,
         has_previous_page=after is not None,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=_sealed(context, page.end, about) if page.end else None,
+        start_cursor=seal(page.hits[0].place) if page.hits else None,
+        end_cursor=seal(page.end) if page.end else None,
     )
     context.loaders.prime([hit.conversation for hit in page.hits])
     return MessageSearchConnection(edges=edges, page_info=info, complete=page.complete)
-
-
-def _edge(context: Context, hit: Hit, about: bytes) -> MessageSearchEdge:
-    return MessageSearchEdge(
-        cursor=_sealed(context, hit.place, about),
-        node=Message.of(hit.conversation, hit.row),
-        snippet=hit.snippet.html,
-        score=round(hit.score, 4),
-    )
 
 
 def _about(context: Context, query: str, given: MessageSearchFilter) -> bytes:
@@ -176,7 +180,7 @@ def _about(context: Context, query: str, given: MessageSearchFilter) -> bytes:
     return sha256(repr((str(caller(context)), query, given)).encode()).digest()
 
 
-def _sealed(context: Context, place: Place, about: bytes) -> str:
+def _sealed(context: Context, about: bytes, place: Place) -> str:
     weights = struct.pack(f">{len(place.weights)}H", *place.weights)
     return context.cursors.seal(_PLACE.pack(len(place.weights), place.score, place.key) + weights, about)
 

@@ -12,7 +12,7 @@ from models.search.languages import LANGUAGES, PLAIN
 from models.search.languages import languages as told
 from models.search.matching import Mark, marks
 from models.search.query import QueryError, parse
-from models.search.snippets import LENGTH, snippet
+from models.search.snippets import BEFORE, LENGTH, snippet
 
 ALL = tuple(range(PLAIN))
 
@@ -115,3 +115,21 @@ def test_a_snippet_is_the_messages_own_text_with_nothing_but_marks_in_it(text: s
     assert "<" not in plain
     assert ">" not in plain
     assert html.unescape(plain) == re.sub(r"\s+", " ", shown.text) or "\n" in text or "  " in text
+
+
+@given(st.sets(st.integers(0, 2_000), max_size=40))
+def test_the_snippet_is_where_the_most_marks_are_shown_and_the_first_such_place(places: set[int]) -> None:
+    edges = sorted(places)
+    given = [Mark(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False)]
+    text = "".join("x" if any(m.start <= at < m.end for m in given) else "." for at in range(2_000))
+
+    def whole(start: int) -> int:
+        return sum(mark.start >= start and mark.end <= start + LENGTH - BEFORE for mark in given)
+
+    fullest = max((whole(mark.start) for mark in given), default=0)
+    first = next((mark for mark in given if whole(mark.start) == fullest), Mark(0, 0))
+    start = max(0, min(first.start - BEFORE, len(text) - LENGTH))
+    stop = start + LENGTH
+    while 0 < start < first.start and text[start - 1].isalnum():
+        start += 1
+    assert snippet(text, given).text.strip("…") == text[start:stop]
