@@ -7,6 +7,7 @@ from typing import Any, Self
 from beanie import init_beanie
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from models import conditions, exchanges
@@ -22,6 +23,14 @@ TIMEOUT_MS = 10_000
 """Longest a database call may take before it fails: the embedded server ignores `maxTimeMS`."""
 
 
+class _Remembering(AsyncDatabase[Record]):
+    """Makes each collection once: PyMongo makes one anew whenever it is named, for 4.5 µs."""
+
+    def __getattr__(self, name: str) -> AsyncCollection[Record]:
+        found = self.__dict__[name] = super().__getattr__(name)
+        return found
+
+
 class Database:
     """One client, one database, and Beanie bound to it. `async with` it, or `close` it.
 
@@ -30,8 +39,8 @@ class Database:
 
     def __init__(self, client: AsyncMongoClient[Record], name: str) -> None:
         self.client = client
-        self.db: AsyncDatabase[Record] = client.get_database(
-            name, codec_options=CodecOptions(tz_aware=True, tzinfo=UTC)
+        self.db: AsyncDatabase[Record] = _Remembering(
+            client, name, codec_options=CodecOptions(tz_aware=True, tzinfo=UTC)
         )
 
     @classmethod
