@@ -12,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from models.conversation import Conversation
 from models.database import Record
-from models.tree.address import MAIN, Address, made
+from models.tree.address import MAIN, Address
 from models.tree.buckets import BATCH, Buckets, Ending, Tail
 from models.tree.comparison import shared_length
 from models.tree.draft import TreeLimits
@@ -24,14 +24,11 @@ from models.tree.lineage import ENDLESS, Lineage, resolve
 from models.tree.listing import Listed, list_branches, list_named
 from models.tree.meter import Meter, size_of
 from models.tree.page import BranchEnd, CursorError, Page, Path, Row, Window
+from models.tree.placing import Placing
 from models.tree.removals import Removals
 from models.tree.sight import Sight
 from models.tree.slices import Slice, Slices
 from models.tree.turns import Turns, in_turn
-
-TOMBSTONE: Final = ("depth", "role", "created_at", "author_id", "edited_from", "deleted_at", "forks", "gone")
-"""The fields of a deleted message that are shown. What it said is stored until it is purged, and no reader gets it."""
-
 
 PAGES: Final = 1
 """Of the same messages that are kept, whichever window was asked for: what is kept is weighed by messages."""
@@ -76,8 +73,7 @@ class History:
         self._db = db
         self._buckets = Buckets(db, conversation.id, conversation.slot_width, limits, meter=self._meter)
         self._removals = Removals(conversation, self._buckets)
-        self._whole = sight is None and not self._removals
-        """Whether nothing is out of sight, and nothing removed."""
+        self._placing = Placing(conversation, self._removals, sight)
 
     @in_turn
     async def page(self, branch: str, window: Window) -> Page:
@@ -116,14 +112,14 @@ class History:
         else:
             found = await self._buckets.messages(wanted, start, stop)
         found = await self._up_to_date(found)
-        return Page(self._rows(path, span, found), span, length, size)
+        return Page(self._placing.along(path, span, found), span, length, size)
 
     async def _end_of(self, branch: str, window: Window) -> "_End":
         """Where the branch ends. By a good guess with what was guessed to be the page; it is looked at before use."""
         if not self._known([branch]):
             return _End(None)
         # Else what is out of his sight, or removed, would show in how long a page takes.
-        ends = self._ends if self._whole else None
+        ends = self._ends if self._placing.whole else None
         guess = ends.guess(self._conversation, branch, window) if ends else None
         if guess and ends and (ending := await self._guessed(branch, guess, ends)):
             return _End(ending.tail, guess, ending.messages, ending.pages)
@@ -165,39 +161,6 @@ class History:
         if window.after or window.before:
             raise CursorError("the conversation has no messages yet")
         return Page([], range(0), 0)
-
-    def _rows(self, path: "Path", span: range, found: Mapping[Address, Record]) -> list[Row]:
-        rows: list[Row] = []
-        parent = path.at(span.start - 1) if span.start and span else None
-        above = found[parent] if parent else None
-        whole = self._whole
-        for address, ordinal in path.places(span):
-            message = found[address]
-            if not ordinal and whole and above is not None and "gone" not in above and "deleted_at" not in message:
-                # As `_placed` has it; nearly all are such, and there are fifty to a page.
-                rows.append(made(Row, (address, message, parent, 0, above.get("forks", 0) + 1, ())))
-            else:
-                rows.append(self._placed(address, message, ordinal, parent, above))
-            parent, above = address, message
-        return rows
-
-    def _placed(
-        self, address: Address, stored: Record, ordinal: int, parent: Address | None, above: Record | None
-    ) -> Row:
-        """The row of the child `ordinal` of `parent`, counted among those of its siblings that are not removed."""
-        if above is None:
-            forks, purged = self._conversation.root_forks, self._conversation.root_gone
-        else:
-            forks, purged = above.get("forks", 0), above.get("gone", ())
-        message = _shown(stored) if "deleted_at" in stored else stored
-        if not purged and self._whole:
-            return made(Row, (address, message, parent, ordinal, max(forks, ordinal) + 1, ()))
-        gone = tuple(sorted({*purged, *self._removals.gone(parent)}))
-        if self._sight is not None:
-            there = [place for number, place in self._sight.children(parent) if number not in gone]
-            return Row(address, message, parent, there.index(address), len(there), gone)
-        index = ordinal - sum(each < ordinal for each in gone)
-        return Row(address, message, parent, index, max(forks, ordinal) + 1 - len(gone), gone)
 
     @in_turn
     async def rows(
@@ -243,7 +206,7 @@ class History:
         rows: dict[Address, Row] = {}
         for address in wanted:
             lineage = lineages.get(address.branch) if begins.get(address.branch) == address.depth else None
-            rows[address] = self._alone(address, lineage, read)
+            rows[address] = self._placing.alone(address, lineage, read)
         return rows
 
     def _in_sight(self, addresses: Collection[Address]) -> set[Address]:
@@ -259,11 +222,6 @@ class History:
             self._meter.add(len(text))
             grown[address] = {**found[address], "content": text}
         return {**found, **grown}
-
-    def _alone(self, address: Address, begun: Lineage | None, found: Mapping[Address, Record]) -> Row:
-        ordinal = max(begun.own.ordinal, 1) if begun else 0
-        parent = begun.parent if begun else Address(address.branch, address.depth - 1) if address.depth else None
-        return self._placed(address, found[address], ordinal, parent, found[parent] if parent else None)
 
     async def _standing(self, addresses: set[Address]) -> set[Address]:
         """Those that no removed subtree holds; one call, where there is any such, and another below many forks."""
@@ -373,10 +331,3 @@ def _there(addresses: set[Address], found: Mapping[Address, Record]) -> set[Addr
 def _begun(addresses: set[Address], found: Mapping[Address, Record]) -> dict[str, int]:
     """The branches that begin with one of the messages, and at which depth."""
     return {a.branch: a.depth for a in addresses if Address(a.branch, a.depth - 1) not in found and a.branch != MAIN}
-
-
-def _shown(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What may be seen of a message: of a deleted one its place, who wrote it and when, and no word of it."""
-    if message.get("deleted_at") is None:
-        return message
-    return {name: message[name] for name in TOMBSTONE if name in message}

@@ -17,7 +17,8 @@ from models.tree.address import MAIN, Address, slots
 from models.tree.buckets import BATCH, Buckets, Tail
 from models.tree.draft import TreeLimits
 from models.tree.fork_queue import Fork, ForkQueue
-from models.tree.history import TOMBSTONE, History
+from models.tree.history import History
+from models.tree.placing import TOMBSTONE
 from models.tree.removals import Removals
 from models.tree.turns import Turns, in_turn
 
