@@ -28,6 +28,7 @@ def test_no_compiler_and_no_installer_is_in_what_is_shipped() -> None:
     assert not re.search(r"apt-get|build-essential|gcc|curl|wget", "\n".join(STEPS))
     assert steps("COPY", LAST) == ["--from=build /opt/parley /opt/parley"]
     assert "pip --disable-pip-version-check uninstall --yes" in steps("RUN", LAST)[0]
+    assert "ensurepip" in steps("RUN", LAST)[0]
     assert "venv --without-pip" in "\n".join(STEPS)
 
 
@@ -35,6 +36,15 @@ def test_only_packages_as_wheels_by_their_digests_come_in() -> None:
     installs = re.findall(r"pip (?:--\S+ \S+ )?install [^&]*-r \S+", "\n".join(STEPS))
     assert len(installs) == 2
     assert all("--only-binary :all: --require-hashes" in each for each in installs)
+
+
+def test_bytecode_goes_by_no_times_of_files_and_two_builds_are_the_same() -> None:
+    built = "\n".join(STEPS)
+    shipped = re.findall(r"pip --python /opt/parley/bin/python install [^&]*", built)
+    assert len(shipped) == 2
+    assert all("--no-compile" in each for each in shipped)
+    assert "compileall -q --invalidation-mode unchecked-hash /opt/parley/lib" in steps("RUN")[1].rpartition("&& ")[2]
+    assert "SOURCE_DATE_EPOCH=" in " ".join(steps("ENV"))
 
 
 def test_it_runs_as_a_user_without_a_name_to_log_in_by() -> None:
