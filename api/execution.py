@@ -93,6 +93,8 @@ async def find(schema: Remembering, asked: Question) -> list[GraphQLError]:
     except NEVER_EXECUTED:
         await count_refused(asked.context, asked.judging)
         raise
+    except TooFastError as error:  # that was counted
+        return [located(error)]
     except Exception as error:
         await count_refused(asked.context, asked.judging)
         return [located(error)]

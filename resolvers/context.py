@@ -71,6 +71,9 @@ class Allowance(Protocol):
     async def spend(self, access: Access, cost: int) -> None:
         """Count what costs so much. Raise `TooFastError` where it is used up."""
 
+    async def charge(self, access: Access, cost: int) -> None:
+        """The same; where it is used up, the least is counted."""
+
     async def deny(self, access: Access, number: int) -> None:
         """Count so many denials that are written down; the same way."""
 
@@ -173,6 +176,11 @@ class Context:
         """Have it counted that something is done which costs so much. Raise `TooFastError` where that is too much."""
         if self.allowance is not None:
             await self.allowance.spend(self.access, cost)
+
+    async def charge(self, cost: int) -> None:
+        """The same of what is asked for again at once where it is refused: to be refused counts as the least."""
+        if self.allowance is not None:
+            await self.allowance.charge(self.access, cost)
 
     def spent(self, cost: int) -> bool:
         """The same, if nobody has to be asked for that, as mostly; False where it has to be waited for: by `spend`."""

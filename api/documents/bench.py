@@ -86,12 +86,12 @@ def price_of(text: str) -> int:
 async def pay(asker: object, text: str) -> int:
     """Have it counted that a document is judged, and give how much that was.
 
-    Raise as `Context.spend`. It comes first: what is wrong with a document costs as much to find as it is long, and who
-    paid afterwards would have any number judged that he can't pay for.
+    Raise as `Context.charge`. It comes first: what is wrong with a document costs as much to find as it is long, and
+    who paid afterwards would have any number judged that he can't pay for.
     """
     price = price_of(text)
     if price and isinstance(asker, Context):
-        await asker.spend(price)
+        await asker.charge(price)
     return price
 
 

@@ -42,17 +42,21 @@ class Allowance:
         claims = self._claims_of(access)
         self._tell(self._rates.spent(claims, cost) or await self._rates.claim(claims, cost))
 
+    async def charge(self, access: Access, cost: int) -> None:
+        """The same. Where it is too much the least is counted: or he could go on with what he can't pay for."""
+        try:
+            await self.spend(access, cost)
+        except TooFastError:
+            refused = self._state.rate
+            with suppress(TooFastError, *UNAVAILABLE):
+                await self.spend(access, 0)
+            self._state.rate = refused
+            raise
+
     async def deny(self, access: Access, number: int) -> None:
-        """Count denials that are written down; the same way. Where that is too much, the least is counted."""
+        """Count denials that are written down; as `charge`."""
         if price := self._rates.limits.denial:
-            try:
-                await self.spend(access, number * price)
-            except TooFastError:
-                refused = self._state.rate
-                with suppress(TooFastError, *UNAVAILABLE):
-                    await self.spend(access, 0)  # or he could go on guessing what he can't pay for
-                self._state.rate = refused
-                raise
+            await self.charge(access, number * price)
 
     def _claims_of(self, access: Access) -> Sequence[Claim]:
         if access is not self._access:

@@ -176,6 +176,21 @@ async def test_no_document_is_judged_for_who_cannot_pay_for_that(served: Served,
     assert judged == flawed[:3]
 
 
+async def test_who_is_refused_for_that_is_told_when_to_come_back(served: Served) -> None:
+    """Also where he has enough left for something small, of which less is left then."""
+    rates = limit(served)
+    alice = await served.as_("alice")
+    flawed = "{ nothing }" + " " * 250 * JUDGED
+    for _ in range(3):
+        await alice.ask(flawed)
+    left = int((await alice.ask(ME)).headers["ratelimit-remaining"])
+    refused = await alice.ask(flawed)
+    assert refused.codes == OVER
+    assert int(refused.headers["retry-after"]) > 0
+    assert refused.body["errors"][0]["extensions"]["retryAfter"] == int(refused.headers["retry-after"])
+    assert int((await alice.ask(ME)).headers["ratelimit-remaining"]) == left - 2 * rates.limits.least
+
+
 async def test_nor_on_a_socket_where_it_is_judged_before_it_is_known_what_it_is(
     served: Served, judged: list[str]
 ) -> None:
