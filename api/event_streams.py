@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import ClassVar, Final
 
-import orjson
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from graphql.language import OperationType
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.streaming import SSETransport
 
 from api.accept import quality
+from api.answer_json import answer_json
 from api.background import break_off
 from api.connections import Connections, TooManyConnectionsError
 from api.contexts import ServedContext
@@ -58,7 +58,7 @@ class EventStreamTransport(SSETransport):
 
 def answered(response: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> str:
     """The whole stream of an operation that has one answer."""
-    return f"event: next\ndata: {orjson.dumps(response, option=orjson.OPT_NON_STR_KEYS).decode()}\n\n{COMPLETE}"
+    return f"event: next\ndata: {answer_json(response).decode()}\n\n{COMPLETE}"
 
 
 def subscribes(documents: Documents, query: str | None, name: str | None, max_tokens: int) -> bool:

@@ -20,6 +20,7 @@ from strawberry.types import ExecutionResult, SubscriptionExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from api import graphiql
+from api.answer_json import answer_json
 from api.connections import ConnectionLimits, Connections
 from api.contexts import REFUSED, ServedContext, proven, wanted_revision
 from api.cookies import RefreshCookie
@@ -34,7 +35,7 @@ from api.event_streams import (
     until_over,
 )
 from api.fanout import Questions, Renderer, Rooms
-from api.graphql_answer import JSON_OPTIONS, document
+from api.graphql_answer import document
 from api.graphql_request import JSON, Asked
 from api.graphql_view import GraphQLView, refused
 from api.origins import Origins
@@ -207,7 +208,7 @@ class Endpoint(GraphQLView):
         return orjson.loads(data)
 
     def encode_json(self, data: GraphQLHTTPResponse | list[GraphQLHTTPResponse] | Any) -> str:
-        return orjson.dumps(data, option=JSON_OPTIONS).decode()
+        return answer_json(data).decode()
 
 
 async def _later(ask: Callable[[], Awaitable[Any]]) -> AsyncGenerator[Any, None]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-import orjson
 from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
 from strawberry.http import GraphQLHTTPResponse
@@ -12,6 +11,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from api.answer_json import answer_json
 from api.contexts import ServedContext
 from api.errors import SHOWN, Code
 from api.event_streams import MEDIA_TYPE
@@ -25,7 +25,6 @@ from resolvers.context import Context
 SAFE: Final = frozenset({OperationType.QUERY})
 """What may be executed for a method that changes nothing."""
 UNSAFE: Final = SAFE | {OperationType.MUTATION}
-JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 
 
 class Told(NamedTuple):
@@ -48,7 +47,7 @@ async def answered(schema: Schema, question: Asked, context: ServedContext, medi
         else:
             result = await executed(schema, text, question, context, safe=safe)
     told = formatted(result)
-    return Told(status(told, media_type), orjson.dumps(told, option=JSON_OPTIONS))
+    return Told(status(told, media_type), answer_json(told))
 
 
 async def document(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from api.answer_json import Retold
 from api.compiler.field import Field
 from api.compiler.paths import Place
 from api.compiler.run import Answer, Builder, Run
@@ -53,7 +54,7 @@ def keeping(build: Builder, lasting: Lasting) -> Builder:
         if before and run.foreseen and type(answer) is dict:
             if len(steady.answers) >= MOST:
                 steady.answers.clear()
-            steady.answers[build] = _Known(answer, run.size - size)
+            steady.answers[build] = _Known(Retold(answer), run.size - size)
         return answer
 
     return kept

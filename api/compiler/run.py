@@ -160,7 +160,7 @@ class Run:
                 except Exception as error:
                     self.failed(error, field, field.item_type, (place, number, None))
                     item = None
-                if type(item) is not dict and item is not None:
+                if item is not None and not isinstance(item, dict):
                     item = self.later(item, field, field.item_type, (place, number, None))
                     waiting.append(number)
                 items.append(item)

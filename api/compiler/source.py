@@ -18,7 +18,9 @@ from permissions.guards import Guard
 
 NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
 """What the grammar of GraphQL allows."""
-BUILTINS: Final = {each.__name__: each for each in (Exception, bool, dict, float, int, len, list, str, type)}
+BUILTINS: Final = {
+    each.__name__: each for each in (Exception, bool, dict, float, int, isinstance, len, list, str, type)
+}
 LINE: Final = "    "
 
 Lines = Iterator[str]
@@ -257,7 +259,7 @@ class Selection:
             yield f"build = {source.name('B', self._of(field))}.get(type(v))"
             yield "if build is not None:"
             yield LINE + f"r = build(v, run, {place})"
-            yield from _indented(_awaited(field, known, place, "type(r) is not dict", awaits=awaits))
+            yield from _indented(_awaited(field, known, place, "not isinstance(r, dict)", awaits=awaits))
         if field.nullable:
             yield "elif v is None:"
             yield LINE + "r = None"

@@ -5,11 +5,11 @@ import secrets
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
 import strawberry
 from graphql import GraphQLError
 from pymongo.errors import PyMongoError
 
+from api.answer_json import answer_json
 from api.errors import Code
 from api.fanout.questions import Question
 from api.response_streams import executed
@@ -19,7 +19,6 @@ from resolvers.chat.events import AccessRevoked, ConversationEvent
 from resolvers.chat.following import Right
 from resolvers.context import Context, settle_all
 
-JSON_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 BLANK: Final = secrets.token_hex(16).encode()
 """Stands where the name of a decision will: nobody can have it in what he asks."""
 NAME: Final = strawberry.ID(BLANK.decode())
@@ -70,12 +69,12 @@ class Renderer:
         if result.errors:
             payload |= self._errors(result.errors)
             context.missed |= any(_away(error) for error in result.errors)
-        return orjson.dumps(payload, option=JSON_OPTIONS)
+        return answer_json(payload)
 
     def failed(self, error: Exception) -> bytes:
         """The payload that tells of it."""
         told = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-        return orjson.dumps({"data": None, **self._errors([told])}, option=JSON_OPTIONS)
+        return answer_json({"data": None, **self._errors([told])})
 
     def _errors(self, errors: list[GraphQLError]) -> Mapping[str, Any]:
         self._schema.process_errors(errors)
