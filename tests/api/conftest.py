@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from graphql import DocumentNode
 
+from api.documents.parsing import parse
 from api.fanout import Renderer
 
 
@@ -17,4 +19,18 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return await render(self, context, question, event, *fellows)
 
     monkeypatch.setattr(Renderer, "render", counted)
+    return seen
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The documents that were parsed, wherever that is done."""
+    seen: list[str] = []
+
+    def noted(source: str, **options: Any) -> DocumentNode:
+        seen.append(source)
+        return parse(source, **options)
+
+    for place in ("api.documents.judging.parse", "api.event_streams.parse"):
+        monkeypatch.setattr(place, noted)
     return seen

@@ -1,7 +1,5 @@
 """Documents are read once, and what is refused is refused again."""
 
-import pytest
-
 from api.documents import Documents
 from api.documents.parsing import parse
 from tests.served import Served
@@ -12,19 +10,6 @@ ME = "query OnlyHere { me { id displayName } }"
 
 MANY = 1_000_000
 """Tokens."""
-
-
-@pytest.fixture
-def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The documents that were parsed."""
-    seen: list[str] = []
-
-    def noted(source: str, **options: object) -> object:
-        seen.append(source)
-        return parse(source, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("api.documents.judging.parse", noted)
-    return seen
 
 
 async def test_a_document_is_parsed_once_and_answers_everybody_for_himself(served: Served, parsed: list[str]) -> None:

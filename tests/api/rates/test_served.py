@@ -6,17 +6,16 @@ import time as clock
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import pytest
-from graphql import DocumentNode, get_introspection_query
+from graphql import get_introspection_query
 from redis.asyncio import Redis
 
 from api.documents.bench import CHARACTERS as JUDGED
 from api.documents.cost import Estimate
 from api.documents.limits import CostBudgets
-from api.documents.parsing import parse
 from api.rates.rates import RateLimits, Rates
 from api.settings import Settings
 from models.redis import open_redis
@@ -29,8 +28,6 @@ from tests.served import Caller, Served
 LIMITS: Final = RateLimits(1, 5, 50, costs=CostBudgets(1_000, 300, {"admin": 2_000}))
 """Twenty small operations of an account, six of nobody, a hundred of an address."""
 ME: Final = "{ me { id } }"
-LARGE: Final = "{ conversations(first: 10) { edges { node { messages(first: 50) { edges { node { id } } } } } } }"
-"""It costs more than 1,000."""
 OVER: Final = ["RATE_LIMITED"]
 
 
@@ -146,81 +143,6 @@ async def test_long_documents_with_flaws_count_by_their_length(served: Served) -
     flawed = "{ nothing }" + " " * 300 * JUDGED
     assert [(await alice.ask(flawed)).codes for _ in range(6)] == [["BAD_USER_INPUT"]] * 3 + [OVER] * 3
     assert (await alice.ask(ME)).codes == OVER
-
-
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The documents that were read."""
-    read = list[str]()
-
-    def noted(source: str, **options: Any) -> DocumentNode:
-        read.append(source)
-        return parse(source, **options)
-
-    for place in ("api.documents.judging.parse", "api.event_streams.parse"):
-        monkeypatch.setattr(place, noted)
-    return read
-
-
-async def test_no_document_is_judged_for_who_cannot_pay_for_that(served: Served, judged: list[str]) -> None:
-    """However many he sends."""
-    limit(served)
-    alice = await served.as_("alice")
-    assert alice.token is not None
-    flawed = [f"{{ nothing{number} }}" + " " * 300 * JUDGED for number in range(7)]
-    for each in flawed[:5]:
-        await alice.ask(each)
-    headers = {"Authorization": f"Bearer {alice.token}", "Accept": "text/event-stream"}
-    for each in flawed[5:]:
-        await alice.http.post("/graphql", json={"query": each}, headers=headers)
-    assert judged == flawed[:3]
-
-
-async def test_who_is_refused_for_that_is_told_when_to_come_back(served: Served) -> None:
-    """Also where he has enough left for something small, of which less is left then."""
-    rates = limit(served)
-    alice = await served.as_("alice")
-    flawed = "{ nothing }" + " " * 250 * JUDGED
-    for _ in range(3):
-        await alice.ask(flawed)
-    left = int((await alice.ask(ME)).headers["ratelimit-remaining"])
-    refused = await alice.ask(flawed)
-    assert refused.codes == OVER
-    assert int(refused.headers["retry-after"]) > 0
-    assert refused.body["errors"][0]["extensions"]["retryAfter"] == int(refused.headers["retry-after"])
-    assert int((await alice.ask(ME)).headers["ratelimit-remaining"]) == left - 2 * rates.limits.least
-
-
-async def test_nor_on_a_socket_where_it_is_judged_before_it_is_known_what_it_is(
-    served: Served, judged: list[str]
-) -> None:
-    limit(served)
-    alice = await served.as_("alice")
-    assert alice.token is not None
-    flawed = [f"{{ nothing{number} }}" + " " * 300 * JUDGED for number in range(5)]
-    async with listening(served) as address, opened(address, alice.token) as client:
-        for number, each in enumerate(flawed):
-            sent = {"id": str(number), "type": "subscribe", "payload": {"query": each}}
-            await client.send(json.dumps(sent))
-            assert json.loads(await client.recv())["id"] == str(number)
-    assert judged == [flawed[0], flawed[0], flawed[1]]
-
-
-async def test_a_document_that_nobody_has_sent_counts_as_much_as_it_takes_to_judge_it(served: Served) -> None:
-    rates = limit(served, replace(LIMITS, budgets=100, budgets_address=1_000))
-    alice = await served.as_("alice")
-
-    async def counts(query: str) -> int:
-        before = (await alice.ask(ME)).headers["ratelimit-remaining"]
-        after = (await alice.ask(query)).headers["ratelimit-remaining"]
-        return int(before) - int(after)
-
-    small, large = ME + " " * 300 * JUDGED, LARGE + " " * 300 * JUDGED
-    assert rates.limits.least == await counts(ME)
-    cost = await counts(LARGE)
-    assert cost > 300
-    assert [await counts(small), await counts(small)] == [300 + len(ME) // JUDGED, rates.limits.least]
-    assert [await counts(large), await counts(large)] == [cost, cost]
 
 
 async def test_nobody_is_counted_by_his_address_and_neighbours_in_a_network_together(served: Served) -> None:
