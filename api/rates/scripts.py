@@ -8,7 +8,7 @@ TAKE: Final = """
 -- answers takes its reader a quarter of the call.
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000
 local ttl = redis.call('PTTL', KEYS[2])
-if ttl > 0 and ttl < window then  -- this one is over
+if ttl >= 0 and ttl < window then  -- this one is over, also in its last millisecond
   redis.call('RENAME', KEYS[2], KEYS[1])
   redis.call('SET', KEYS[2], 0, 'PX', ttl + window)
 end
